@@ -1,0 +1,1 @@
+"""Fixed (not learned) converters between sound and pictures."""

@@ -1,0 +1,162 @@
+"""Sound <-> log-mel picture, the same interpretation both ways.
+
+A picture is 8-bit grey, (64, 64): columns are time, rows are mel bands with the highest on top,
+brightness is power in decibel over a fixed range. Profile `mel64` is what the models see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+import torchaudio.functional as AF
+from torch import Tensor
+
+__all__ = ["MEL64", "Profile", "fit_clip", "to_picture", "to_sound"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Every number that the meaning of a picture depends on."""
+
+    name: str
+    sample_rate: int  # Hz
+    n_samples: int  # length of the window
+    n_fft: int  # also the length of the Hann window
+    hop: int
+    n_frames: int  # kept of the n_samples / hop + 1 centred frames
+    n_mels: int
+    f_min: float  # Hz
+    f_max: float  # Hz
+    rms: float  # level of a clip, over its unpadded samples
+    db_min: float  # black
+    db_max: float  # white
+
+
+MEL64 = Profile(
+    name="mel64",
+    sample_rate=8000,
+    n_samples=8192,
+    n_fft=512,
+    hop=128,
+    n_frames=64,
+    n_mels=64,
+    f_min=60.0,
+    f_max=4000.0,
+    rms=0.1,
+    db_min=-45.0,
+    db_max=35.0,
+)
+
+
+def fit_clip(samples: Tensor, profile: Profile = MEL64) -> Tensor:
+    """One mono clip of any length -> the profile's window.
+
+    DC is removed; a longer clip is cropped to its loudest window; the level is set by the RMS of
+    what is left; a shorter clip is centred between zeros. Silence stays silence.
+
+    Args:
+        samples: (n,), n >= 1, finite.
+
+    Returns:
+        (n_samples,) float32.
+
+    Raises:
+        ValueError: the clip is empty, not one-dimensional, or holds a value that is not finite.
+    """
+    if samples.ndim != 1 or samples.numel() == 0:
+        raise ValueError(f"a clip is a non-empty row of samples, not {tuple(samples.shape)}")
+    clip = samples.double()
+    if not clip.isfinite().all():
+        raise ValueError("a clip holds a value that is not finite")
+    clip = clip - clip.mean()
+    if len(clip) > profile.n_samples:
+        energy = torch.nn.functional.pad(clip.square().cumsum(0), (1, 0))
+        start = int((energy[profile.n_samples :] - energy[: -profile.n_samples]).argmax())
+        clip = clip[start : start + profile.n_samples]
+    level = clip.square().mean().sqrt()
+    if level > 0:
+        clip = clip * (profile.rms / level)
+    window = torch.zeros(profile.n_samples)
+    start = (profile.n_samples - len(clip)) // 2
+    window[start : start + len(clip)] = clip.float()
+    return window
+
+
+def to_picture(clips: Tensor, profile: Profile = MEL64) -> Tensor:
+    """Clips of the profile's window -> pictures.
+
+    Computed in float64, so that a picture is the same to the bit on every machine.
+
+    Args:
+        clips: (..., n_samples), as `fit_clip` gives them.
+
+    Returns:
+        (..., n_mels, n_frames) uint8.
+    """
+    spectrum = torch.stft(
+        clips.double().reshape(-1, profile.n_samples),
+        profile.n_fft,
+        profile.hop,
+        window=_window(profile),
+        center=True,
+        return_complex=True,
+    )  # (n, n_fft / 2 + 1, n_frames + 1)
+    power = spectrum[..., : profile.n_frames].abs().square()
+    mel = _mel_bands(profile).T @ power  # (n, n_mels, n_frames)
+    decibel = 10 * mel.clamp_min(1e-12).log10()
+    grey = (decibel - profile.db_min) / (profile.db_max - profile.db_min)
+    picture = (grey.clamp(0, 1) * 255).round().to(torch.uint8).flip(-2)
+    return picture.reshape(*clips.shape[:-1], profile.n_mels, profile.n_frames)
+
+
+def to_sound(pictures: Tensor, profile: Profile = MEL64, n_iter: int = 32) -> Tensor:
+    """Pictures -> clips whose picture is close to the given one.
+
+    The mel bands are undone by their pseudo-inverse, the phase is found by Griffin and Lim (1984)
+    with the momentum of Perraudin et al. (2013). Deterministic: the first phase is zero.
+
+    Args:
+        pictures: (..., n_mels, n_frames) uint8.
+        n_iter: rounds of Griffin-Lim.
+
+    Returns:
+        (..., n_samples) float32.
+    """
+    shape = pictures.shape[:-2]
+    grey = pictures.reshape(-1, profile.n_mels, profile.n_frames).flip(-2).double() / 255
+    decibel = profile.db_min + grey * (profile.db_max - profile.db_min)
+    mel = torch.where(grey > 0, 10 ** (decibel / 10), 0.0)
+    mel = torch.nn.functional.pad(mel, (0, 1))  # the frame that a picture leaves out
+    power = (torch.linalg.pinv(_mel_bands(profile).T) @ mel).clamp_min(0)
+    clips = AF.griffinlim(
+        power,
+        window=_window(profile),
+        n_fft=profile.n_fft,
+        hop_length=profile.hop,
+        win_length=profile.n_fft,
+        power=2.0,
+        n_iter=n_iter,
+        momentum=0.99,
+        length=profile.n_samples,
+        rand_init=False,
+    )
+    return clips.float().reshape(*shape, profile.n_samples)
+
+
+@cache
+def _window(profile: Profile) -> Tensor:
+    return torch.hann_window(profile.n_fft, dtype=torch.float64)
+
+
+@cache
+def _mel_bands(profile: Profile) -> Tensor:
+    """(n_fft / 2 + 1, n_mels) float64: triangles, HTK mel scale."""
+    return AF.melscale_fbanks(
+        profile.n_fft // 2 + 1,
+        profile.f_min,
+        profile.f_max,
+        profile.n_mels,
+        profile.sample_rate,
+    ).double()

@@ -1,0 +1,36 @@
+"""What a command says of bad input: one line, exit code 2, no trace."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import sys
+from collections.abc import Callable, Iterable
+
+__all__ = ["InputError", "command", "suggest"]
+
+
+class InputError(Exception):
+    """Names the thing that is wrong, says what is wrong with it and what to do, in one line."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """'did you mean ...? ' for near names, and the list of what there is."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{hint}there are: {', '.join(known)}"
+
+
+def command(main: Callable[[], None]) -> Callable[[], None]:
+    """Wraps a script's main: an InputError becomes one line on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def wrapper() -> None:
+        try:
+            main()
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    return wrapper
