@@ -95,8 +95,14 @@ def to_picture(clips: Tensor, profile: Profile = MEL64) -> Tensor:
     Returns:
         (..., n_mels, n_frames) uint8.
     """
+    rows = clips.reshape(-1, profile.n_samples).split(128)  # bounds the memory
+    pictures = torch.cat([_to_pictures(chunk, profile) for chunk in rows])
+    return pictures.reshape(*clips.shape[:-1], profile.n_mels, profile.n_frames)
+
+
+def _to_pictures(clips: Tensor, profile: Profile) -> Tensor:
     spectrum = torch.stft(
-        clips.double().reshape(-1, profile.n_samples),
+        clips.double(),
         profile.n_fft,
         profile.hop,
         window=_window(profile),
@@ -107,8 +113,7 @@ def to_picture(clips: Tensor, profile: Profile = MEL64) -> Tensor:
     mel = _mel_bands(profile).T @ power  # (n, n_mels, n_frames)
     decibel = 10 * mel.clamp_min(1e-12).log10()
     grey = (decibel - profile.db_min) / (profile.db_max - profile.db_min)
-    picture = (grey.clamp(0, 1) * 255).round().to(torch.uint8).flip(-2)
-    return picture.reshape(*clips.shape[:-1], profile.n_mels, profile.n_frames)
+    return (grey.clamp(0, 1) * 255).round().to(torch.uint8).flip(-2)
 
 
 def to_sound(pictures: Tensor, profile: Profile = MEL64, n_iter: int = 32) -> Tensor:

@@ -1,0 +1,70 @@
+"""How often a judge reads the digit that was asked for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["accuracy", "by_group", "confusion_matrix"]
+
+
+def accuracy(predicted: Tensor, digit: Tensor) -> float:
+    """Share of samples that a judge reads as their digit, in [0, 1].
+
+    Args:
+        predicted: (n,) int64, the judge's digit.
+        digit: (n,) int64, the digit asked for.
+
+    Raises:
+        ValueError: no samples, or shapes that differ.
+    """
+    _check(predicted, digit)
+    return (predicted == digit).double().mean().item()
+
+
+def by_group(correct: Tensor, group: Tensor, n_groups: int) -> Tensor:
+    """Share of correct samples in each group (digit, speaker), in [0, 1]; NaN for an empty group.
+
+    Args:
+        correct: (n,) bool, or indicators in {0, 1}.
+        group: (n,) int64 in [0, n_groups).
+
+    Returns:
+        (n_groups,) float64.
+
+    Raises:
+        ValueError: no samples, shapes that differ, or a group out of range.
+    """
+    _check(correct, group)
+    _check_range(group, n_groups)
+    hits = torch.bincount(group, correct.double(), minlength=n_groups)
+    return hits / torch.bincount(group, minlength=n_groups)
+
+
+def confusion_matrix(predicted: Tensor, digit: Tensor, n: int = 10) -> Tensor:
+    """Counts: row = digit asked for, column = digit read.
+
+    Args:
+        predicted: (samples,) int64 in [0, n).
+        digit: (samples,) int64 in [0, n).
+
+    Returns:
+        (n, n) int64, with the number of samples as its sum.
+
+    Raises:
+        ValueError: no samples, shapes that differ, or a digit out of range.
+    """
+    _check(predicted, digit)
+    _check_range(predicted, n)
+    _check_range(digit, n)
+    return torch.bincount(digit * n + predicted, minlength=n * n).view(n, n)
+
+
+def _check(a: Tensor, b: Tensor) -> None:
+    if a.dim() != 1 or a.shape != b.shape or len(a) == 0:
+        raise ValueError(f"two (n,) wanted, n >= 1, got {tuple(a.shape)} and {tuple(b.shape)}")
+
+
+def _check_range(index: Tensor, n: int) -> None:
+    if index.min() < 0 or index.max() >= n:
+        raise ValueError(f"indices in [0, {n}) wanted, got {int(index.min())}..{int(index.max())}")

@@ -1,0 +1,163 @@
+"""Copies of training data, by distance to the nearest.
+
+None of these tells a copy from a collapse to the mean: show coverage beside them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metrics._features import check_features
+
+__all__ = [
+    "Nearest",
+    "auth_pct",
+    "copying_statistic",
+    "nearest",
+    "nearest_distance",
+    "partner_rank",
+]
+
+_CHUNK = 2**24  # entries of a distance matrix at a time
+
+
+class Nearest(NamedTuple):
+    """The nearest key of each query."""
+
+    distance: Tensor  # (n,)
+    row: Tensor  # (n,) int64, its row in the keys
+
+
+def nearest(queries: Tensor, keys: Tensor, own: Tensor | None = None) -> Nearest:
+    """The nearest key of each query, by Euclidean distance.
+
+    The search is a matrix product in the inputs' dtype; the distance is then taken from the
+    difference itself, so that a copy is at exactly 0.
+
+    Args:
+        queries: (n, d) floating.
+        keys: (m, d).
+        own: (n,) int64, a key for each query to leave out; None: none.
+
+    Raises:
+        ValueError: other shapes, values that are not finite, or no key left.
+    """
+    check_features(queries=queries, keys=keys)
+    if own is not None and len(keys) < 2:
+        raise ValueError("keys: only the query itself")
+    # Small numbers round less.
+    centre = keys.mean(0)
+    centred = keys - centre
+    squares = centred.square().sum(1)
+    found = []
+    for at in torch.arange(len(queries), device=keys.device).split(max(_CHUNK // len(keys), 1)):
+        # The query's own square moves no minimum.
+        score = torch.addmm(squares, queries[at] - centre, centred.T, alpha=-2)
+        if own is not None:
+            score.scatter_(1, own[at, None], torch.inf)
+        found.append(score.argmin(1))
+    row = torch.cat(found)
+    return Nearest((queries - keys[row]).norm(dim=1), row)
+
+
+def nearest_distance(queries: Tensor, keys: Tensor, exclude_self: bool = False) -> Tensor:
+    """Distance of each query to its nearest key, (n,), in feature units, >= 0.
+
+    Args:
+        queries: (n, d) floating.
+        keys: (m, d).
+        exclude_self: `keys` are the queries; leave out each one's own row (not equal rows).
+
+    Raises:
+        ValueError: as `nearest`, or unequal sets with `exclude_self`.
+    """
+    if exclude_self and queries.shape != keys.shape:
+        raise ValueError(f"one set wanted, got {tuple(queries.shape)} and {tuple(keys.shape)}")
+    own = torch.arange(len(queries), device=queries.device) if exclude_self else None
+    return nearest(queries, keys, own).distance
+
+
+def auth_pct(train: Tensor, fake: Tensor) -> float:
+    """Percentage of authentic fakes, in [0, 100] (Alaa 2022, authenticity); higher: fewer copies.
+
+    A fake is authentic if it is farther from its nearest training sample than that sample is from
+    its own nearest in the training set. Read it beside the value of held-out real data.
+
+    Args:
+        train: (n, d), n >= 2, floating.
+        fake: (m, d).
+
+    Raises:
+        ValueError: other shapes, or values that are not finite.
+    """
+    distance, row = nearest(fake, train)
+    hit, back = row.unique(return_inverse=True)  # only these need their own nearest
+    spacing = nearest(train[hit], train, own=hit).distance
+    return 100 * (distance > spacing[back]).double().mean().item()
+
+
+def copying_statistic(fake_distance: Tensor, test_distance: Tensor) -> float:
+    """C_T: are fakes nearer to the training set than test samples are? (Meehan 2020)
+
+    The z-score of the Mann-Whitney U of the two sets of distances to the nearest training sample
+    (the paper's Z_U; a tie is half a win): about N(0, 1) if fakes are as far as test samples, far
+    below 0 (-3, say) for copies, far above for fakes away from the data. One cell, the whole space;
+    the paper averages over cells. It grows with sqrt(n): compare at equal n. The N(0, 1) asks for
+    independent samples.
+
+    Args:
+        fake_distance: (m,), `nearest_distance(fake, train)`.
+        test_distance: (n,), `nearest_distance(test, train)`.
+
+    Raises:
+        ValueError: no distances, or NaN.
+    """
+    m, n = len(fake_distance), len(test_distance)
+    if m == 0 or n == 0 or fake_distance.isnan().any() or test_distance.isnan().any():
+        raise ValueError(f"distances wanted that are numbers, got {m} and {n}")
+    ordered = test_distance.sort().values
+    below = torch.searchsorted(ordered, fake_distance, right=False)
+    not_above = torch.searchsorted(ordered, fake_distance, right=True)
+    u = (below + not_above).double().sum().item() / 2
+    return (u - m * n / 2) / (m * n * (m + n + 1) / 12) ** 0.5
+
+
+def partner_rank(
+    samples: Tensor, candidates: Tensor, partner: Tensor, digit: Tensor | None = None
+) -> Tensor:
+    """Where a sample's own training partner stands among its digit's candidates, by distance.
+
+    For runs with one-to-one pairs, from training conditions: 0 if the partner is the nearest, 1 if
+    it is the farthest. The mean is 0.5 by chance and near 0 for a model that learnt its pairs by
+    heart. A tie counts half.
+
+    Args:
+        samples: (n, d) floating, drawn for training conditions; computed in float64.
+        candidates: (m, d), training targets.
+        partner: (n,) int64, the row of `candidates` that a sample's condition was paired with.
+        digit: (m,) int64, digits of the candidates; None: all are of one digit.
+
+    Returns:
+        (n,) float64 in [0, 1].
+
+    Raises:
+        ValueError: other shapes, values that are not finite, or a digit with a single candidate.
+    """
+    check_features(samples=samples, candidates=candidates)
+    digit = torch.zeros_like(candidates[:, 0], dtype=torch.long) if digit is None else digit
+    ranks = samples.new_zeros(len(samples), dtype=torch.float64)
+    for k in digit[partner].unique():
+        pool = (digit == k).nonzero()[:, 0]
+        if len(pool) < 2:
+            raise ValueError(f"digit {int(k)} has one candidate: no rank")
+        keys = candidates[pool].double()
+        squares = keys.square().sum(1)
+        for at in (digit[partner] == k).nonzero()[:, 0].split(max(_CHUNK // len(pool), 1)):
+            score = torch.addmm(squares, samples[at].double(), keys.T, alpha=-2)
+            own = score.gather(1, torch.searchsorted(pool, partner[at])[:, None])
+            nearer, ties = (score < own).sum(1).double(), (score == own).sum(1).double() - 1
+            ranks[at] = (nearer + ties / 2) / (len(pool) - 1)
+    return ranks

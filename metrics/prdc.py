@@ -1,0 +1,122 @@
+"""Precision, recall (Kynkaanniemi 2019), density, coverage (Naeem 2020)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metrics._features import check_features
+from metrics.bootstrap import weighted_means
+
+__all__ = ["PRDC", "density_coverage"]
+
+_CHUNK = 1000  # rows of a distance matrix at a time
+
+
+@dataclass(frozen=True)
+class PRDC:
+    """The four figures and, for the bootstrap, what they are made of.
+
+    A point's ball reaches to its k-th nearest neighbour in its own set; a point on the edge is
+    outside. All four are best read beside a real-real floor: two equal Gaussians do not score 1.
+    """
+
+    k: int
+    n_balls: Tensor  # (m,) int64: balls of reals that hold the fake
+    covered: Tensor  # (n, n_groups) bool: a fake of the group lies in the real's ball
+    recalled: Tensor  # (n, n_groups) bool: the real lies in the ball of a fake of the group
+
+    @property
+    def precision(self) -> float:
+        """Share of fakes in some real's ball, in [0, 1]."""
+        return (self.n_balls > 0).double().mean().item()
+
+    @property
+    def recall(self) -> float:
+        """Share of reals in some fake's ball, in [0, 1]."""
+        return self.recalled.any(1).double().mean().item()
+
+    @property
+    def density(self) -> float:
+        """Balls that hold a fake, over k: mean over fakes, >= 0, may exceed 1."""
+        return self.n_balls.double().mean().item() / self.k
+
+    @property
+    def coverage(self) -> float:
+        """Share of reals whose ball holds some fake, in [0, 1]."""
+        return self.covered.any(1).double().mean().item()
+
+    def resampled(self, group: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """The four figures for many resamples of groups of fakes.
+
+        Precision and density are means over fakes. A real is covered if any fake of a group with a
+        weight above 0 is in its ball. All three equal a new computation on the repeated fakes.
+        Recall keeps the balls of the whole set of fakes, since repeated fakes would shrink their
+        own; a real is recalled if any ball of a group with a weight above 0 holds it. Coverage and
+        recall are smaller on average than for all fakes: see `bootstrap.interval`.
+
+        Args:
+            group: (m,) int64, as given to `density_coverage`.
+            weights: (b, n_groups) counts.
+
+        Returns:
+            precision, recall, density, coverage: each (b,) float64.
+        """
+        drawn = (weights > 0).float().T.to(self.covered.device)  # (n_groups, b)
+        return {
+            "precision": weighted_means(self.n_balls > 0, group, weights),
+            "recall": (self.recalled.float() @ drawn > 0).double().mean(0),
+            "density": weighted_means(self.n_balls, group, weights) / self.k,
+            "coverage": (self.covered.float() @ drawn > 0).double().mean(0),
+        }
+
+
+def density_coverage(real: Tensor, fake: Tensor, k: int = 5, group: Tensor | None = None) -> PRDC:
+    """Precision, recall, density and coverage, by Euclidean distance.
+
+    Args:
+        real: (n, d), n > k, floating; computed in float64.
+        fake: (m, d), m > k.
+        group: (m,) int64 >= 0, the group of each fake, for the bootstrap; None: all in group 0.
+
+    Raises:
+        ValueError: other shapes, values that are not finite, or k < 1.
+    """
+    if k < 1:
+        raise ValueError(f"k >= 1 wanted, got {k}")
+    check_features(k + 1, real=real, fake=fake)
+    group = torch.zeros(len(fake), dtype=torch.long, device=fake.device) if group is None else group
+    n_groups = int(group.max()) + 1
+    centre = real.double().mean(0)
+    real, fake = real.double() - centre, fake.double() - centre
+    real_radius, fake_radius = _square_radius(real, k), _square_radius(fake, k)
+    n_balls = torch.zeros(len(fake), dtype=torch.long, device=fake.device)
+    covered = torch.zeros(len(real), n_groups, dtype=torch.bool, device=fake.device)
+    recalled = torch.zeros_like(covered)
+    for start in range(0, len(real), _CHUNK):
+        at = slice(start, start + _CHUNK)
+        distance = _square_distance(real[at], fake)
+        in_real = distance < real_radius[at, None]
+        n_balls += in_real.sum(0)
+        for inside, marks in ((in_real, covered), (distance < fake_radius, recalled)):
+            i, j = inside.nonzero(as_tuple=True)
+            marks[start + i, group[j]] = True
+    return PRDC(k, n_balls, covered, recalled)
+
+
+def _square_distance(x: Tensor, y: Tensor) -> Tensor:
+    squares = x.square().sum(1)[:, None] + y.square().sum(1)
+    return torch.addmm(squares, x, y.T, alpha=-2).clamp_(min=0)
+
+
+def _square_radius(x: Tensor, k: int) -> Tensor:
+    """Squared distance to the k-th nearest other row, (n,)."""
+    rows = x.split(_CHUNK)
+    # k + 1: a row is its own nearest.
+    radius = torch.cat(
+        [_square_distance(r, x).topk(k + 1, largest=False).values[:, -1] for r in rows]
+    )
+    # The edge is outside, and a repeated row's ball is empty: rounding must not let any in.
+    return (radius - 1e-12 * x.square().sum(1).max()).clamp(min=0)

@@ -1,0 +1,29 @@
+"""The models: every module here without a leading underscore is one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from errors import InputError, suggest
+from models._base import Config
+
+__all__ = ["names", "presets"]
+
+
+def names() -> tuple[str, ...]:
+    """The models that there are, in alphabetical order."""
+    return tuple(
+        sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    )
+
+
+def presets(name: str) -> dict[str, Config]:
+    """The presets of a model, by name.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    if name not in names():
+        raise InputError(f"unknown model '{name}': {suggest(name, names())}")
+    return importlib.import_module(f"models.{name}").PRESETS

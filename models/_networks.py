@@ -1,0 +1,182 @@
+"""Architecture shared by the reference models. No layer keeps running statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+__all__ = [
+    "ImageDecoder",
+    "ImageEncoder",
+    "ProjectionDiscriminator",
+    "SoundEncoder",
+    "translate",
+]
+
+
+class SoundEncoder(nn.Module):
+    """Log-mel picture -> embedding. A small ResNet that averages over time, not over frequency."""
+
+    def __init__(self, c_shape: tuple[int, int, int], embedding_dim: int, width: int):
+        super().__init__()
+        channels, height, _ = c_shape
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, width, 5, stride=2, padding=2, bias=False),
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            _ResidualDown(width, 2 * width),
+            _ResidualDown(2 * width, 4 * width),
+            _ResidualDown(4 * width, 4 * width),
+        )
+        self.out = nn.Linear(4 * width * (height // 16), embedding_dim)
+        self.norm = nn.LayerNorm(embedding_dim, elementwise_affine=False)
+
+    def forward(self, c: Tensor) -> Tensor:  # (b, channels, height, width) in [0, 1]
+        h = self.layers(2 * c - 0.4)  # (b, 4w, height / 16, width / 16), input about zero mean
+        return self.norm(self.out(h.mean(3).flatten(1)))  # (b, embedding_dim)
+
+
+class _ResidualDown(nn.Module):
+    """Halves height and width."""
+
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False),
+            nn.GroupNorm(8, n_out),
+            nn.SiLU(),
+            nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
+            nn.GroupNorm(8, n_out),
+        )
+        self.skip = nn.Conv2d(n_in, n_out, 1, bias=False)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return F.silu(self.body(h) + self.skip(F.avg_pool2d(h, 2)))
+
+
+class ImageDecoder(nn.Module):
+    """(latent, embedding) -> image in (0, 1); each block is scaled and shifted by its input."""
+
+    def __init__(
+        self, x_shape: tuple[int, int, int], z_dim: int, embedding_dim: int, width: int
+    ):
+        super().__init__()
+        channels, height, columns = x_shape
+        self.base = (4 * width, height // 4, columns // 4)
+        s_dim = z_dim + embedding_dim
+        self.project = nn.Linear(s_dim, self.base[0] * self.base[1] * self.base[2])
+        self.blocks = nn.ModuleList(
+            [_ModulatedUp(4 * width, 2 * width, s_dim), _ModulatedUp(2 * width, width, s_dim)]
+        )
+        self.out = nn.Sequential(
+            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, channels, 3, padding=1)
+        )
+
+    def forward(self, z: Tensor, embedding: Tensor) -> Tensor:
+        """z: (b, z_dim), embedding: (b, embedding_dim) -> logits of pixels (b, *x_shape)."""
+        s = torch.cat((z, embedding), 1)
+        h = self.project(s).unflatten(1, self.base)  # (b, 4w, 7, 7)
+        for block in self.blocks:
+            h = block(h, s)  # (b, 2w, 14, 14), (b, w, 28, 28)
+        return self.out(h)
+
+
+class _ModulatedUp(nn.Module):
+    """Doubles height and width."""
+
+    def __init__(self, n_in: int, n_out: int, s_dim: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(8, n_in, affine=False)
+        self.modulate = nn.Linear(s_dim, 2 * n_in)
+        self.up = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
+
+    def forward(self, h: Tensor, s: Tensor) -> Tensor:
+        scale, shift = self.modulate(s)[..., None, None].chunk(2, 1)
+        return self.up(F.silu(self.norm(h) * (1 + scale) + shift))
+
+
+def _plain(layer: nn.Module) -> nn.Module:
+    return layer
+
+
+class ImageEncoder(nn.Module):
+    """Image -> feature vector: the body of discriminators, critics and recognition networks.
+
+    Args:
+        wrap: put around every layer with weights, e.g. spectral normalisation.
+    """
+
+    def __init__(
+        self,
+        x_shape: tuple[int, int, int],
+        features: int,
+        width: int,
+        wrap: Callable[[nn.Module], nn.Module] = _plain,
+    ):
+        super().__init__()
+        channels, height, columns = x_shape
+        self.convolutions = nn.Sequential(
+            wrap(nn.Conv2d(channels, width, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            wrap(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            wrap(nn.Conv2d(2 * width, 4 * width, 3, padding=1)),
+            nn.LeakyReLU(0.2),
+        )
+        self.out = wrap(nn.Linear(4 * width * (height // 4) * (columns // 4), features))
+
+    def forward(self, x: Tensor) -> Tensor:  # (b, channels, 28, 28) in [0, 1]
+        h = self.convolve(x)  # (b, 4w, 7, 7)
+        return F.leaky_relu(self.out(h.flatten(1)), 0.2)  # (b, features)
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """The last features that still have a place in the image: (b, 4w, 7, 7)."""
+        return self.convolutions(2 * x - 1)
+
+
+class ProjectionDiscriminator(nn.Module):
+    """f(x, e) = psi(phi(x)) + e^T V phi(x) (Miyato & Koyama, "cGANs with Projection
+    Discriminator", ICLR 2018, eq. 3).
+
+    Args:
+        normalise: spectrally (Miyato et al., ICLR 2018); a critic under a gradient penalty is not.
+    """
+
+    def __init__(
+        self,
+        x_shape: tuple[int, int, int],
+        embedding_dim: int,
+        width: int,
+        normalise: bool = True,
+    ):
+        super().__init__()
+        features = 4 * width
+        wrap = spectral_norm if normalise else _plain
+        self.phi = ImageEncoder(x_shape, features, width, wrap)
+        self.psi = wrap(nn.Linear(features, 1))
+        self.project = wrap(nn.Linear(embedding_dim, features, bias=False))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """x: (b, *x_shape), embedding: (b, embedding_dim) -> logits (b,)."""
+        phi = self.phi(x)
+        return self.psi(phi).squeeze(1) + (phi * self.project(embedding)).sum(1)
+
+
+def translate(x: Tensor, most: int) -> Tensor:
+    """Moves each image by up to `most` pixels in both directions, zeros come in (DiffAugment).
+
+    Differentiable; the noise comes from torch's global generator.
+    """
+    if most == 0:
+        return x
+    b, _, height, width = x.shape
+    padded = F.pad(x, (most, most, most, most))
+    dy, dx = torch.randint(0, 2 * most + 1, (2, b, 1), device=x.device)
+    rows = torch.arange(height, device=x.device) + dy  # (b, height)
+    columns = torch.arange(width, device=x.device) + dx  # (b, width)
+    image = torch.arange(b, device=x.device).view(b, 1, 1)
+    return padded[image, :, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)

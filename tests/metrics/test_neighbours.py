@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from scipy.stats import mannwhitneyu
+from torch import Tensor
+
+from metrics import neighbours
+from metrics.neighbours import (
+    auth_pct,
+    copying_statistic,
+    nearest,
+    nearest_distance,
+    partner_rank,
+)
+
+
+def cloud(n: int, d: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
+    return scale * torch.randn(n, d, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def planted(train: Tensor, share: float, seed: int = 9) -> Tensor:
+    """Fresh samples, a share of them near copies of training samples."""
+    fake = cloud(300, train.shape[1], seed)
+    n = int(share * 300)
+    fake[:n] = train[:n] + cloud(n, train.shape[1], seed + 1, 0.02)
+    return fake
+
+
+@pytest.mark.parametrize("chunk", [1, 1000, 2**24])
+def test_nearest_agrees_with_brute_force(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_CHUNK", chunk)
+    queries, keys = cloud(50, 20, 0, shift=3), cloud(80, 20, 1, shift=3)
+    every = (queries[:, None] - keys).norm(dim=2)
+    torch.testing.assert_close(nearest_distance(queries, keys), every.min(1).values)
+    assert (nearest(queries, keys).row == every.argmin(1)).all()
+
+
+@pytest.mark.parametrize("chunk", [1, 1000, 2**24])
+def test_a_sample_is_not_its_own_neighbour(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_CHUNK", chunk)
+    x = cloud(60, 20, 0)
+    every = (x[:, None] - x).norm(dim=2).fill_diagonal_(torch.inf)
+    torch.testing.assert_close(nearest_distance(x, x, exclude_self=True), every.min(1).values)
+    assert (nearest_distance(x, x) == 0).all()
+    # Another row that is equal does count.
+    assert (nearest_distance(x.repeat(2, 1), x.repeat(2, 1), exclude_self=True) == 0).all()
+
+
+def test_a_copy_is_at_exactly_zero_far_from_the_origin() -> None:
+    keys = cloud(500, 784, 0) + 50
+    assert (nearest_distance(keys[:100].clone(), keys) == 0).all()
+
+
+def test_auth_pct_agrees_with_brute_force() -> None:
+    train, fake = cloud(200, 5, 0), cloud(150, 5, 1)
+    among = (train[:, None] - train).norm(dim=2).fill_diagonal_(torch.inf).min(1).values
+    distance, row = (fake[:, None] - train).norm(dim=2).min(1)
+    expected = 100 * (distance > among[row]).double().mean()
+    assert auth_pct(train, fake) == pytest.approx(expected.item())
+
+
+def test_auth_pct_falls_with_planted_copies() -> None:
+    train = cloud(1000, 16, 0)
+    values = [auth_pct(train, planted(train, share)) for share in (0, 0.5, 1)]
+    assert values[0] > 40
+    assert values[1] == pytest.approx(values[0] / 2, abs=8)
+    assert values[2] < 1
+    assert auth_pct(train, train) == 0
+    assert auth_pct(train, train[:1].repeat(30, 1)) == 0
+    assert auth_pct(train, train[:1].repeat(30, 1) + 9) == 100
+
+
+def copying(train: Tensor, test: Tensor, fake: Tensor) -> float:
+    return copying_statistic(nearest_distance(fake, train), nearest_distance(test, train))
+
+
+def test_copying_statistic_of_planted_copies_and_of_noise() -> None:
+    train, test = cloud(1000, 16, 0), cloud(300, 16, 1)
+    assert abs(copying(train, test, planted(train, 0))) < 3
+    assert copying(train, test, planted(train, 0.3)) < -3
+    assert copying(train, test, planted(train, 1)) < -15
+    assert copying(train, test, train[:300]) < -15
+    assert copying(train, test, cloud(300, 16, 2, 2)) > 15
+
+
+def test_copying_statistic_is_standard_normal_for_equal_laws() -> None:
+    g = torch.Generator().manual_seed(0)
+    z = torch.tensor(
+        [
+            copying_statistic(torch.rand(40, generator=g), torch.rand(60, generator=g))
+            for _ in range(2000)
+        ]
+    )
+    assert z.mean().item() == pytest.approx(0, abs=0.08)
+    assert z.std().item() == pytest.approx(1, abs=0.05)
+
+
+def test_copying_statistic_agrees_with_scipy() -> None:
+    # Few values, so many ties.
+    g = torch.Generator().manual_seed(0)
+    fake, test = torch.randint(5, (70,), generator=g), torch.randint(6, (50,), generator=g)
+    u = mannwhitneyu(fake.numpy(), test.numpy()).statistic
+    expected = (u - 70 * 50 / 2) / (70 * 50 * 121 / 12) ** 0.5
+    assert copying_statistic(fake.double(), test.double()) == pytest.approx(expected)
+    assert copying_statistic(test.double(), fake.double()) == pytest.approx(-expected)
+
+
+def test_partner_rank_by_hand() -> None:
+    candidates = torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0]])
+    digit = torch.tensor([3, 3, 3, 8, 8])
+    samples = torch.tensor([[0.1], [0.1], [0.1], [10.6], [0.1], [1.5]])
+    partner = torch.tensor([0, 1, 2, 3, 3, 1])
+    ranks = partner_rank(samples, candidates, partner, digit)
+    # The last lies between two candidates: half of a tie.
+    assert ranks.tolist() == [0, 0.5, 1, 1, 0, 0.25]
+
+
+def test_partner_rank_without_digits_ranks_among_all() -> None:
+    candidates = torch.arange(5.0)[:, None]
+    ranks = partner_rank(torch.zeros(5, 1), candidates, torch.arange(5))
+    assert ranks.tolist() == [0, 0.25, 0.5, 0.75, 1]
+
+
+@pytest.mark.parametrize("chunk", [1, 2**24])
+def test_partner_rank_tells_copies_from_independent_samples(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "_CHUNK", chunk)
+    digit = torch.arange(1000) % 10
+    centres = cloud(10, 16, 5, 4)
+    candidates = cloud(1000, 16, 0) + centres[digit]
+    order = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
+    rank = partner_rank(candidates[order] + cloud(1000, 16, 1, 0.05), candidates, order, digit)
+    assert rank.mean() < 1e-3
+    fresh = cloud(1000, 16, 2) + centres[digit[order]]
+    assert partner_rank(fresh, candidates, order, digit).mean().item() == pytest.approx(
+        0.5, abs=0.04
+    )
+    # A collapse to the class mean is no copy of the partner.
+    mean = partner_rank(centres[digit[order]], candidates, order, digit).mean()
+    assert mean.item() == pytest.approx(0.5)
+
+
+def test_bad_input_is_refused() -> None:
+    x = cloud(10, 4, 0)
+    for bad in (
+        lambda: nearest_distance(x, x[:5], exclude_self=True),
+        lambda: nearest_distance(x[:1], x[:1], exclude_self=True),
+        lambda: nearest_distance(x, x[:, :3]),
+        lambda: auth_pct(x, x / 0),
+        lambda: copying_statistic(x[:0, 0], x[:, 0]),
+        lambda: copying_statistic(x[:, 0] * torch.nan, x[:, 0]),
+        lambda: partner_rank(x, x[:1], torch.zeros(10).long()),
+    ):
+        with pytest.raises(ValueError):
+            bad()

@@ -1,0 +1,179 @@
+"""One file holds a run: weights, their average, the optimisers' state, and what it is.
+
+It is safetensors, so that reading a stranger's file runs nothing. The metadata is one JSON text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from errors import InputError
+from training.run import Run
+
+__all__ = ["NAME", "Checkpoint", "find", "load", "load_into", "save_atomically", "write"]
+
+NAME = "checkpoint.safetensors"
+FORMAT = "synesthesia-checkpoint-1"
+MOST_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run at some step. Tensor names start with 'model.', 'ema.' or 'optimiser.'."""
+
+    run: Run
+    step: int  # updates done
+    seconds: float  # of training, all sessions together
+    tensors: Mapping[str, Tensor]
+
+    def group(self, name: str) -> dict[str, Tensor]:
+        """The tensors of one group, without its prefix."""
+        prefix = name + "."
+        return {
+            key.removeprefix(prefix): value
+            for key, value in self.tensors.items()
+            if key.startswith(prefix)
+        }
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Puts the checkpoint in place at once, or leaves the previous one as it was.
+
+    Raises:
+        InputError: the disk is full or the place cannot be written.
+    """
+    about = {
+        "format": FORMAT,
+        "run": dataclasses.asdict(checkpoint.run),
+        "step": checkpoint.step,
+        "seconds": checkpoint.seconds,
+    }
+    tensors = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
+    # One key: safetensors writes several in no fixed order.
+    data = save(tensors, {"about": json.dumps(about, sort_keys=True)})
+    save_atomically(path, data)
+
+
+def save_atomically(path: Path, data: bytes) -> None:
+    """Writes a file under another name, then renames it.
+
+    Raises:
+        InputError: the disk is full or the place cannot be written; what was there stays.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=path.name, suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        why = "no space left: free some, then --resume" if full else error.strerror
+        raise InputError(f"cannot write {path}: {why}; what was there before is intact") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def find(path: Path) -> Path:
+    """The checkpoint that a file or a run's folder names.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = path / NAME if path.is_dir() else path
+    if not found.is_file():
+        raise InputError(f"no checkpoint at {path}: give a run's folder or its {NAME}")
+    return found
+
+
+def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimiser")) -> Checkpoint:
+    """Reads a checkpoint, or only some of its groups. Never runs anything from the file.
+
+    Raises:
+        InputError: the file is missing, damaged, foreign, or not safetensors (a pickle, say).
+    """
+    path = find(path)
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{path} is larger than {MOST_BYTES >> 30} GiB: not a checkpoint of ours")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            if not isinstance(about, dict) or about.get("format") != FORMAT:
+                raise InputError(f"{path} was not written by train.py: give a run's {NAME}")
+            keys = [key for key in file.keys() if key.split(".")[0] in groups]  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in keys}
+    except (SafetensorError, ValueError, OSError) as error:
+        raise InputError(
+            f"{path} is damaged or not a safetensors file ({_kind(path)}); nothing in it was run"
+        ) from error
+    try:
+        fields = about["run"] | {
+            "x_shape": tuple(about["run"]["x_shape"]),
+            "c_shape": tuple(about["run"]["c_shape"]),
+        }
+        return Checkpoint(Run(**fields), int(about["step"]), float(about["seconds"]), tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} has unusable metadata: {error}") from error
+
+
+def _kind(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        return "it looks like a pickle"
+    return "it looks like a zip or torch.save file" if head == b"PK\x03\x04" else "unknown format"
+
+
+def load_into(target: nn.Module, tensors: dict[str, Tensor], what: str) -> None:
+    """Strict: every tensor must be there with the right shape.
+
+    Raises:
+        InputError: names the first that is not.
+    """
+    expected = target.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors or name not in expected:
+            raise InputError(f"{what} lacks or has too much: {name}; written by other code?")
+        if expected[name].shape != tensors[name].shape:
+            raise InputError(
+                f"{what}: {name} has shape {tuple(tensors[name].shape)}, "
+                f"expected {tuple(expected[name].shape)}"
+            )
+    target.load_state_dict(tensors)
+
+
+def optimiser_tensors(name: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of one phase's optimiser, by 'phase.parameter index.kind'."""
+    state: dict[int, dict[str, Any]] = optimiser.state_dict()["state"]
+    return {f"{name}.{i}.{kind}": t for i, kinds in state.items() for kind, t in kinds.items()}
+
+
+def load_optimiser(
+    name: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """The inverse of `optimiser_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        phase, index, kind = key.rsplit(".", 2)
+        if phase == name:
+            state.setdefault(int(index), {})[kind] = value
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})

@@ -1,0 +1,157 @@
+"""The only code that updates a model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from datasets._pairing import Batches, seed_of
+from errors import InputError
+from models._base import GenerativeModel, Optimiser, Phase
+from training.ema import EMA
+
+__all__ = ["Stopwatch", "Trainer"]
+
+
+class Stopwatch:
+    """Seconds of the host spent in each section of the loop."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(("data", "forward", "backward", "step"), 0.0)
+
+    @contextmanager
+    def __call__(self, section: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[section] += time.perf_counter() - start
+
+
+class Trainer:
+    """Runs the phases of a model, step by step.
+
+    Everything random in a step is seeded by (seed, step, phase, k), so that a run that stopped
+    goes on to the same weights.
+
+    Args:
+        model: on fabric's device.
+        batches: (step, phase, k) -> batch.
+        on_logs: (step, {tag: value}) receives every loss term and gradient norm, late: values are
+            fetched from the device once in `flush_every` steps.
+    """
+
+    flush_every = 25
+
+    def __init__(
+        self,
+        model: GenerativeModel,
+        batches: Batches,
+        fabric: Fabric,
+        ema_decay: float,
+        on_logs: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
+    ) -> None:
+        self.model, self.batches, self.fabric, self.on_logs = model, batches, fabric, on_logs
+        self.phases = tuple(model.phases())
+        self.optimisers = {phase.name: _adam(phase) for phase in self.phases}
+        self.ema = EMA(model, ema_decay)
+        self.step = 0  # steps done
+        self.watch = Stopwatch()
+        self.latest: dict[str, float] = {}  # values of the last flush
+        self._waiting: list[tuple[int, list[str], Tensor]] = []
+
+    def advance(self) -> None:
+        """One step: every phase that runs at it, then the average.
+
+        Raises:
+            InputError: a loss term or gradient of a recent step is not finite.
+        """
+        self.model.train()
+        logs: dict[str, Tensor] = {}
+        for phase in self.phases:
+            if phase.runs_at(self.step):
+                for k in range(phase.repeat):
+                    logs |= self._update(phase, k)
+        with self.watch("step"):
+            self.ema.update(self.step)
+        self._waiting.append((self.step, list(logs), torch.stack(list(logs.values()))))
+        self.step += 1
+        if len(self._waiting) >= self.flush_every:
+            self.flush()
+
+    def _update(self, phase: Phase, k: int) -> dict[str, Tensor]:
+        watch, parameters = self.watch, phase.parameters
+        with watch("data"):
+            batch = self.batches(self.step, phase.name, k)
+        with watch("forward"), self.fabric.autocast():
+            torch.manual_seed(seed_of("noise", self.batches.seed, self.step, phase.name, k,
+                                      self.batches.rank))  # fmt: skip
+            loss, terms = phase.loss(batch)
+        with watch("backward"):
+            optimiser = self.optimisers[phase.name]
+            optimiser.zero_grad(set_to_none=True)
+            self.fabric.backward(loss, inputs=list(parameters))
+            self._average_gradients(parameters)
+        with watch("step"):
+            norm = torch.nn.utils.clip_grad_norm_(parameters, phase.optimiser.clip or math.inf)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(phase, self.step)
+            optimiser.step()
+        logs = {f"loss/{phase.name}": loss.detach(), f"grad_norm/{phase.name}": norm}
+        logs |= {f"loss_terms/{phase.name}/{name}": term for name, term in terms.items()}
+        return {tag: value.float().reshape(()) for tag, value in logs.items()}
+
+    def _average_gradients(self, parameters: object) -> None:
+        """Over the processes that train together, in one message."""
+        if self.fabric.world_size == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]  # type: ignore[attr-defined]
+        flat = torch.cat([g.flatten() for g in gradients])
+        flat = self.fabric.all_reduce(flat, reduce_op="mean")
+        for g, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            g.copy_(part.view_as(g))
+
+    def flush(self) -> None:
+        """Fetches the logs of the steps since the last flush and checks that they are finite.
+
+        Raises:
+            InputError: names the first step and term that is not.
+        """
+        waiting, self._waiting = self._waiting, []
+        for step, names, values in waiting:
+            found = dict(zip(names, values.tolist(), strict=True))
+            bad = next((name for name, value in found.items() if not math.isfinite(value)), None)
+            if bad:
+                raise InputError(
+                    f"{bad} is {found[bad]} at step {step}: training stopped and the last good "
+                    "checkpoint is kept; try a lower learning rate or --precision 32-true"
+                )
+            self.latest = found
+            self.on_logs(step, found)
+
+
+def learning_rate(phase: Phase, step: int) -> float:
+    """A function of the step alone: constant, or a warm-up and a cosine over the phase's window."""
+    settings = phase.optimiser
+    if not settings.cosine or phase.stop is None:
+        return settings.lr
+    done = (step - phase.start) / (phase.stop - phase.start)
+    warm_up = 0.1
+    if done < warm_up:
+        return settings.lr * (done + 1e-3) / warm_up
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+
+
+def _adam(phase: Phase) -> torch.optim.Optimizer:
+    settings: Optimiser = phase.optimiser
+    return torch.optim.AdamW(
+        phase.parameters,
+        lr=settings.lr,
+        betas=settings.betas,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )

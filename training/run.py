@@ -1,0 +1,105 @@
+"""What identifies a run, and where it lives."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import models
+from datasets._types import Task, TaskSpec
+from errors import InputError, suggest
+from models._base import Config, GenerativeModel
+
+__all__ = ["ROOT", "Run", "code_version"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """model x preset x settings x data x task x split x pairing x seed."""
+
+    model: str
+    preset: str
+    config: dict[str, Any]
+    data: str
+    data_fingerprint: str
+    task: Task
+    split: str
+    pairing: str
+    seed: int
+    precision: str
+    x_shape: tuple[int, int, int]
+    c_shape: tuple[int, int, int]
+    code: str
+
+    @property
+    def spec(self) -> TaskSpec:
+        return TaskSpec(self.task, tuple(self.x_shape), tuple(self.c_shape))
+
+    def folder(self) -> Path:
+        """Where the run lives unless told otherwise."""
+        split = self.split.replace(":", "-")
+        return (
+            ROOT / "results" / "runs" / self.model / self.preset
+            / f"{self.data}-{self.task}-{split}-{self.pairing}" / f"seed{self.seed}"
+        )  # fmt: skip
+
+    def build(self) -> GenerativeModel:
+        """A new model with the run's settings.
+
+        Raises:
+            InputError: no such model or preset here, or its settings are not this version's.
+        """
+        presets = models.presets(self.model)
+        if self.preset not in presets:
+            raise InputError(
+                f"unknown preset '{self.preset}' of model '{self.model}': "
+                f"{suggest(self.preset, presets)}"
+            )
+        return config_from(presets[self.preset], self.config).build(self.spec)
+
+    def differences(self, other: Run) -> list[str]:
+        """What must agree for one run to go on where another stopped, and does not."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        for each in (mine, theirs):
+            each |= {f"config.{k}": v for k, v in each.pop("config").items() if k != "steps"}
+            each.pop("code")
+        keys = sorted(mine.keys() | theirs.keys())
+        return [key for key in keys if _plain(mine.get(key)) != _plain(theirs.get(key))]
+
+
+def config_from(preset: Config, settings: dict[str, Any]) -> Config:
+    """The preset with other settings, as a file gives them."""
+    known = {field.name: getattr(preset, field.name) for field in dataclasses.fields(preset)}
+    for key, value in settings.items():
+        if key not in known:
+            raise InputError(f"setting '{key}' is not one of this model: written by other code?")
+        if not isinstance(_plain(value), type(_plain(known[key])) | int):
+            raise InputError(f"setting '{key}' has an unusable value: {value!r:.60}")
+    return dataclasses.replace(preset, **settings)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@cache
+def code_version() -> str:
+    """The commit of the checkout, with '+' where files differ from it; 'unknown' outside git."""
+    git = ("git", "-C", str(ROOT))
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no", "--", "*.py"],
+            capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("+" if changed else "")
