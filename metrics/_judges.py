@@ -29,15 +29,15 @@ FEATURES = 64
 
 
 class JudgeA(nn.Module):
-    """Plain convolutions, max-pooling. 245,000 parameters."""
+    """Plain convolutions, max-pooling."""
 
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _conv(1, 24), _conv(24, 24), nn.MaxPool2d(2),
-            _conv(24, 48), _conv(48, 48), nn.MaxPool2d(2),
-            _conv(48, 96), _conv(96, 96), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(96 * 9, FEATURES),
+            _conv(1, 16), _conv(16, 16), nn.MaxPool2d(2),
+            _conv(16, 32), _conv(32, 32), nn.MaxPool2d(2),
+            _conv(32, 64), _conv(64, 64), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(64 * 9, FEATURES),
         )  # fmt: skip
         self.head = nn.Linear(FEATURES, 10)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from datasets._pairing import Batches, seed_of
 from errors import InputError
@@ -61,6 +61,7 @@ class Trainer:
         self.ema = EMA(model, ema_decay)
         self.step = 0  # steps done
         self.watch = Stopwatch()
+        self.seconds = 0.0  # in `advance`
         self.latest: dict[str, float] = {}  # values of the last flush
         self._waiting: list[tuple[int, list[str], Tensor]] = []
 
@@ -70,6 +71,7 @@ class Trainer:
         Raises:
             InputError: a loss term or gradient of a recent step is not finite.
         """
+        start = time.perf_counter()
         self.model.train()
         logs: dict[str, Tensor] = {}
         for phase in self.phases:
@@ -82,6 +84,7 @@ class Trainer:
         self.step += 1
         if len(self._waiting) >= self.flush_every:
             self.flush()
+        self.seconds += time.perf_counter() - start
 
     def _update(self, phase: Phase, k: int) -> dict[str, Tensor]:
         watch, parameters = self.watch, phase.parameters
@@ -105,11 +108,11 @@ class Trainer:
         logs |= {f"loss_terms/{phase.name}/{name}": term for name, term in terms.items()}
         return {tag: value.float().reshape(()) for tag, value in logs.items()}
 
-    def _average_gradients(self, parameters: object) -> None:
+    def _average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Over the processes that train together, in one message."""
         if self.fabric.world_size == 1:
             return
-        gradients = [p.grad for p in parameters if p.grad is not None]  # type: ignore[attr-defined]
+        gradients = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([g.flatten() for g in gradients])
         flat = self.fabric.all_reduce(flat, reduce_op="mean")
         for g, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):

@@ -85,7 +85,11 @@ def answer(handler: BaseHTTPRequestHandler, server: Server) -> None:
 
     version = f'"{hashlib.sha256(content).hexdigest()}"'
     body, total = content, len(content)
-    if start is not None and not fault.no_range and handler.headers.get("If-Range", version) == version:
+    if (
+        start is not None
+        and not fault.no_range
+        and handler.headers.get("If-Range", version) == version
+    ):
         status = 206 if start < total else 416
         start += fault.wrong_range
         body = content[start:]

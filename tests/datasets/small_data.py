@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import Server, serve
 
 from datasets._download import BOUNDS, Addresses, Bounds, Patience, fetch
 from datasets._manifest import STAGING
 from errors import InputError
+from tests.datasets.fault_server import Server, serve
 
 FAST = Patience(connect_s=1.0, read_s=0.3, attempts=3, pause_s=0.01)
 

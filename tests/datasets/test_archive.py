@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fault_server import Server
-from small_data import (
+
+from datasets._download import Bounds, Patience, Unavailable
+from datasets._manifest import verify
+from tests.datasets.fault_server import Server
+from tests.datasets.small_data import (
     CLIPS,
     FILES,
     FSDD_URL,
@@ -28,9 +31,6 @@ from small_data import (
     there,
 )
 
-from datasets._download import Bounds, Patience, Unavailable
-from datasets._manifest import verify
-
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
@@ -40,7 +40,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(
-    "content, says",
+    ("content", "says"),
     [
         (gzip.compress(FILES[IMAGES][:-1] + b"x"), f"{IMAGES} in it is altered"),
         (gzip.compress(FILES[IMAGES][:-1]), f"{IMAGES} in it is truncated"),
@@ -57,7 +57,8 @@ def test_bad_images(server: Server, tmp_path: Path, content: bytes, says: str) -
     server.files[IMAGES_URL] = content
     patience = Patience(max_bytes=2_000_000)
     error = failure(server, tmp_path, patience=patience, bounds=Bounds(1_000_000))
-    assert says in str(error) and IMAGES_URL in str(error)
+    assert says in str(error)
+    assert IMAGES_URL in str(error)
     assert not isinstance(error, Unavailable)
     assert not (tmp_path / IMAGES).exists()
     server.files[IMAGES_URL] = IMAGES_GZ
@@ -72,7 +73,7 @@ LACKS = f"lacks 1 files, {ONE} first"
 
 
 @pytest.mark.parametrize(
-    "odd, says",
+    ("odd", "says"),
     [
         ([member(f"fsdd/recordings/{NAME}", FILES[ONE][:-1] + b"x")], f"{ONE} in it is altered"),
         ([member(f"fsdd/recordings/{NAME}", FILES[ONE][:-1])], f"{ONE} in it is truncated"),
@@ -118,12 +119,20 @@ def test_bad_archive(
     folder = tmp_path / "a" / "data"
     server.files[FSDD_URL] = tar_gz([*odd, *clips(ONE)])
     error = failure(server, folder, bounds=Bounds(1_000_000, 50))
-    assert says in str(error) and FSDD_URL in str(error)
+    assert says in str(error)
+    assert FSDD_URL in str(error)
     assert there(tmp_path) <= {f"a/data/{path}" for path in there(folder)}  # nothing outside
     assert not (folder / "FSDD").exists()  # all of it or nothing
     server.files[FSDD_URL] = tar_gz(clips())
     get(server, folder)
     assert there(folder) == WHOLE
+
+
+def test_a_member_that_claims_an_exabyte_is_not_waited_for(server: Server, tmp_path: Path) -> None:
+    huge = tarfile.TarInfo("a/huge")
+    huge.size = 2**60
+    server.files[FSDD_URL] = gzip.compress(huge.tobuf(tarfile.GNU_FORMAT))
+    assert "no whole tar.gz file (it ends too early)" in str(failure(server, tmp_path))
 
 
 def test_odd_members_beside_good_ones_are_left_out(server: Server, tmp_path: Path) -> None:

@@ -14,8 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from fault_server import Fault, Server
-from small_data import (
+
+from datasets._download import PUBLIC, Addresses, Patience, Unavailable
+from datasets._manifest import STAGING, state, verify
+from errors import InputError
+from tests.datasets.fault_server import Fault, Server
+from tests.datasets.small_data import (
     CLIPS,
     FAST,
     FILES,
@@ -34,10 +38,6 @@ from small_data import (
     small_server,
     there,
 )
-
-from datasets._download import PUBLIC, Addresses, Patience, Unavailable
-from datasets._manifest import STAGING, state, verify
-from errors import InputError
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,12 +87,13 @@ def test_cut_off_then_resumed(server: Server, tmp_path: Path) -> None:
     get(server, tmp_path)
     first, second = server.starts(IMAGES_URL)
     assert first is None
-    assert second is not None and 100_000 < second <= 200_000
+    assert second is not None
+    assert 100_000 < second <= 200_000
     verify(tmp_path, MANIFEST)
 
 
 @pytest.mark.parametrize(
-    "first, second",
+    ("first", "second"),
     [
         (Fault(cut_at=200_000), Fault(no_range=True)),
         (Fault(cut_at=200_000, no_version=True), Fault()),
@@ -115,7 +116,8 @@ def test_changed_meanwhile(server: Server, tmp_path: Path) -> None:
     failure(server, tmp_path, patience=Patience(attempts=1))
     server.files[IMAGES_URL] = new
     get(server, tmp_path)
-    assert server.log[1].start and server.log[1].status == 200  # asked for the rest, got it all
+    assert server.log[1].start
+    assert server.log[1].status == 200
     verify(tmp_path, MANIFEST)
 
 
@@ -139,7 +141,8 @@ def test_stall(server: Server, tmp_path: Path) -> None:
 def test_stalls_always(server: Server, tmp_path: Path) -> None:
     server.faults[LABELS_URL] = [Fault(stall_at=100)] * 9
     error = failure(server, tmp_path)
-    assert isinstance(error, Unavailable) and "silent for 0.3 s" in str(error)
+    assert isinstance(error, Unavailable)
+    assert "silent for 0.3 s" in str(error)
     assert len(server.starts(LABELS_URL)) == FAST.attempts
 
 
@@ -150,12 +153,13 @@ def test_busy_then_well(server: Server, tmp_path: Path) -> None:
     verify(tmp_path, MANIFEST)
 
 
-@pytest.mark.parametrize("status, attempts", [(404, 1), (403, 1), (503, FAST.attempts)])
+@pytest.mark.parametrize(("status", "attempts"), [(404, 1), (403, 1), (503, FAST.attempts)])
 def test_refused(server: Server, tmp_path: Path, status: int, attempts: int) -> None:
     server.faults[IMAGES_URL] = [Fault(status=status)] * 9
     error = failure(server, tmp_path)
     assert isinstance(error, Unavailable)
-    assert IMAGES_URL in str(error) and str(status) in str(error)
+    assert IMAGES_URL in str(error)
+    assert str(status) in str(error)
     assert len(server.log) == attempts
     assert state(tmp_path, MANIFEST) == "absent"
     assert [path.name for path in tmp_path.iterdir()] == [f"{STAGING}.lock"]
@@ -196,12 +200,14 @@ def test_no_way_there_costs_one_wait_for_each_address(server: Server, tmp_path: 
         assert 0.8 <= time.monotonic() - started < 3
         for client in fill:
             client.close()
-    assert isinstance(error, Unavailable) and "no connection in 0.4 s" in str(error)
+    assert isinstance(error, Unavailable)
+    assert "no connection in 0.4 s" in str(error)
 
 
 def test_public_addresses() -> None:
     spec = find_spec("torchvision")
-    assert spec and spec.origin
+    assert spec
+    assert spec.origin
     known = (Path(spec.origin).parent / "datasets" / "mnist.py").read_text("utf-8")
     assert all(f'"{url}"' in known for url in PUBLIC.mnist)
     assert all(url.startswith("https://") for url in PUBLIC.fsdd)
@@ -272,7 +278,8 @@ def test_no_room_for_a_file(server: Server, tmp_path: Path, max_bytes: int) -> N
     with start(server, tmp_path, max_bytes) as process:
         _, said = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert said.count("\n") == 1 and "make room" in said
+    assert said.count("\n") == 1
+    assert "make room" in said
     assert there(tmp_path).isdisjoint(MANIFEST)
     get(server, tmp_path)
     verify(tmp_path, MANIFEST)
@@ -283,7 +290,8 @@ def test_disk_full(server: Server, tmp_path: Path, file: str) -> None:
     (tmp_path / STAGING).mkdir()
     (tmp_path / STAGING / file).symlink_to("/dev/full")
     error = failure(server, tmp_path)
-    assert "No space left on device" in str(error) and "make room" in str(error)
+    assert "No space left on device" in str(error)
+    assert "make room" in str(error)
     (tmp_path / STAGING / file).unlink()
     get(server, tmp_path)
     assert there(tmp_path) == WHOLE
@@ -301,7 +309,7 @@ def test_folder_is_a_file(server: Server, tmp_path: Path) -> None:
 def test_never_overwrites(server: Server, tmp_path: Path) -> None:
     put(tmp_path, *MANIFEST)
     (tmp_path / LABELS).write_bytes(b"mine")
-    for path in (IMAGES, None):  # with something else to fetch, and without
+    for path in (None, IMAGES):  # with nothing else to fetch, and with something
         if path:
             (tmp_path / path).unlink()
         with pytest.raises(InputError, match="labels-idx1-ubyte is altered"):

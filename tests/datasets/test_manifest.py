@@ -6,7 +6,10 @@ import itertools
 from pathlib import Path
 
 import pytest
-from small_data import (
+
+from datasets._manifest import STAGING, shipped, state, verify
+from errors import InputError
+from tests.datasets.small_data import (
     CLIPS,
     FILES,
     IMAGES,
@@ -15,14 +18,12 @@ from small_data import (
     put,
 )
 
-from datasets._manifest import shipped, state, verify
-from errors import InputError
-
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 
 
 def test_state(tmp_path: Path) -> None:
     put(tmp_path, IMAGES)
+    (tmp_path / STAGING).mkdir()  # empty, so nothing to go on from
     assert state(tmp_path, MANIFEST) == "partial"
     put(tmp_path, LABELS)
     assert state(tmp_path, MANIFEST) == "absent"  # FSDD as a whole
@@ -31,7 +32,7 @@ def test_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path, content, says",
+    ("path", "content", "says"),
     [
         (IMAGES, None, "missing"),
         (IMAGES, FILES[IMAGES][:-1], "truncated"),
@@ -51,7 +52,8 @@ def test_verify_names_the_file(tmp_path: Path, path: str, content: bytes | None,
     with pytest.raises(InputError) as caught:
         verify(tmp_path, MANIFEST)
     said = str(caught.value)
-    assert said.startswith(f"{tmp_path / path} is {says}; restore it") and "\n" not in said
+    assert said.startswith(f"{tmp_path / path} is {says}; restore it")
+    assert "\n" not in said
 
 
 def test_verify_counts_the_others(tmp_path: Path) -> None:

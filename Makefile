@@ -1,0 +1,43 @@
+# Each target sets up what it needs; a second call does not set up again.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+# The data beside the checkout where they are there, else data/ in it.
+export DATA_DIR ?= $(if $(wildcard ../shared/data/MNIST),../shared/data,data)
+# Two test processes of one thread each beat one of two.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: help setup demo test test-all lint bench clean
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(VENV)/.ready  ## .venv from the lock
+$(VENV)/.ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+demo: setup  ## train and compare the four models, about 15 minutes
+	$(BIN)/python benchmark.py --quick
+
+bench: setup  ## the full comparison, about an hour
+	$(BIN)/python benchmark.py
+
+test: setup  ## all tests but the slow ones
+	$(TEST) -m "not slow" tests
+
+test-all: setup lint  ## lint, types and all tests
+	$(TEST) tests
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock:  ## requirements.txt from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header -q -o requirements.txt
+
+clean:  ## all that was made, but not the data
+	rm -rf $(VENV) results/runs .pytest_cache .mypy_cache .ruff_cache

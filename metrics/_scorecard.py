@@ -1,0 +1,212 @@
+"""All figures of a scorecard from what the judges make of images: features in, figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metrics.accuracy import accuracy
+from metrics.bootstrap import group_weights, interval, weighted_means
+from metrics.diversity import within_digit_diversity, within_digit_vendi
+from metrics.frechet import frechet_distance, resampled_frechet_distance
+from metrics.kid import kernel_distance, resampled_kernel_distance
+from metrics.neighbours import copying_statistic, nearest, nearest_distance
+from metrics.prdc import density_coverage
+
+__all__ = ["BETTER", "STAGES", "Figure", "Reality", "Views", "by_group", "mean_of", "score"]
+
+K = 5  # neighbours of density and coverage
+N_RESAMPLES = 1000
+STAGES = 5  # times that `score` tells what it does, its Reality included
+
+# What better means, by the name of a figure without its judge and n.
+BETTER = {
+    "accuracy": "higher, up to real",
+    "accuracy_judge_b": "higher, up to real",
+    "hearing_accuracy": "higher; of the model's classifier",
+    "fd": "lower, down to real",
+    "kid": "lower, down to real",
+    "precision": "higher, up to real",
+    "recall": "higher, up to real",
+    "density": "as real",
+    "coverage": "higher, up to real",
+    "diversity": "as real",
+    "diversity_relative": "as real",
+    "vendi": "as real",
+    "nearest_train_median": "not below real",
+    "nearest_train_q01": "not below real",
+    "nearest_held_out_median": "as nearest_train",
+    "nearest_held_out_q01": "as nearest_train",
+    "authentic_pct": "not below real",
+    "copying_z": "not below -3; far above: not digits",
+    "partner_rank": "0.5: chance; 0: pairs learnt by heart",
+}
+
+
+class Figure(NamedTuple):
+    """A value, its 95 % interval over recordings, and what real images score in its place."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    real: float | None = None  # training for test images, or the test images themselves
+    real_train: float | None = None  # training images against other training images
+
+
+@dataclass(frozen=True)
+class Views:
+    """What the ruler sees of n images."""
+
+    features: Tensor  # (n, d) float32, judge A
+    read_a: Tensor  # (n,) int64, the digit that judge A reads
+    read_b: Tensor  # (n,) int64
+    pixels: Tensor  # (n, p) float32
+
+
+@dataclass(frozen=True)
+class Reality:
+    """The real side of a scorecard, the same for all models of a data source."""
+
+    digit: Tensor  # (n,) int64, of the test images, and asked for in samples
+    test: Views  # of the n test images
+    train: Tensor  # (n, d) judge A's features of training images of the same digits
+    train_again: Tensor  # (n, d) of other training images
+    train_pixels: Tensor  # (m, p) of all training images
+    held_out_pixels: Tensor  # (l, p) of all validation images
+
+    @cached_property
+    def distance(self) -> Tensor:
+        """(n,) of the test images to the nearest training image."""
+        return self._copying[1]
+
+    @cached_property
+    def _copying(self) -> tuple[dict[str, float], Tensor]:
+        return copying(self.test.pixels, self)
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """What real images score."""
+        test, prdc = self.test, density_coverage(self.test.features, self.train, K)
+        return self._copying[0] | {
+            "accuracy": accuracy(test.read_a, self.digit),
+            "accuracy_judge_b": accuracy(test.read_b, self.digit),
+            "fd": frechet_distance(test.features, self.train),
+            "kid": kernel_distance(test.features, self.train),
+            **{name: getattr(prdc, name) for name in ("precision", "recall", "density")},
+            "coverage": prdc.coverage,
+            "diversity": within_digit_diversity(test.features, self.digit),
+            "diversity_relative": 1.0,
+            "vendi": within_digit_vendi(test.features, self.digit),
+            "copying_z": 0.0,
+        }
+
+    @cached_property
+    def train_figures(self) -> dict[str, float]:
+        """What training images score against others."""
+        return {
+            "fd": frechet_distance(self.train, self.train_again),
+            "kid": kernel_distance(self.train, self.train_again),
+        }
+
+
+def score(
+    fake: Views, real: Reality, recording: Tensor, tell: Callable[[str], object] = lambda _: None
+) -> dict[str, Figure]:
+    """Every figure of samples alone.
+
+    Args:
+        fake: of n samples; sample i is to show real.digit[i].
+        recording: (n,) int64, of which sample i was drawn; a recording has one digit.
+        tell: hears of each stage before it starts.
+
+    Returns:
+        By name. Those that need a judge's features or all n say so in their name.
+    """
+    tell("real against real")
+    floor, train_floor, digit = real.figures, real.train_figures, real.digit
+    tell("accuracy, Frechet distance")
+    weights = group_weights(
+        recording, N_RESAMPLES, torch.Generator().manual_seed(0), stratum=digit
+    )
+    features = (real.test.features, fake.features)
+    fd = frechet_distance(*features)
+    fds = resampled_frechet_distance(*features, recording, weights)
+    tell("kernel distance")
+    kid = kernel_distance(*features)
+    kids = resampled_kernel_distance(*features, recording, weights)
+    tell("density, coverage")
+    prdc = density_coverage(*features, K, recording)
+    resampled = prdc.resampled(recording, weights)
+    tell("diversity, copies")
+    copies, distance = copying(fake.pixels, real)
+    diversity = within_digit_diversity(fake.features, digit)
+    values = copies | {
+        "diversity": diversity,
+        "diversity_relative": diversity / floor["diversity"],
+        "vendi": within_digit_vendi(fake.features, digit),
+        "copying_z": copying_statistic(distance, real.distance),
+    }
+
+    figures = {
+        "accuracy": mean_of(fake.read_a == digit, recording, weights),
+        "accuracy_judge_b": mean_of(fake.read_b == digit, recording, weights),
+        "fd": Figure(fd, *interval(fds, estimate=fd)),
+        "kid": Figure(kid, *interval(kids, estimate=kid)),
+    }
+    for name in ("precision", "recall", "density", "coverage"):
+        value = getattr(prdc, name)
+        figures[name] = Figure(value, *interval(resampled[name], estimate=value))
+    figures |= {name: Figure(value) for name, value in values.items()}
+    n = len(digit)
+    suffix = f"_judge_{n // 1000}k" if n % 1000 == 0 else f"_judge_{n}"
+    depends_on_n = ("fd", "kid", "precision", "recall", "density", "coverage")
+    return {
+        name + (suffix if name in depends_on_n else ""): figure._replace(
+            real=floor[name], real_train=train_floor.get(name)
+        )
+        for name, figure in figures.items()
+    }
+
+
+def copying(pixels: Tensor, real: Reality) -> tuple[dict[str, float], Tensor]:
+    """Distances to the nearest training and held-out image, and `auth_pct`, of (n, p) images.
+
+    Returns:
+        The figures, and the (n,) distances to the nearest training image.
+    """
+    train = real.train_pixels
+    near = nearest(pixels, train)
+    # As `auth_pct`, without its second search, the longest part of a scorecard.
+    hit, back = near.row.unique(return_inverse=True)
+    spacing = nearest(train[hit], train, own=hit).distance[back]
+    figures = {"authentic_pct": 100 * (near.distance > spacing).double().mean().item()}
+    held_out = nearest_distance(pixels, real.held_out_pixels)
+    for name, distance in (("train", near.distance), ("held_out", held_out)):
+        figures[f"nearest_{name}_median"] = distance.median().item()
+        figures[f"nearest_{name}_q01"] = distance.quantile(0.01).item()
+    return figures, near.distance
+
+
+def mean_of(values: Tensor, recording: Tensor, weights: Tensor | None = None) -> Figure:
+    """The mean of values or indicators (n,), with its interval.
+
+    Args:
+        recording: (n,) int64, the recording of each.
+        weights: (b, n_recordings) resamples; None: drawn here, without strata.
+    """
+    if weights is None:
+        weights = group_weights(recording, N_RESAMPLES, torch.Generator().manual_seed(0))
+    resampled = weighted_means(values, recording, weights)
+    return Figure(values.double().mean().item(), *interval(resampled))
+
+
+def by_group(values: Tensor, recording: Tensor, group: Tensor) -> dict[int, Figure]:
+    """`mean_of` in each group (digit, speaker) that occurs: (n,) values, recordings and groups."""
+    return {
+        int(g): mean_of(values[group == g], recording[group == g]) for g in group.unique()
+    }

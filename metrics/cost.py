@@ -1,0 +1,53 @@
+"""What a sample costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+__all__ = ["Cost", "sampling_cost"]
+
+
+class Cost(NamedTuple):
+    """Sizes of a model."""
+
+    parameters: int  # of all that was trained
+    parameters_sampling: int  # of what a sample is computed from
+    flops: int  # of all products and convolutions in the call, 2 per multiply-add
+
+
+class _Touched(TorchDispatchMode):
+    """Notes the memory that operations read, which views and no_grad do not hide."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.storages: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        for leaf in tree_leaves((args, kwargs)):
+            if isinstance(leaf, Tensor):
+                self.storages.add(leaf.untyped_storage().data_ptr())
+        return func(*args, **(kwargs or {}))
+
+
+def sampling_cost(model: nn.Module, sample: Callable[[], object]) -> Cost:
+    """Counts parameters and FLOPs.
+
+    Args:
+        sample: draws from the model.
+    """
+    with FlopCounterMode(display=False) as counter, _Touched() as touched:
+        sample()
+    sizes = {p.untyped_storage().data_ptr(): p.numel() for p in model.parameters()}
+    return Cost(
+        parameters=sum(sizes.values()),
+        parameters_sampling=sum(n for at, n in sizes.items() if at in touched.storages),
+        flops=counter.get_total_flops(),
+    )

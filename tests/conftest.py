@@ -1,0 +1,33 @@
+"""Data that tests share. The offline set is always there; MNIST-FSDD where $DATA_DIR has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import datasets
+from datasets import mnist_fsdd, offline
+from datasets._types import Source
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def offline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all test processes, so that the speech is synthesised once."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "popen" in base.name else base
+    return shared / "offline-data"
+
+
+@pytest.fixture(scope="session")
+def offline_source(offline_dir: Path) -> Source:
+    return offline.load(offline_dir)
+
+
+@pytest.fixture(scope="session")
+def source(offline_source: Source) -> Source:
+    """The best data that this machine has."""
+    folder = datasets.default_dir()
+    return mnist_fsdd.load(folder) if mnist_fsdd.present(folder) else offline_source

@@ -1,0 +1,187 @@
+"""What every registered model and preset must hold."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+import datasets
+import models
+from datasets._types import Batch
+from models._base import Config, GenerativeModel, Phase
+from training.loop import Trainer
+
+ALL = [(name, preset) for name in models.names() for preset in models.presets(name)]
+SPEC = datasets.spec("audio2image")
+
+
+def small(name: str, preset: str) -> Config:
+    """The preset, narrow and without a long warm start, so that a step is quick."""
+    config = models.presets(name)[preset]
+    sizes = {"width": 8, "encoder_width": 8, "warm_start": 2, "batch_size": 4}
+    known = {f.name for f in dataclasses.fields(config)}
+    return dataclasses.replace(config, **{k: v for k, v in sizes.items() if k in known})
+
+
+class RandomBatches:
+    """Noise of the right shapes; a function of (step, phase, k) like the real ones."""
+
+    seed, rank, batch_size = 0, 0, 4
+
+    def __call__(self, step: int = 0, phase: str = "", k: int = 0) -> Batch:
+        generator = torch.Generator().manual_seed(hash((step, len(phase), k)) % 2**31)
+        return Batch(
+            torch.rand(4, *SPEC.x_shape, generator=generator),
+            torch.rand(4, *SPEC.c_shape, generator=generator),
+            torch.randint(0, 10, (4,), generator=generator),
+        )
+
+
+@pytest.fixture(params=ALL, ids=lambda p: "-".join(p))
+def model(request: pytest.FixtureRequest) -> GenerativeModel:
+    torch.manual_seed(0)
+    return small(*request.param).build(SPEC)
+
+
+def trained(model: GenerativeModel, steps: int = 6, lr: float | None = None) -> Trainer:
+    trainer = Trainer(model, RandomBatches(), Fabric(accelerator="cpu"), 0.0)  # type: ignore[arg-type]
+    if lr is not None:
+        trainer.phases = tuple(
+            dataclasses.replace(p, optimiser=dataclasses.replace(p.optimiser, lr=lr))
+            for p in trainer.phases
+        )
+    for _ in range(steps):
+        trainer.advance()
+    trainer.flush()
+    model.eval()
+    return trainer
+
+
+def draw(model: GenerativeModel, c: Tensor, seed: int) -> Tensor:
+    with torch.no_grad():
+        return model.sample(c, torch.Generator().manual_seed(seed))
+
+
+def test_every_parameter_is_named_by_a_phase(model: GenerativeModel) -> None:
+    named = {id(p) for phase in model.phases() for p in phase.parameters}
+    lost = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in named]
+    assert not lost
+
+
+def test_phases_have_distinct_names_and_no_parameter_twice(model: GenerativeModel) -> None:
+    phases = model.phases()
+    assert len({phase.name for phase in phases}) == len(phases)
+    for phase in phases:
+        assert len({id(p) for p in phase.parameters}) == len(phase.parameters)
+
+
+def test_a_phase_changes_only_what_it_names(model: GenerativeModel) -> None:
+    trainer = trained(model)
+    model.train()
+    for phase in trainer.phases:
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        trainer._update(phase, 0)
+        mine = {id(p) for p in phase.parameters}
+        changed = {n for n, p in model.named_parameters() if not torch.equal(before[n], p)}
+        foreign = {n for n, p in model.named_parameters() if id(p) not in mine}
+        assert changed, f"{phase.name} changes nothing"
+        assert not changed & foreign, f"{phase.name} changes {sorted(changed & foreign)[:3]}"
+
+
+def adversaries(model: GenerativeModel) -> Iterator[tuple[Phase, Phase]]:
+    """(the phase that judges, the phase that is judged)"""
+    phases = {phase.name: phase for phase in model.phases()}
+    for judge in ("discriminator", "critic"):
+        for judged in ("generator", "decoder"):
+            if judge in phases and judged in phases:
+                yield phases[judge], phases[judged]
+
+
+def test_adversaries_pull_in_opposite_directions(model: GenerativeModel) -> None:
+    """Either side lowers its own loss; the judged side raises the loss of its judge."""
+    trained(model)
+    model.train()
+    batch = RandomBatches()(99)
+
+    def loss_of(phase: Phase) -> Tensor:
+        torch.manual_seed(7)  # the same noise each time
+        return phase.loss(batch)[0]
+
+    def train(phase: Phase) -> None:
+        optimiser = torch.optim.Adam(phase.parameters, lr=1e-3)
+        for _ in range(10):
+            optimiser.zero_grad()
+            loss_of(phase).backward(inputs=list(phase.parameters))
+            optimiser.step()
+
+    for judge, judged in adversaries(model):
+        before = loss_of(judge).item()
+        train(judge)
+        after = loss_of(judge).item()
+        assert after < before
+        before = loss_of(judged).item()
+        train(judged)
+        assert loss_of(judged).item() < before
+        assert loss_of(judge).item() > after
+
+
+def test_samples_have_the_shape_and_range_of_the_task(model: GenerativeModel) -> None:
+    trained(model)
+    x = draw(model, RandomBatches()().c, 0)
+    assert x.shape == (4, *SPEC.x_shape)
+    assert x.dtype == torch.float32
+    assert 0 <= x.min() <= x.max() <= 1
+
+
+def test_samples_repeat_by_seed_and_vary_as_declared(model: GenerativeModel) -> None:
+    # Some source networks start with gains so small that nothing passes through them.
+    trained(model, lr=1e-2)
+    c = RandomBatches()().c
+    x = draw(model, c, 0)
+    assert torch.equal(x, draw(model, c, 0))
+    assert torch.equal(x, draw(model, c, 1)) != model.stochastic
+    assert torch.equal(x, draw(model, 1 - c, 0)) != model.conditional
+
+
+def test_sampling_leaves_the_global_noise_alone(model: GenerativeModel) -> None:
+    trained(model)
+    state = torch.get_rng_state()
+    draw(model, RandomBatches()().c, 0)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_step_is_a_function_of_seed_and_step(model: GenerativeModel) -> None:
+    twin = type(model)(model.spec, model.config)  # type: ignore[call-arg, attr-defined]
+    twin.load_state_dict(model.state_dict())
+    trained(model, 4)
+    torch.rand(3)  # noise drawn elsewhere must not matter
+    trained(twin, 4)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+def test_every_setting_has_help(model: GenerativeModel) -> None:
+    """The string under a field is its help; without one a setting explains nothing."""
+    kind = type(model.config)  # type: ignore[attr-defined]
+    documented: set[str] = set()
+    for each in kind.__mro__[:-1]:
+        body = next(
+            (n.body for n in ast.walk(ast.parse(inspect.getsource(sys.modules[each.__module__])))
+             if isinstance(n, ast.ClassDef) and n.name == each.__name__), []
+        )  # fmt: skip
+        for field, text in zip(body, body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                documented.add(ast.unparse(field.target))
+    assert {field.name for field in dataclasses.fields(kind)} <= documented
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_has_both_presets(name: str) -> None:
+    assert {"reference", "source"} <= models.presets(name).keys()

@@ -1,0 +1,343 @@
+"""Trains one model on one task, split and seed.
+
+    python train.py --model cgan
+    python train.py --model cgan --help       # its settings
+    python train.py --model cgan --resume     # goes on where it stopped
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric, seed_everything
+from tqdm import tqdm
+from tyro.conf import OmitArgPrefixes
+
+import datasets
+import figures
+import models
+from commandline import flags, parse, value_of
+from datasets._pairing import Batches, Pairing
+from datasets._splits import part
+from datasets._types import Source, Task
+from errors import InputError, command, suggest
+from models._base import Config, GenerativeModel
+from training import checkpoint
+from training.log import TensorBoard
+from training.loop import Trainer
+from training.run import Run, code_version
+from training.validation import Validation
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The same for every model."""
+
+    data: datasets.Data = "auto"
+    """MNIST-FSDD where it is or can be downloaded, else the offline set; or one of them."""
+    data_dir: Path = field(default_factory=datasets.default_dir)
+    """Where the data are or go; $DATA_DIR, else data/."""
+    task: Task = "audio2image"
+    """What is drawn from what."""
+    split: str = "official"
+    """'official', or 'speaker:NAME': that voice is never heard in training."""
+    pairing: Pairing = "resampled"
+    """A fresh image of the digit at every draw, a fixed one, or (the control) one of any digit."""
+    seed: int = 0
+    """Of weights, batches and noise."""
+    max_seconds: float | None = None
+    """Stop after so many seconds of training, if the steps are not done before."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to train."""
+    precision: Precision = "32-true"
+    """Of the forward pass; the weights are float32."""
+    out: Path | None = None
+    """The run's folder; by default under results/runs/, named after what it is."""
+    resume: bool = False
+    """Go on with the run in that folder."""
+    checkpoint_every: int = 250
+    """Steps between checkpoints."""
+    validate_every: int = 500
+    """Steps between validations and sample grids. 0: only at the end."""
+
+
+def main() -> None:
+    name, preset, options, config = _read_arguments(sys.argv[1:])
+    fabric = _fabric(options)
+    torch.set_float32_matmul_precision("high")
+    source = datasets.load(options.data, options.data_dir)
+    run = _describe(name, preset, options, config, source)
+    folder = options.out or run.folder()
+    found = _previous(folder, run, options.resume)
+
+    seed_everything(options.seed, verbose=False)
+    model = config.build(run.spec)
+    if options.task not in model.tasks:
+        raise InputError(f"model '{name}' serves {', '.join(model.tasks)}, not {options.task}")
+    model = model.to(fabric.device)
+    train = part(source, options.split, "train").to(fabric.device)
+    batches = Batches(train, options.pairing, config.batch_size, options.seed, fabric.global_rank)
+    trainer = Trainer(model, batches, fabric, config.ema)
+    seconds = restore(trainer, found) if found else 0.0
+    session = Session(trainer, run, folder, seconds, options, Validation(source, options.split))
+    stopped_by = session.go(config.steps)
+    _say_what_next(session, stopped_by)
+    if stopped_by:
+        sys.exit(128 + stopped_by)
+
+
+class Session:
+    """One sitting at a run: trains, shows, and keeps checkpoints."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        run: Run,
+        folder: Path,
+        seconds: float,
+        options: Options,
+        validation: Validation,
+    ) -> None:
+        self.trainer, self.run, self.folder, self.options = trainer, run, folder, options
+        self.validation = validation
+        self.before, self.start = seconds, time.perf_counter()
+        self.first_step = trainer.step
+        self.main = trainer.fabric.is_global_zero
+        self.board: TensorBoard | None = None
+        if self.main:
+            self.board = TensorBoard(folder, run, trainer.phases, trainer.step)
+            trainer.on_logs = self.board.scalars
+            if trainer.step == 0:
+                self.board.sounds(validation.clips, range(10))
+
+    @property
+    def seconds(self) -> float:
+        """Of training, earlier sessions included."""
+        return self.before + time.perf_counter() - self.start
+
+    def go(self, steps: int) -> int | None:
+        """Trains to `steps`, to the time limit or to a signal; returns the signal."""
+        trainer, options = self.trainer, self.options
+        caught: list[int] = []
+        handlers = {
+            s: signal.signal(s, lambda number, frame: caught.append(number))
+            for s in (signal.SIGINT, signal.SIGTERM)
+        }
+        bar = tqdm(
+            total=steps, initial=trainer.step, unit="step", disable=not self.main,
+            desc=f"{self.run.model} ({self.run.preset})", dynamic_ncols=True,
+        )  # fmt: skip
+        try:
+            while trainer.step < steps and not caught and not self._out_of_time():
+                trainer.advance()
+                bar.update()
+                self._show(bar)
+                if trainer.step % options.checkpoint_every == 0:
+                    self.save()
+                if options.validate_every and trainer.step % options.validate_every == 0:
+                    self.validate()
+            trainer.flush()
+            self.save()
+            if not caught and trainer.step > self.first_step:
+                self.validate()
+        finally:
+            bar.close()
+            if self.board:
+                self.board.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return caught[0] if caught else None
+
+    def _out_of_time(self) -> bool:
+        limit = self.options.max_seconds
+        if limit is None:
+            return False
+        late = torch.tensor(float(self.seconds >= limit), device=self.trainer.fabric.device)
+        if self.trainer.fabric.world_size > 1:  # all stop at the same step
+            late = self.trainer.fabric.broadcast(late)
+        return bool(late)
+
+    def _show(self, bar: tqdm[Any]) -> None:
+        if self.trainer.step % self.trainer.flush_every or not self.main:
+            return
+        pace = self.trainer.step - self.first_step
+        shown = {k.removeprefix("loss/"): f"{v:.3g}" for k, v in self.trainer.latest.items()
+                 if k.startswith("loss/")}  # fmt: skip
+        speed = pace * self.trainer.batches.batch_size / (time.perf_counter() - self.start)
+        left = ""
+        if self.options.max_seconds is not None:
+            left = f", {max(self.options.max_seconds - self.seconds, 0):.0f} s left at most"
+        bar.set_postfix_str(
+            ", ".join(f"{k} {v}" for k, v in shown.items()) + f", {speed:.0f} samples/s{left}"
+        )
+        if self.board:
+            self.board.scalars(self.trainer.step - 1, {"speed/samples_per_second": speed})
+
+    def save(self) -> None:
+        """The whole state, put in place at once. Nothing that is not finite is ever saved."""
+        self.trainer.flush()
+        if self.main:
+            path = self.folder / checkpoint.NAME
+            checkpoint.write(path, snapshot(self.trainer, self.run, self.seconds))
+
+    def validate(self) -> None:
+        """Figures by judge B and a grid, on validation data alone."""
+        if not self.board:
+            return
+        model: GenerativeModel = self.trainer.ema.model  # type: ignore[assignment]
+        figures_of = self.validation.figures(model)
+        self.board.scalars(
+            self.trainer.step, {f"validation/{k}": v for k, v in figures_of.items()}
+        )
+        self.board.figure(self.trainer.step, "samples", self.validation.grid(model))
+        self.board.flush()
+        tqdm.write(
+            f"step {self.trainer.step}: validation "
+            + ", ".join(f"{k} {v:.3f}" for k, v in figures_of.items())
+        )
+
+
+def snapshot(trainer: Trainer, run: Run, seconds: float) -> checkpoint.Checkpoint:
+    """Everything that the rest of the run depends on."""
+    groups = {"model": trainer.model.state_dict(), "ema": trainer.ema.model.state_dict()}
+    tensors = {f"{g}.{k}": v for g, state in groups.items() for k, v in state.items()}
+    for name, optimiser in trainer.optimisers.items():
+        state = checkpoint.optimiser_tensors(name, optimiser)
+        tensors |= {f"optimiser.{k}": v for k, v in state.items()}
+    return checkpoint.Checkpoint(run, trainer.step, seconds, tensors)
+
+
+def restore(trainer: Trainer, found: checkpoint.Checkpoint) -> float:
+    """Puts a snapshot back into a new trainer; returns the seconds trained so far."""
+    checkpoint.load_into(trainer.model, found.group("model"), "the checkpoint's model")
+    checkpoint.load_into(trainer.ema.model, found.group("ema"), "the checkpoint's average")
+    for name, optimiser in trainer.optimisers.items():
+        checkpoint.load_optimiser(name, optimiser, found.group("optimiser"))
+    trainer.step = found.step
+    return found.seconds
+
+
+def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
+    name = value_of("--model", arguments)
+    if name is None:
+        if {"-h", "--help"} & set(arguments):
+            print(f"{__doc__}\nmodels: {', '.join(models.names())}\n")
+            parse(Options, None, ["--help"], "train.py --model MODEL [--preset PRESET]")
+        raise InputError(f"--model is missing; there are: {', '.join(models.names())}")
+    presets = models.presets(name)
+    preset = value_of("--preset", arguments) or "reference"
+    if preset not in presets:
+        raise InputError(
+            f"unknown preset '{preset}' of model '{name}': {suggest(preset, presets)}"
+        )
+    _refuse_foreign_flags(name, preset, arguments)
+    chosen = dataclasses.make_dataclass(
+        "Chosen",
+        [
+            ("options", OmitArgPrefixes[Options]),
+            ("config", OmitArgPrefixes[type(presets[preset])]),  # type: ignore[misc]
+            ("model", str, name),
+            ("preset", str, preset),
+        ],
+    )
+    default = chosen(Options(), presets[preset])
+    parsed: Any = parse(chosen, default, arguments, "train.py")
+    return name, preset, parsed.options, _checked(parsed.config)
+
+
+def _refuse_foreign_flags(name: str, preset: str, arguments: list[str]) -> None:
+    mine = flags(Options, type(models.presets(name)[preset]))
+    mine |= {"--model", "--preset", "--help", "--no-resume"}
+    for argument in arguments:
+        flag = argument.partition("=")[0].replace("_", "-")
+        if not flag.startswith("--") or flag in mine:
+            continue
+        owners = [
+            f"{other} ({kind})"
+            for other in models.names()
+            for kind, config in models.presets(other).items()
+            if flag in flags(type(config))
+        ]
+        hint = f"it belongs to {', '.join(owners)}" if owners else suggest(flag, sorted(mine))
+        raise InputError(f"{name} ({preset}) has no flag {flag}: {hint}")
+
+
+def _checked(config: Config) -> Config:
+    if config.steps < 1 or config.batch_size < 1:
+        raise InputError("--steps and --batch-size must be at least 1")
+    if not 0 <= config.ema < 1:
+        raise InputError(f"--ema must be in [0, 1), not {config.ema}")
+    return config
+
+
+def _fabric(options: Options) -> Fabric:
+    available: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+    }
+    if not available.get(options.device, lambda: True)():
+        raise InputError(f"--device {options.device}: this machine has none; try --device cpu")
+    fabric = Fabric(accelerator=options.device, devices="auto" if options.device != "cpu" else 1,
+                    precision=options.precision)  # fmt: skip
+    fabric.launch()
+    return fabric
+
+
+def _describe(
+    name: str, preset: str, options: Options, config: Config, source: Source
+) -> Run:
+    spec = datasets.spec(options.task)
+    return Run(
+        model=name, preset=preset, config=dataclasses.asdict(config), data=source.name,
+        data_fingerprint=source.fingerprint, task=options.task, split=options.split,
+        pairing=options.pairing, seed=options.seed, precision=options.precision,
+        x_shape=spec.x_shape, c_shape=spec.c_shape, code=code_version(),
+    )  # fmt: skip
+
+
+def _previous(folder: Path, run: Run, resume: bool) -> checkpoint.Checkpoint | None:
+    path = folder / checkpoint.NAME
+    if not path.exists():
+        if resume:
+            raise InputError(f"nothing to resume: there is no {path}")
+        return None
+    if not resume:
+        raise InputError(f"{folder} holds a run: add --resume to go on with it, or choose --out")
+    found = checkpoint.load(path)
+    if different := run.differences(found.run):
+        raise InputError(
+            f"{folder} holds another run: {', '.join(different)} differ; choose another --out"
+        )
+    return found
+
+
+def _say_what_next(session: Session, stopped_by: int | None) -> None:
+    if not session.main:
+        return
+    path = session.folder / checkpoint.NAME
+    steps, watch = session.trainer.step - session.first_step, session.trainer.watch.seconds
+    total = max(session.trainer.seconds, 1e-9)
+    shares = {k: v / total for k, v in watch.items()} | {"other": 1 - sum(watch.values()) / total}
+    print(
+        f"{steps} steps in {session.seconds - session.before:.0f} s; the loop's time: "
+        + ", ".join(f"{k} {v:.1%}" for k, v in shares.items())
+    )
+    print(f"checkpoint: {path}")
+    if stopped_by:
+        print(f"stopped by signal {stopped_by}; go on: add --resume to the same command")
+    print(f"evaluate:   python evaluate.py --checkpoint {path}")
+    print(f"charts:     tensorboard --logdir {session.folder}")
+
+
+if __name__ == "__main__":
+    command(main)()

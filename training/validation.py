@@ -1,0 +1,85 @@
+"""What a run is told about itself: figures by judge B and a grid, on validation data."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+import figures
+from datasets._splits import part
+from datasets._types import Source
+from metrics._judges import load_judge
+from metrics.accuracy import accuracy
+from metrics.frechet import frechet_distance
+from metrics.prdc import density_coverage
+from models._base import GenerativeModel
+
+__all__ = ["Validation"]
+
+N_SAMPLES = 1000
+N_DRAWS = 6
+SEED = 20210927  # of partners and noise; the same for every run
+
+
+class Validation:
+    """A fixed set of validation pairs and the noise they are drawn with."""
+
+    def __init__(self, source: Source, split: str) -> None:
+        held_out = part(source, split, "validation")
+        generator = torch.Generator().manual_seed(SEED)
+        image = torch.randperm(len(held_out.x), generator=generator)[:N_SAMPLES]
+        self.digit = held_out.x_digit[image]
+        self.judge = load_judge(source.name, "b")
+        self.real = self.judge(held_out.x[image])[0]
+        order = [(held_out.c_digit == digit).nonzero().squeeze(1) for digit in range(10)]
+        self.c = torch.stack(
+            [
+                held_out.c[order[d][torch.randint(len(order[d]), (), generator=generator)]]
+                for d in self.digit.tolist()
+            ]
+        )
+        shown = torch.stack([o[0] for o in order])
+        self.shown, self.clips = held_out.c[shown], held_out.clips[shown]
+        self.speakers = [source.recordings.speakers[i] for i in held_out.c_speaker[shown]]
+        first = [int((held_out.x_digit == digit).nonzero()[0]) for digit in range(10)]
+        self.partners = held_out.x[first]
+
+    def figures(self, model: GenerativeModel) -> dict[str, float]:
+        """accuracy, fd_judge_1k, coverage; and the accuracy of the model's own hearing."""
+        features, logits = self.judge(_draw(model, self.c))
+        found = {
+            "accuracy": accuracy(logits.argmax(1), self.digit),
+            "fd_judge_1k": frechet_distance(self.real, features),
+            "coverage": density_coverage(self.real, features).coverage,
+        }
+        heard = _hear(model, self.c)
+        return found if heard is None else found | {"hearing": accuracy(heard, self.digit)}
+
+    def grid(self, model: GenerativeModel) -> Figure:
+        """One validation recording of each digit, a real partner, several draws."""
+        draws = _draw(model, self.shown.repeat_interleave(N_DRAWS, 0))
+        return figures.sample_grid(
+            self.shown,
+            self.partners,
+            (draws * 255).round().to(torch.uint8).view(10, N_DRAWS, *draws.shape[-2:]),
+            [f"{digit}, {speaker}" for digit, speaker in enumerate(self.speakers)],
+        )
+
+
+@torch.no_grad()
+def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
+    """(n, 64, 64) uint8 -> (n, 1, 28, 28) in [0, 1] on the CPU, noise fixed."""
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(SEED)
+    return torch.cat(
+        [model.sample(chunk.to(device).unsqueeze(1) / 255, generator).cpu() for chunk in c.split(250)]
+    )
+
+
+@torch.no_grad()
+def _hear(model: GenerativeModel, c: Tensor) -> Tensor | None:
+    """(n,) the digits that the model's own classifier hears, if it has one."""
+    device = next(model.parameters()).device
+    logits = [model.digit_logits(chunk.to(device).unsqueeze(1) / 255) for chunk in c.split(250)]
+    return None if logits[0] is None else torch.cat(logits).argmax(1).cpu()  # type: ignore[arg-type]
