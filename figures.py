@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
-__all__ = ["confusion", "png", "sample_grid"]
+__all__ = ["confusion", "loss_charts", "png", "read_scalars", "sample_grid", "side_by_side"]
+
+Scalars = dict[str, tuple[list[int], list[float]]]
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito 2008
 
 
 def sample_grid(
@@ -24,8 +29,8 @@ def sample_grid(
     """
     r, k = draws.shape[:2]
     titles = ["sound", "real", *(f"draw {i + 1}" for i in range(k))]
-    figure = Figure(figsize=(0.8 * (k + 2) + 1.1, 0.8 * r + 0.7), dpi=120, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=(0.8 * (k + 2) + 1.1, 0.8 * r + 0.7), dpi=120)
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     axes = figure.subplots(r, k + 2, squeeze=False)
     for i, row in enumerate(axes):
         images = [conditions[i], partners[i], *draws[i]]
@@ -81,3 +86,103 @@ def png(figure: Figure) -> bytes:
     # No version in it, so that the same picture is the same file.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def read_scalars(folder: Path) -> Scalars:
+    """The scalars of a run's TensorBoard files, by tag: (steps, values)."""
+    # Here, because it takes a second that most callers need not wait.
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    found = {}
+    for tag in events.Tags()["scalars"]:
+        points = events.Scalars(tag)
+        found[tag] = ([p.step for p in points], [p.value for p in points])
+    return found
+
+
+def loss_charts(runs: Mapping[str, Scalars]) -> Figure:
+    """One row for each run: its losses, its gradient norms, its validation figures, by step.
+
+    Args:
+        runs: by the name to show, as `read_scalars` gives them.
+    """
+    figure = Figure(figsize=(13, 2.6 * len(runs) + 0.4), dpi=110, layout="constrained")
+    grid = figure.subplots(len(runs), 3, squeeze=False)
+    columns = (
+        ("loss/", "loss", "linear"),
+        ("grad_norm/", "gradient norm", "log"),
+        ("validation/", "validation", "linear"),
+    )
+    for row, (name, scalars) in zip(grid, runs.items(), strict=True):
+        for axis, (prefix, title, scale) in zip(row, columns, strict=True):
+            tags = sorted(tag for tag in scalars if tag.startswith(prefix))
+            if prefix == "validation/":
+                tags = [tag for tag in tags if "fd" not in tag]  # another unit than shares
+                axis.set_ylim(0, 1.02)
+            for i, tag in enumerate(tags):
+                steps, values = scalars[tag]
+                smooth = _smooth(values) if prefix != "validation/" else values
+                label = tag.removeprefix(prefix)
+                colour = COLOURS[i % len(COLOURS)]
+                if prefix != "validation/":
+                    axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.6)
+                axis.plot(
+                    steps, smooth, color=colour, label=label, linewidth=1.5, markersize=3,
+                    linestyle=("-", "--", "-.", ":")[i % 4],
+                    marker="o" if prefix == "validation/" else None,
+                )  # fmt: skip
+            if prefix == "loss/" and tags:
+                axis.set_ylim(*_calm([scalars[tag][1] for tag in tags]))
+            axis.set_yscale(scale)
+            axis.set(xlabel="step", title=f"{name}: {title}")
+            axis.grid(alpha=0.25)
+            if tags:
+                axis.legend(fontsize=8, loc="best", frameon=False)
+    return figure
+
+
+def _tight() -> ConstrainedLayoutEngine:
+    return ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+
+
+def _smooth(values: Sequence[float], decay: float = 0.95) -> list[float]:
+    """A running average whose start is not pulled to zero."""
+    smooth, total, weight = [], 0.0, 0.0
+    for value in values:
+        total, weight = decay * total + (1 - decay) * value, decay * weight + 1 - decay
+        smooth.append(total / weight)
+    return smooth
+
+
+def _calm(curves: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Limits that a few wild first steps do not set."""
+    values = sorted(value for curve in curves for value in curve)
+    low, high = values[len(values) // 200], values[-1 - len(values) // 50]
+    margin = 0.08 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def side_by_side(rows: Mapping[str, Tensor], titles: Sequence[str]) -> Figure:
+    """Rows of pictures under common column titles; the picture at the head of the README.
+
+    Args:
+        rows: by name, (k, h, w) uint8; 64 x 64 are drawn as sounds.
+        titles: k names of the columns.
+    """
+    n, k = len(rows), len(titles)
+    figure = Figure(figsize=(0.95 * k + 1.6, 0.95 * n + 0.5), dpi=120, layout=_tight())
+    axes = figure.subplots(n, k, squeeze=False)
+    for i, (name, images) in enumerate(rows.items()):
+        for j, image in enumerate(images):
+            axis = axes[i][j]
+            colours = "magma" if image.shape[-1] == 64 else "gray"
+            axis.imshow(image.cpu().numpy(), cmap=colours, vmin=0, vmax=255)
+            axis.set(xticks=[], yticks=[])
+            for edge in axis.spines.values():
+                edge.set_visible(False)
+            if i == 0:
+                axis.set_title(titles[j], fontsize=10)
+        axes[i][0].set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center")
+    return figure

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from datasets._splits import Part
-from errors import InputError, suggest
 from metrics.neighbours import nearest
 
 __all__ = ["REFERENCES", "Draw", "reference"]
@@ -25,11 +24,7 @@ REFERENCES = {  # name: (needs the true label, what it is)
 
 
 def reference(name: str, train: Part, validation: Part) -> Draw:
-    """A reference by its name.
-
-    Raises:
-        InputError: there is no such reference.
-    """
+    """How to draw from one of REFERENCES."""
 
     def real_data(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         return _of_digit(validation, digit, generator)
@@ -42,14 +37,11 @@ def reference(name: str, train: Part, validation: Part) -> Draw:
         row = nearest(c.flatten(1) / 255, train.c.flatten(1) / 255).row
         return _of_digit(train, train.c_digit[row], generator)
 
-    draws: dict[str, Draw] = {
+    return {
         "real-data": real_data,
         "class-mean": class_mean,
         "nearest-neighbour": nearest_neighbour,
-    }
-    if name not in draws:
-        raise InputError(f"unknown reference '{name}': {suggest(name, draws)}")
-    return draws[name]
+    }[name]
 
 
 def _of_digit(part: Part, digit: Tensor, generator: torch.Generator) -> Tensor:

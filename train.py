@@ -1,8 +1,8 @@
 """Trains one model on one task, split and seed.
 
-    python train.py --model cgan
-    python train.py --model cgan --help       # its settings
-    python train.py --model cgan --resume     # goes on where it stopped
+python train.py --model cgan
+python train.py --model cgan --help       # its settings
+python train.py --model cgan --resume     # goes on where it stopped
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from tqdm import tqdm
 from tyro.conf import OmitArgPrefixes
 
 import datasets
-import figures
 import models
 from commandline import flags, parse, value_of
 from datasets._pairing import Batches, Pairing
@@ -196,9 +195,7 @@ class Session:
             return
         model: GenerativeModel = self.trainer.ema.model  # type: ignore[assignment]
         figures_of = self.validation.figures(model)
-        self.board.scalars(
-            self.trainer.step, {f"validation/{k}": v for k, v in figures_of.items()}
-        )
+        self.board.scalars(self.trainer.step, {f"validation/{k}": v for k, v in figures_of.items()})
         self.board.figure(self.trainer.step, "samples", self.validation.grid(model))
         self.board.flush()
         tqdm.write(
@@ -237,9 +234,7 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     presets = models.presets(name)
     preset = value_of("--preset", arguments) or "reference"
     if preset not in presets:
-        raise InputError(
-            f"unknown preset '{preset}' of model '{name}': {suggest(preset, presets)}"
-        )
+        raise InputError(f"unknown preset '{preset}' of model '{name}': {suggest(preset, presets)}")
     _refuse_foreign_flags(name, preset, arguments)
     chosen = dataclasses.make_dataclass(
         "Chosen",
@@ -293,9 +288,7 @@ def _fabric(options: Options) -> Fabric:
     return fabric
 
 
-def _describe(
-    name: str, preset: str, options: Options, config: Config, source: Source
-) -> Run:
+def _describe(name: str, preset: str, options: Options, config: Config, source: Source) -> Run:
     spec = datasets.spec(options.task)
     return Run(
         model=name, preset=preset, config=dataclasses.asdict(config), data=source.name,

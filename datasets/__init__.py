@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from datasets import mnist_fsdd, offline
+from datasets._download import Unavailable
 from datasets._types import Source, Task, TaskSpec
-from errors import InputError
 
-__all__ = ["DATA", "Data", "default_dir", "load", "spec"]
+__all__ = ["DATA", "Data", "default_dir", "load", "resolve", "spec"]
 
 Data = Literal["auto", "mnist-fsdd", "offline"]
 DATA: tuple[Data, ...] = ("auto", "mnist-fsdd", "offline")
@@ -35,16 +35,23 @@ def load(data: Data = "auto", data_dir: Path | None = None) -> Source:
     data_dir = data_dir or default_dir()
     if data == "offline":
         return offline.load(data_dir)
-    if data == "mnist-fsdd" or mnist_fsdd.present(data_dir):
-        return mnist_fsdd.load(data_dir)
     try:
         return mnist_fsdd.load(data_dir)
-    except InputError as error:
+    except Unavailable as error:
+        if data != "auto":
+            raise
         print(
-            f"WARNING: OFFLINE DATA: 8x8 digits and synthetic voices instead of MNIST-FSDD ({error})",
+            f"WARNING: OFFLINE DATA: 8x8 digits and synthetic voices, not MNIST-FSDD ({error})",
             file=sys.stderr,
         )
         return offline.load(data_dir)
+
+
+def resolve(data: Data, data_dir: Path | None = None) -> str:
+    """The name of the source that `load` would give; a download may still fail."""
+    if data != "auto":
+        return data
+    return mnist_fsdd.NAME if mnist_fsdd.present(data_dir or default_dir()) else offline.NAME
 
 
 def spec(task: Task) -> TaskSpec:

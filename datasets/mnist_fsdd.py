@@ -28,14 +28,15 @@ TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 def present(data_dir: Path) -> bool:
     """Whether any of it is under `data_dir`; it may still be damaged."""
-    return _manifest.state(data_dir) != "absent"
+    return _manifest.state(data_dir) in ("partial", "complete-looking")
 
 
 def load(data_dir: Path) -> Source:
     """Reads and verifies everything under `data_dir`; downloads it first where nothing is there.
 
     Raises:
-        InputError: a file is missing, altered, or cannot be fetched.
+        Unavailable: it is not there and no address gives it.
+        InputError: a file is missing or altered.
     """
     if not present(data_dir):
         _download.fetch(data_dir)

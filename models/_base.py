@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from datasets._types import Batch, Task, TaskSpec
 from models._networks import SoundEncoder
 
-__all__ = ["ConditionalConfig", "ConditionalModel", "Config", "GenerativeModel", "Logs", "Optimiser", "Phase"]
+__all__ = [
+    "ConditionalConfig",
+    "ConditionalModel",
+    "Config",
+    "GenerativeModel",
+    "Logs",
+    "Optimiser",
+    "Phase",
+]
 
 Logs = dict[str, Tensor]  # detached scalars, by the name of their loss term
 

@@ -61,9 +61,7 @@ class _ResidualDown(nn.Module):
 class ImageDecoder(nn.Module):
     """(latent, embedding) -> image in (0, 1); each block is scaled and shifted by its input."""
 
-    def __init__(
-        self, x_shape: tuple[int, int, int], z_dim: int, embedding_dim: int, width: int
-    ):
+    def __init__(self, x_shape: tuple[int, int, int], z_dim: int, embedding_dim: int, width: int):
         super().__init__()
         channels, height, columns = x_shape
         self.base = (4 * width, height // 4, columns // 4)

@@ -55,9 +55,7 @@ class CVAE(ConditionalModel):
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
         self.posterior = nn.Linear(features + config.embedding_dim, 2 * config.z_dim)
-        self.decoder = ImageDecoder(
-            spec.x_shape, config.z_dim, config.embedding_dim, config.width
-        )
+        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, config.embedding_dim, config.width)
 
     def phases(self) -> Sequence[Phase]:
         parts = (self.recognition, self.posterior, self.decoder)
@@ -75,10 +73,9 @@ class CVAE(ConditionalModel):
         mu, logvar = self.posterior(h).chunk(2, 1)  # (b, z_dim)
         z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
         logits = self.decoder(z, embedding)
-        reconstruction = (
-            F.binary_cross_entropy_with_logits(logits.float(), batch.x, reduction="sum")
-            / len(batch.x)
-        )
+        reconstruction = F.binary_cross_entropy_with_logits(
+            logits.float(), batch.x, reduction="sum"
+        ) / len(batch.x)
         kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1).sum(1).mean()
         loss = reconstruction + self.config.beta * kl
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}

@@ -60,9 +60,7 @@ class VAEGAN(ConditionalModel):
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
         self.posterior = nn.Linear(features + config.embedding_dim, 2 * config.z_dim)
-        self.decoder = ImageDecoder(
-            spec.x_shape, config.z_dim, config.embedding_dim, config.width
-        )
+        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, config.embedding_dim, config.width)
         self.discriminator = ProjectionDiscriminator(
             spec.x_shape, config.embedding_dim, config.width
         )
@@ -100,7 +98,10 @@ class VAEGAN(ConditionalModel):
         """-log p(phi(x) | z) up to a constant, in nats per image: Larsen et al., eq. 7-8."""
         with torch.no_grad():
             target = self.discriminator.phi.convolve(x)
-        return 0.5 * (self.discriminator.phi.convolve(x_rec) - target).square().flatten(1).sum(1).mean()
+        return (
+            0.5
+            * (self.discriminator.phi.convolve(x_rec) - target).square().flatten(1).sum(1).mean()
+        )
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():

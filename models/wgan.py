@@ -81,8 +81,8 @@ class WGAN(ConditionalModel):
             embedding = self.embed(batch.c)
             fake = translate(self.generate(embedding), self.config.max_shift)
             real = translate(batch.x, self.config.max_shift)
-        score_real, score_fake = (
-            self.critic(torch.cat((real, fake)), embedding.repeat(2, 1)).chunk(2)
+        score_real, score_fake = self.critic(torch.cat((real, fake)), embedding.repeat(2, 1)).chunk(
+            2
         )
         distance = score_real.mean() - score_fake.mean()
         penalty = self._penalty(real, fake, embedding)

@@ -167,9 +167,7 @@ def optimiser_tensors(name: str, optimiser: torch.optim.Optimizer) -> dict[str, 
     return {f"{name}.{i}.{kind}": t for i, kinds in state.items() for kind, t in kinds.items()}
 
 
-def load_optimiser(
-    name: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
-) -> None:
+def load_optimiser(name: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """The inverse of `optimiser_tensors`."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():

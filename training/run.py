@@ -39,7 +39,7 @@ class Run:
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec(self.task, tuple(self.x_shape), tuple(self.c_shape))
+        return TaskSpec(self.task, self.x_shape, self.c_shape)
 
     def folder(self) -> Path:
         """Where the run lives unless told otherwise."""

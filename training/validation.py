@@ -73,7 +73,10 @@ def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(SEED)
     return torch.cat(
-        [model.sample(chunk.to(device).unsqueeze(1) / 255, generator).cpu() for chunk in c.split(250)]
+        [
+            model.sample(chunk.to(device).unsqueeze(1) / 255, generator).cpu()
+            for chunk in c.split(250)
+        ]
     )
 
 

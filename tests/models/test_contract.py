@@ -164,7 +164,9 @@ def test_a_step_is_a_function_of_seed_and_step(model: GenerativeModel) -> None:
     trained(model, 4)
     torch.rand(3)  # noise drawn elsewhere must not matter
     trained(twin, 4)
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True)
+    )
 
 
 def test_every_setting_has_help(model: GenerativeModel) -> None:

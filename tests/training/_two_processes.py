@@ -1,25 +1,32 @@
 """One of two processes that train together; prints its averaged gradient."""
 
 from __future__ import annotations
+
 import torch
 from lightning_fabric import Fabric
-from tests.training.test_loop import Line
+
 from datasets._types import Batch
+from tests.training.test_loop import Line
 from training.loop import Trainer
-from torch import nn
+
 
 class Own(Line):
     def first(self, batch):
         loss = (self.a - batch.x.mean()).square()
         return loss, {}
 
+
 class Batches:
     seed = 0
     batch_size = 1
-    def __init__(self, rank): self.rank = rank
+
+    def __init__(self, rank):
+        self.rank = rank
+
     def __call__(self, *key):
         x = torch.full((1, 1, 28, 28), float(self.rank))
         return Batch(x, torch.zeros(1, 1, 64, 64), torch.zeros(1, dtype=torch.long))
+
 
 fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
 fabric.launch()

@@ -1,0 +1,287 @@
+"""A checkpoint -> its scorecard and pictures. The only code that reads the test split."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import matplotlib.figure
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+import datasets
+import scorecard
+from converters.spectrogram import MEL64
+from datasets._pairing import seed_of
+from datasets._splits import part, recording_split
+from datasets._types import Source
+from errors import InputError, command
+from figures import sample_grid
+from metrics._judges import load_judge
+from metrics._scorecard import STAGES, K, Reality, Views, by_group, pixels_of, score
+from metrics.accuracy import confusion_matrix
+from references import REFERENCES
+from subjects import Subject
+from training.checkpoint import find, load
+from training.run import ROOT, code_version
+
+__all__ = ["Ruler", "evaluate"]
+
+PROTOCOL = "audio2image-1"
+SEED = 0  # of conditions and noise: the same for all models
+JUDGED = 100  # images in a batch
+N_DRAWS = 8  # of one sound in the sample grid
+
+
+class Ruler:
+    """What every subject of one source and split is measured with.
+
+    Args:
+        split: 'official' or 'speaker:NAME'.
+
+    Raises:
+        InputError: there is no such split, or no judge for this source.
+    """
+
+    def __init__(self, source: Source, split: str, device: torch.device) -> None:
+        self.source, self.split, self.device = source, split, device
+        self.train, self.validation, self.test = (
+            part(source, split, name).to(device) for name in ("train", "validation", "test")
+        )
+        try:
+            self.judges = tuple(load_judge(source.name, which, device) for which in "ab")
+        except FileNotFoundError as error:
+            raise InputError(
+                f"no judge for the data '{source.name}': python -m metrics._judges "
+                f"--data {source.name}"
+            ) from error
+        for judge in self.judges:  # with small batches some times faster on a CPU
+            judge.network.to(memory_format=torch.channels_last)
+        self.recording = self._conditions()
+        self._reality: Reality | None = None
+
+    @property
+    def reality(self) -> Reality:
+        """Measured once, at the first use."""
+        if self._reality is None:
+            first, second = (
+                self.judges[0](self.train.x[i], JUDGED)[0] for i in self._training_images()
+            )
+            self._reality = Reality(
+                digit=self.test.x_digit,
+                test=self.views(self.test.x),
+                train=first,
+                train_again=second,
+                train_pixels=pixels_of(self.train.x),
+                held_out_pixels=pixels_of(self.validation.x),
+            )
+        return self._reality
+
+    def views(self, images: Tensor) -> Views:
+        """What the judges make of (n, 28, 28) uint8."""
+        (features, logits), (_, logits_b) = (judge(images, JUDGED) for judge in self.judges)
+        return Views(features, logits.argmax(1), logits_b.argmax(1), pixels_of(images))
+
+    def generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
+
+    def _pools(self, digit: Tensor, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
+        """For each digit the shuffled indices that have it, and its number of test images."""
+        for d, n in enumerate(self.test.x_digit.bincount(minlength=10).tolist()):
+            pool = (digit == d).nonzero().squeeze(1).cpu()
+            yield pool[torch.randperm(len(pool), generator=generator)].to(self.device), n
+
+    def _conditions(self) -> Tensor:
+        """(n,) for each test image a random test recording of its digit; images are sorted."""
+        generator = torch.Generator().manual_seed(seed_of("evaluate", "conditions", SEED))
+        pools = self._pools(self.test.c_digit, generator)
+        return torch.cat([p[torch.randint(len(p), (n,), generator=generator)] for p, n in pools])
+
+    def _training_images(self) -> tuple[Tensor, Tensor]:
+        """Two disjoint (n,) draws of training images, of the test images' digits."""
+        generator = torch.Generator().manual_seed(seed_of("evaluate", "floors", SEED))
+        pools = list(self._pools(self.train.x_digit, generator))
+        return torch.cat([p[:n] for p, n in pools]), torch.cat([p[n : 2 * n] for p, n in pools])
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that a number depends on beside the subject."""
+        indices = (recording_split(self.source, self.split), self.source.images.split)
+        split = hashlib.sha256(b"".join(index.numpy().tobytes() for index in indices))
+        return {
+            "protocol": PROTOCOL,
+            "data": self.source.name,
+            "data_sha256": self.source.fingerprint,
+            "split": self.split,
+            "split_sha256": split.hexdigest(),
+            "judge_a": self.judges[0].sha256,
+            "judge_b": self.judges[1].sha256,
+            "converter": dataclasses.asdict(MEL64),
+            "code": code_version(),
+            "n": len(self.recording),
+            "n_recordings": len(self.test.c),
+            "k": K,
+            "seed": SEED,
+            "device": self.device.type,
+        }
+
+
+@torch.no_grad()  # not inference_mode: some models optimise while they sample
+def evaluate(
+    subject: Subject, ruler: Ruler, out: Path, json_path: Path | None = None
+) -> dict[str, Any]:
+    """Draws the samples, scores them and writes all files.
+
+    Returns:
+        What the JSON holds: subject, fingerprint, figures, by_digit, by_speaker, confusion, cost.
+    """
+    test, recording, digit = ruler.test, ruler.recording, ruler.test.x_digit
+    start = time.perf_counter()
+    images = subject.draw(test.c[recording], digit, ruler.generator("noise"))
+    if ruler.device.type == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    cost = subject.cost(test.c) | {"samples_per_second": len(images) / seconds}
+
+    with tqdm(total=STAGES + 2, leave=False, disable=None) as bar:
+
+        def tell(stage: str) -> None:
+            bar.set_description(stage)
+            bar.update()
+
+        tell("judges on real images")
+        reality = ruler.reality
+        tell("judges on samples")
+        fake = ruler.views(images)
+        figures = score(fake, reality, recording, tell)
+        figures |= subject.own_figures(ruler.train, test, ruler.generator("partners"))
+
+    correct, voices = fake.read_a == digit, ruler.source.recordings.speakers
+    digits = by_group(correct, recording, digit, digit)
+    speakers = by_group(correct, recording, digit, test.c_speaker[recording])
+    card: dict[str, Any] = {
+        "subject": subject.about(),
+        "fingerprint": ruler.fingerprint(),
+        "figures": {name: figure._asdict() for name, figure in figures.items()},
+        "by_digit": {str(d): f._asdict() for d, f in digits.items()},
+        "by_speaker": {voices[s]: f._asdict() for s, f in speakers.items()},
+        "confusion": confusion_matrix(fake.read_a, digit).tolist(),
+        "cost": cost,
+    }
+    scorecard.write(card, _grid(subject, ruler), out, json_path or out / scorecard.NAME)
+    return card
+
+
+def _grid(subject: Subject, ruler: Ruler) -> matplotlib.figure.Figure:
+    """One test recording of each digit, of changing speakers, with draws that differ in noise."""
+    test, voices = ruler.test, ruler.source.recordings.speakers
+    rows, partners = [], []
+    for d in range(10):
+        spoken = (test.c_digit == d).nonzero().squeeze(1)
+        speakers = test.c_speaker[spoken].unique()
+        wanted = speakers[d % len(speakers)]
+        rows.append(spoken[test.c_speaker[spoken] == wanted][0])
+        partners.append(test.x[test.x_digit == d][0])
+    row = torch.stack(rows)
+    c, digit = test.c[row], test.c_digit[row]
+    draws = subject.draw(
+        c.repeat_interleave(N_DRAWS, 0), digit.repeat_interleave(N_DRAWS), ruler.generator("grid")
+    )
+    names = [f"{d} by {voices[s]}" for d, s in enumerate(test.c_speaker[row].tolist())]
+    return sample_grid(c, torch.stack(partners), draws.unflatten(0, (-1, N_DRAWS)), names)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see --help)")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = _Parser(
+        description="Scores a trained model, or a reference, on the test split.",
+        epilog="example: python evaluate.py --checkpoint results/runs/cgan/.../seed0",
+    )
+    subject = parser.add_mutually_exclusive_group(required=True)
+    subject.add_argument(
+        "--checkpoint", type=Path, metavar="PATH", help="a run's folder or its checkpoint"
+    )
+    subject.add_argument(
+        "--reference",
+        choices=REFERENCES,
+        help="; ".join(
+            f"{name}: {what}{' (is told the true digit)' if needs_label else ''}"
+            for name, (needs_label, what) in REFERENCES.items()
+        ),
+    )
+    parser.add_argument("--data", choices=datasets.DATA, help="of a reference; default: auto")
+    parser.add_argument(
+        "--split", help="of a reference: official or speaker:NAME; default: official"
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, help=f"where data live; default: {datasets.default_dir()}"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="where JSON, pictures and TensorBoard entries go; default: the run's folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help=f"default: {scorecard.NAME} in --out"
+    )
+    arguments = parser.parse_args()
+    if arguments.checkpoint and (arguments.data or arguments.split):
+        parser.error("--data and --split are of references: a checkpoint has its own")
+    return arguments
+
+
+def _device(name: str) -> torch.device:
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InputError("no GPU that torch can use is here: give --device cpu")
+    return torch.device("cuda" if name != "cpu" and available else "cpu")
+
+
+def _from_checkpoint(arguments: argparse.Namespace) -> tuple[Subject, Ruler, Path]:
+    device, path = _device(arguments.device), find(arguments.checkpoint)
+    checkpoint = load(path, groups=("ema",))
+    subject, run = Subject.from_checkpoint(checkpoint, device), checkpoint.run
+    source = datasets.load(run.data, arguments.data_dir)  # type: ignore[arg-type]
+    if source.fingerprint != run.data_fingerprint:
+        raise InputError(
+            f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
+            f"{source.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
+        )
+    return subject, Ruler(source, run.split, device), path.parent
+
+
+def _from_reference(arguments: argparse.Namespace) -> tuple[Subject, Ruler, Path]:
+    name, split = arguments.reference, arguments.split or "official"
+    device = _device(arguments.device)
+    source = datasets.load(arguments.data or "auto", arguments.data_dir)
+    ruler = Ruler(source, split, device)
+    subject = Subject.from_reference(name, ruler.train, ruler.validation)
+    folder = f"{source.name}-audio2image-{split.replace(':', '-')}"
+    return subject, ruler, ROOT / "results" / "runs" / "reference" / name / folder
+
+
+@command
+def main() -> None:
+    arguments = _arguments()
+    made = _from_checkpoint if arguments.checkpoint else _from_reference
+    subject, ruler, out = made(arguments)
+    out = arguments.out or out
+    json_path = arguments.json or out / scorecard.NAME
+    card = evaluate(subject, ruler, out, json_path)
+    scorecard.show(card)
+    for path in (json_path, out / scorecard.GRID, out / scorecard.CONFUSION):
+        print(path)
+    print(f"next: tensorboard --logdir {out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""What is scored: a trained model, or a reference."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+import datasets
+from datasets._pairing import one_to_one
+from datasets._splits import Part
+from datasets._types import TASKS
+from errors import InputError, suggest
+from metrics._scorecard import Figure, mean_of, pixels_of
+from metrics.cost import sampling_cost
+from metrics.neighbours import partner_rank
+from models._base import GenerativeModel
+from references import REFERENCES, Draw, reference
+from training.checkpoint import Checkpoint, load_into
+from training.run import Run
+
+__all__ = ["Subject"]
+
+BATCH_SIZE = 250  # more is slower on a CPU; the noise of a sample depends on it
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A name, and how to draw images from it."""
+
+    name: str
+    needs_label: bool
+    draw: Draw
+    model: GenerativeModel | None = None
+    checkpoint: Checkpoint | None = None
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, device: torch.device) -> Subject:
+        """The model of a checkpoint, with its averaged weights.
+
+        Raises:
+            InputError: it cannot be built or scored here.
+        """
+        _check(checkpoint.run)
+        model = checkpoint.run.build()
+        load_into(model, checkpoint.group("ema"), "the checkpoint")
+        model.eval().requires_grad_(False).to(device)
+
+        def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
+            bar = tqdm(c.split(BATCH_SIZE), "samples", leave=False, disable=None)
+            return torch.cat([_quantised(model.sample(_scaled(b), generator)) for b in bar])
+
+        return cls(checkpoint.run.model, False, draw, model, checkpoint)
+
+    @classmethod
+    def from_reference(cls, name: str, train: Part, validation: Part) -> Subject:
+        """One of REFERENCES."""
+        return cls(name, REFERENCES[name][0], reference(name, train, validation))
+
+    def about(self) -> dict[str, Any]:
+        """What it is, for a file."""
+        run = dataclasses.asdict(self.checkpoint.run) if self.checkpoint else None
+        return {"name": self.name, "needs_label": self.needs_label, "run": run}
+
+    def own_figures(self, train: Part, test: Part, generator: torch.Generator) -> dict[str, Figure]:
+        """What its own classifier hears; how much it learnt its one-to-one pairs by heart."""
+        figures: dict[str, Figure] = {}
+        if self.model is not None:
+            logits = [self.model.digit_logits(_scaled(c)) for c in test.c.split(BATCH_SIZE)]
+            if heard := [each.argmax(1) for each in logits if each is not None]:
+                correct = torch.cat(heard) == test.c_digit
+                recording = torch.arange(len(correct), device=correct.device)
+                figures["hearing_accuracy"] = mean_of(correct, recording, test.c_digit)
+        if self.checkpoint is not None and self.checkpoint.run.pairing == "one-to-one":
+            x, c = one_to_one(train, self.checkpoint.run.seed)
+            real, digit = train.x[x], train.x_digit[x]
+            drawn = self.draw(train.c[c], digit, generator)
+            pair = torch.arange(len(x), device=x.device)
+            rank = partner_rank(pixels_of(drawn), pixels_of(real), pair, digit)
+            figures["partner_rank"] = mean_of(rank, pair, digit)
+        return figures
+
+    def cost(self, c: Tensor) -> dict[str, float | None]:
+        """What training took, what a sample takes, and the peak memory of this process so far.
+
+        Args:
+            c: (m, 64, 64) uint8, conditions to try it on.
+        """
+        checkpoint, model = self.checkpoint, self.model
+        cost: dict[str, float | None] = {
+            "steps": checkpoint.step if checkpoint else None,
+            "training_seconds": checkpoint.seconds if checkpoint else None,
+            "peak_memory_bytes": _peak_memory(c.device),
+        }
+        if model is not None:
+            batch = _scaled(c[:BATCH_SIZE])
+            generator = torch.Generator(c.device).manual_seed(0)
+            sizes = sampling_cost(model, lambda: model.sample(batch, generator))
+            cost["parameters"] = sizes.parameters
+            cost["parameters_sampling"] = sizes.parameters_sampling
+            cost["flops_per_sample"] = sizes.flops / len(batch)
+        return cost
+
+
+def _scaled(c: Tensor) -> Tensor:
+    """(b, 64, 64) uint8 -> (b, 1, 64, 64) in [0, 1], as models take it."""
+    return c.unsqueeze(1) / 255
+
+
+def _quantised(x: Tensor) -> Tensor:
+    """(b, 1, 28, 28) in [0, 1] -> (b, 28, 28) uint8, as real images are."""
+    if not x.isfinite().all():
+        raise InputError("the model draws values that are not finite: its training went wrong")
+    return (x.clamp(0, 1) * 255).round().to(torch.uint8).squeeze(1)
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # bytes there, KiB here
+
+
+def _check(run: Run) -> None:
+    """Refuses what cannot be scored here, before any data are read."""
+    if run.task not in TASKS:
+        raise InputError(f"checkpoint of an unknown task: {suggest(str(run.task), TASKS)}")
+    if run.data not in datasets.DATA or run.data == "auto":
+        raise InputError(f"checkpoint of unknown data '{run.data}': written by other code?")
+    here = datasets.spec(run.task)
+    if run.spec != here:
+        raise InputError(
+            "checkpoint of another task or data shape: it makes "
+            f"{run.x_shape} of {run.c_shape}, {run.task} here is {here.x_shape} of {here.c_shape}"
+        )
+    if run.task == "image2audio":
+        raise InputError("image2audio is not scored yet: give an audio2image checkpoint")
