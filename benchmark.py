@@ -23,8 +23,8 @@ import report
 from commandline import parse
 from datasets._pairing import Pairing
 from errors import InputError, command, suggest
-from references import REFERENCES
-from scorecard import NAME as SCORECARD
+from evaluation.references import REFERENCES
+from evaluation.scorecard import NAME as SCORECARD
 from training import checkpoint
 from training.run import ROOT
 
@@ -59,6 +59,8 @@ class Options:
     """Train again what is finished."""
     report: bool = False
     """Only write table and figures again from the rows that there are."""
+    readme: bool = False
+    """Put the table into README.md as well."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,16 @@ def main() -> None:
     jobs = plan(options)
     failed = [] if options.report else run_all(jobs, options, out)
     report.write(out, {f"{job.model} ({job.preset})": job.folder for job in jobs})
+    shown = {
+        job.model: job.folder
+        for job in jobs
+        if job.preset == "reference" and (job.folder / checkpoint.NAME).exists()
+    }
+    if shown:
+        source = datasets.load(options.data, options.data_dir)
+        report.side_by_side(out, shown, source, options.split)
+    if options.readme:
+        report.into_readme(out)
     print(f"table:   {out / report.TABLE}\nfigures: {out / report.FIGURES}")
     print(f"charts:  tensorboard --logdir {RUNS}")
     if failed:

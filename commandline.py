@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -26,8 +27,10 @@ def value_of(flag: str, arguments: Sequence[str]) -> str | None:
     """The value of one flag, before everything is parsed.
 
     Raises:
-        InputError: the flag has no value.
+        InputError: the flag has no value, or is given twice.
     """
+    if sum(argument.partition("=")[0] == flag for argument in arguments) > 1:
+        raise InputError(f"{flag} is given twice")
     for i, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name == flag:
@@ -54,8 +57,9 @@ def parse(command: type[T], default: T | None, arguments: Sequence[str], prog: s
     except SystemExit as stop:
         if not stop.code:
             raise
-        # A box: its title, the message, then a rule and the help.
-        message = [text.strip("│ ") for text in errors.getvalue().splitlines()[1:]]
-        end = next((i for i, text in enumerate(message) if text[:1] in "─╰"), len(message))
-        line = " ".join(message[:end])
+        # A box: its title, the message, then a rule and the help. A plain terminal has a rule
+        # under the title, too.
+        rows = [text.strip("│ ") for text in errors.getvalue().splitlines()[1:]]
+        blocks = itertools.groupby(rows, lambda row: bool(row.strip("─╰╯-")))
+        line = " ".join(next((list(block) for text, block in blocks if text), ["bad arguments"]))
         raise InputError(f"{line}; see {prog} --help") from None

@@ -16,18 +16,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 import datasets
-import scorecard
 from converters.spectrogram import MEL64
 from datasets._pairing import seed_of
 from datasets._splits import part, recording_split
 from datasets._types import Source
 from errors import InputError, command
+from evaluation import scorecard
+from evaluation.references import REFERENCES
+from evaluation.subjects import Subject
 from figures import sample_grid
 from metrics._judges import load_judge
 from metrics._scorecard import STAGES, K, Reality, Views, by_group, pixels_of, score
 from metrics.accuracy import confusion_matrix
-from references import REFERENCES
-from subjects import Subject
 from training.checkpoint import find, load
 from training.run import ROOT, code_version
 
@@ -62,7 +62,7 @@ class Ruler:
                 f"--data {source.name}"
             ) from error
         for judge in self.judges:  # with small batches some times faster on a CPU
-            judge.network.to(memory_format=torch.channels_last)
+            judge.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recording = self._conditions()
         self._reality: Reality | None = None
 
@@ -225,7 +225,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--data-dir", type=Path, help=f"where data live; default: {datasets.default_dir()}"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
         help="where JSON, pictures and TensorBoard entries go; default: the run's folder",

@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
-__all__ = ["confusion", "loss_charts", "png", "read_scalars", "sample_grid", "side_by_side"]
+__all__ = [
+    "confusion",
+    "contact_sheet",
+    "loss_charts",
+    "png",
+    "read_scalars",
+    "sample_grid",
+    "side_by_side",
+]
 
 Scalars = dict[str, tuple[list[int], list[float]]]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito 2008
@@ -185,4 +193,44 @@ def side_by_side(rows: Mapping[str, Tensor], titles: Sequence[str]) -> Figure:
             if i == 0:
                 axis.set_title(titles[j], fontsize=10)
         axes[i][0].set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center")
+    return figure
+
+
+def contact_sheet(
+    images: Tensor,
+    clips: Tensor,
+    pictures: Tensor,
+    labels: Sequence[Sequence[tuple[str, str, str]]],
+) -> Figure:
+    """A few examples in each row: image, waveform and log-mel picture, each under its own label.
+
+    Args:
+        images: (r, k, 28, 28) uint8.
+        clips: (r, k, n).
+        pictures: (r, k, 64, 64) uint8.
+        labels: r rows of k triples: what stands above the three.
+    """
+    r, k = images.shape[:2]
+    figure = Figure(figsize=(3.7 * k, 1.08 * r + 0.4), dpi=110, layout=_tight())
+    axes = figure.subplots(r, 3 * k, squeeze=False, width_ratios=[1, 1.8, 1] * k)
+    peak = 1.05 * float(clips.abs().max())
+    for i in range(r):
+        for j in range(k):
+            image, wave, picture = axes[i][3 * j : 3 * j + 3]
+            image.imshow(images[i, j].numpy(), cmap="gray", vmin=0, vmax=255)
+            wave.plot(clips[i, j].numpy(), color=COLOURS[0], linewidth=0.4)
+            wave.set(xlim=(0, clips.shape[-1]), ylim=(-peak, peak))
+            picture.imshow(pictures[i, j].numpy(), cmap="magma", vmin=0, vmax=255)
+            for axis, label in zip((image, wave, picture), labels[i][j], strict=True):
+                axis.set_title(label, fontsize=8, pad=2)
+                axis.set(xticks=[], yticks=[])
+            for edge in (*image.spines.values(), *picture.spines.values()):
+                edge.set_visible(False)
+            for edge in wave.spines.values():
+                edge.set_color("#999999")
+    figure.supxlabel(
+        "image and its digit; waveform and its speaker; log-mel picture (time to the right, pitch"
+        " upwards) and its split",
+        fontsize=8,
+    )
     return figure

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import figures
+from datasets._types import Source
 from errors import InputError
-from scorecard import GRID
+from evaluation.scorecard import GRID
+from training import checkpoint
 from training.checkpoint import save_atomically
 from training.run import ROOT
+from training.validation import Validation
 
-__all__ = ["FIGURES", "ROWS", "TABLE", "add_row", "write"]
+__all__ = ["FIGURES", "ROWS", "TABLE", "add_row", "into_readme", "side_by_side", "write"]
 
 ROWS, TABLE, FIGURES = "results.csv", "leaderboard.md", "figures"
 
@@ -99,8 +102,7 @@ def write(out: Path, runs: Mapping[str, Path]) -> None:
         shutil.copyfile(folder / GRID, out / FIGURES / f"samples-{plain}.png")
     if here:
         logs = {name: figures.read_scalars(folder) for name, folder in here.items()}
-        chart = figures.png(figures.loss_charts(logs))
-        save_atomically(out / FIGURES / "losses.png", chart)
+        save_atomically(out / FIGURES / "losses.png", figures.png(figures.loss_charts(logs)))
 
 
 HEAD = """<!-- Made by benchmark.py. Do not edit. -->
@@ -159,6 +161,25 @@ def markdown(rows: list[dict[str, str]]) -> str:
     floor += f"; FD of training images {float(real['fd_real']):.2f}"
     floor += f"; coverage of training images {float(real['coverage_real']):.3f}."
     return "\n".join([*lines, "", floor])
+
+
+def side_by_side(out: Path, runs: Mapping[str, Path], source: Source, split: str) -> None:
+    """The picture at the head of the README: what each model draws for the same ten sounds.
+
+    The sounds are of the validation split.
+    """
+    validation = Validation(source, split)
+    rows = {"sound": validation.shown, "real": validation.partners}
+    for name, folder in runs.items():
+        found = checkpoint.load(folder, groups=("ema",))
+        model = found.run.build().eval()
+        checkpoint.load_into(model, found.group("ema"), "the checkpoint")
+        draws = validation.draws(model, 2)
+        rows |= {name: draws[:, 0], f"{name}, again": draws[:, 1]}
+    titles = [f"{digit}" for digit in range(10)]
+    save_atomically(
+        out / FIGURES / "side-by-side.png", figures.png(figures.side_by_side(rows, titles))
+    )
 
 
 def _cell(row: dict[str, str], figure: str, form: str, wide: bool) -> str:

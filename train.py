@@ -8,8 +8,10 @@ python train.py --model cgan --resume     # goes on where it stopped
 from __future__ import annotations
 
 import dataclasses
+import math
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,7 +34,7 @@ from models._base import Config, GenerativeModel
 from training import checkpoint
 from training.log import TensorBoard
 from training.loop import Trainer
-from training.run import Run, code_version
+from training.run import Run, build, code_version
 from training.validation import Validation
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -72,6 +74,7 @@ class Options:
 
 def main() -> None:
     name, preset, options, config = _read_arguments(sys.argv[1:])
+    threading.excepthook = _tell_once
     fabric = _fabric(options)
     torch.set_float32_matmul_precision("high")
     source = datasets.load(options.data, options.data_dir)
@@ -80,7 +83,7 @@ def main() -> None:
     found = _previous(folder, run, options.resume)
 
     seed_everything(options.seed, verbose=False)
-    model = config.build(run.spec)
+    model = build(config, run.spec)
     if options.task not in model.tasks:
         raise InputError(f"model '{name}' serves {', '.join(model.tasks)}, not {options.task}")
     model = model.to(fabric.device)
@@ -88,8 +91,14 @@ def main() -> None:
     batches = Batches(train, options.pairing, config.batch_size, options.seed, fabric.global_rank)
     trainer = Trainer(model, batches, fabric, config.ema)
     seconds = restore(trainer, found) if found else 0.0
-    session = Session(trainer, run, folder, seconds, options, Validation(source, options.split))
-    stopped_by = session.go(config.steps)
+    validation = Validation(source, options.split)
+    try:
+        session = Session(trainer, run, folder, seconds, options, validation)
+        stopped_by = session.go(config.steps)
+    except OSError as error:
+        raise InputError(
+            f"cannot write in {folder}: {error.strerror}; a checkpoint there is intact"
+        ) from error
     _say_what_next(session, stopped_by)
     if stopped_by:
         sys.exit(128 + stopped_by)
@@ -114,6 +123,8 @@ class Session:
         self.main = trainer.fabric.is_global_zero
         self.board: TensorBoard | None = None
         if self.main:
+            for stray in folder.glob(f"{checkpoint.NAME}.*.part"):  # of a session killed in a write
+                stray.unlink()
             self.board = TensorBoard(folder, run, trainer.phases, trainer.step)
             trainer.on_logs = self.board.scalars
             if trainer.step == 0:
@@ -161,10 +172,10 @@ class Session:
         limit = self.options.max_seconds
         if limit is None:
             return False
-        late = torch.tensor(float(self.seconds >= limit), device=self.trainer.fabric.device)
+        late = self.seconds >= limit
         if self.trainer.fabric.world_size > 1:  # all stop at the same step
             late = self.trainer.fabric.broadcast(late)
-        return bool(late)
+        return late
 
     def _show(self, bar: tqdm[Any]) -> None:
         if self.trainer.step % self.trainer.flush_every or not self.main:
@@ -186,11 +197,20 @@ class Session:
         """The whole state, put in place at once. Nothing that is not finite is ever saved."""
         self.trainer.flush()
         if self.main:
-            path = self.folder / checkpoint.NAME
-            checkpoint.write(path, snapshot(self.trainer, self.run, self.seconds))
+            state = snapshot(self.trainer, self.run, self.seconds)
+            if bad := [k for k, v in state.tensors.items() if not v.isfinite().all()]:
+                raise InputError(
+                    f"{bad[0]} is not finite after step {self.trainer.step - 1}: training stopped "
+                    "and the last good checkpoint is kept; try a lower learning rate"
+                )
+            checkpoint.write(self.folder / checkpoint.NAME, state)
 
     def validate(self) -> None:
         """Figures by judge B and a grid, on validation data alone."""
+        with self.trainer.watch("validation"):
+            self._validate()
+
+    def _validate(self) -> None:
         if not self.board:
             return
         model: GenerativeModel = self.trainer.ema.model  # type: ignore[assignment]
@@ -220,6 +240,8 @@ def restore(trainer: Trainer, found: checkpoint.Checkpoint) -> float:
     checkpoint.load_into(trainer.ema.model, found.group("ema"), "the checkpoint's average")
     for name, optimiser in trainer.optimisers.items():
         checkpoint.load_optimiser(name, optimiser, found.group("optimiser"))
+    if extra := found.tensors.keys() - snapshot(trainer, found.run, 0).tensors.keys():
+        raise InputError(f"the checkpoint has too much: {min(extra)}; written by other code?")
     trainer.step = found.step
     return found.seconds
 
@@ -247,7 +269,7 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     )
     default = chosen(Options(), presets[preset])
     parsed: Any = parse(chosen, default, arguments, "train.py")
-    return name, preset, parsed.options, _checked(parsed.config)
+    return name, preset, _checked_options(parsed.options), _checked(parsed.config)
 
 
 def _refuse_foreign_flags(name: str, preset: str, arguments: list[str]) -> None:
@@ -267,7 +289,21 @@ def _refuse_foreign_flags(name: str, preset: str, arguments: list[str]) -> None:
         raise InputError(f"{name} ({preset}) has no flag {flag}: {hint}")
 
 
+def _checked_options(options: Options) -> Options:
+    if options.checkpoint_every < 1 or options.validate_every < 0:
+        raise InputError("--checkpoint-every must be at least 1, --validate-every at least 0")
+    if options.max_seconds is not None and not options.max_seconds > 0:
+        raise InputError(f"--max-seconds must be above 0, not {options.max_seconds}")
+    if not 0 <= options.seed < 1 << 32:
+        raise InputError(f"--seed must be in [0, 2^32), not {options.seed}")
+    return options
+
+
 def _checked(config: Config) -> Config:
+    for name, value in vars(config).items():
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            flag = "--" + name.replace("_", "-")
+            raise InputError(f"{flag} must be a number that is not negative, not {value}")
     if config.steps < 1 or config.batch_size < 1:
         raise InputError("--steps and --batch-size must be at least 1")
     if not 0 <= config.ema < 1:
@@ -298,11 +334,17 @@ def _describe(name: str, preset: str, options: Options, config: Config, source: 
     )  # fmt: skip
 
 
+def _tell_once(told: threading.ExceptHookArgs) -> None:
+    """TensorBoard's thread hands an OSError to the next call; a trace of it says no more."""
+    if not issubclass(told.exc_type, OSError):
+        threading.__excepthook__(told)
+
+
 def _previous(folder: Path, run: Run, resume: bool) -> checkpoint.Checkpoint | None:
     path = folder / checkpoint.NAME
     if not path.exists():
         if resume:
-            raise InputError(f"nothing to resume: there is no {path}")
+            raise InputError(f"nothing to resume: there is no {path}; start without --resume")
         return None
     if not resume:
         raise InputError(f"{folder} holds a run: add --resume to go on with it, or choose --out")
@@ -319,7 +361,7 @@ def _say_what_next(session: Session, stopped_by: int | None) -> None:
         return
     path = session.folder / checkpoint.NAME
     steps, watch = session.trainer.step - session.first_step, session.trainer.watch.seconds
-    total = max(session.trainer.seconds, 1e-9)
+    total = session.seconds - session.before
     shares = {k: v / total for k, v in watch.items()} | {"other": 1 - sum(watch.values()) / total}
     print(
         f"{steps} steps in {session.seconds - session.before:.0f} s; the loop's time: "

@@ -70,13 +70,14 @@ def fit_clip(samples: Tensor, profile: Profile = MEL64) -> Tensor:
     clip = samples.double()
     if not clip.isfinite().all():
         raise ValueError("a clip holds a value that is not finite")
+    audible = 1e-12 * clip.abs().max()  # less is what rounding leaves of a constant
     clip = clip - clip.mean()
     if len(clip) > profile.n_samples:
         energy = torch.nn.functional.pad(clip.square().cumsum(0), (1, 0))
         start = int((energy[profile.n_samples :] - energy[: -profile.n_samples]).argmax())
         clip = clip[start : start + profile.n_samples]
     level = clip.square().mean().sqrt()
-    if level > 0:
+    if level > audible:
         clip = clip * (profile.rms / level)
     window = torch.zeros(profile.n_samples)
     start = (profile.n_samples - len(clip)) // 2
@@ -94,7 +95,14 @@ def to_picture(clips: Tensor, profile: Profile = MEL64) -> Tensor:
 
     Returns:
         (..., n_mels, n_frames) uint8.
+
+    Raises:
+        ValueError: there is no clip, one has another length, or one is not finite.
     """
+    if clips.shape[-1:] != (profile.n_samples,) or not clips.numel():
+        raise ValueError(f"clips have {profile.n_samples} samples each, not {tuple(clips.shape)}")
+    if not clips.isfinite().all():
+        raise ValueError("a clip holds a value that is not finite")
     rows = clips.reshape(-1, profile.n_samples).split(128)  # bounds the memory
     pictures = torch.cat([_to_pictures(chunk, profile) for chunk in rows])
     return pictures.reshape(*clips.shape[:-1], profile.n_mels, profile.n_frames)
@@ -128,7 +136,14 @@ def to_sound(pictures: Tensor, profile: Profile = MEL64, n_iter: int = 32) -> Te
 
     Returns:
         (..., n_samples) float32.
+
+    Raises:
+        ValueError: there is no picture, or one is of another size or type.
     """
+    size = (profile.n_mels, profile.n_frames)
+    if pictures.shape[-2:] != size or pictures.dtype != torch.uint8 or not pictures.numel():
+        given = f"{tuple(pictures.shape)} {pictures.dtype}"
+        raise ValueError(f"pictures are uint8 of {size[0]} x {size[1]}, not {given}")
     shape = pictures.shape[:-2]
     grey = pictures.reshape(-1, profile.n_mels, profile.n_frames).flip(-2).double() / 255
     decibel = profile.db_min + grey * (profile.db_max - profile.db_min)

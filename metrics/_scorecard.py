@@ -46,7 +46,7 @@ BETTER = {
     "nearest_held_out_median": "as real",
     "nearest_held_out_q01": "as real",
     "authentic_pct": "not below real",
-    "copying_z": "above -3",
+    "copying_z": "not far below 0",
     "partner_rank": "0.5, chance",
 }
 

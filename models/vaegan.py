@@ -107,7 +107,8 @@ class VAEGAN(ConditionalModel):
         with torch.no_grad():
             embedding = self.embed(batch.c)
             x_rec, _ = self.reconstruct(batch.x, embedding)
-            x_prior = self.decode(torch.randn(len(x_rec), self.config.z_dim).to(x_rec), embedding)
+            z = torch.randn(len(x_rec), self.config.z_dim, device=x_rec.device)
+            x_prior = self.decode(z, embedding)
         x = translate(torch.cat((batch.x, x_rec, x_prior)), self.config.max_shift)
         real, rec, prior = self.discriminator(x, embedding.repeat(3, 1)).chunk(3)
         loss_real = F.relu(1 - real).mean()

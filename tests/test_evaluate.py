@@ -41,7 +41,8 @@ def source(data_dir: Path) -> Source:
 def _write(folder: Path, source: Source, **changes: Any) -> Path:
     """An untrained run, as it is or with other claims about itself."""
     spec = datasets.spec("audio2image")
-    config = dataclasses.replace(models.presets("cgan")["reference"], width=8, encoder_width=8)
+    small = {"width": 8, "encoder_width": 8}
+    config = dataclasses.replace(models.presets("cgan")["reference"], **small)
     run = Run(
         model="cgan",
         preset="reference",

@@ -15,6 +15,7 @@ LAYERS = {
     "metrics": set(),
     "models": {"datasets"},
     "training": {"converters", "datasets", "models", "metrics", "figures"},
+    "evaluation": {"converters", "datasets", "models", "metrics", "training", "figures"},
 }
 OURS = {*LAYERS, "train", "evaluate", "benchmark", "convert", "app", "figures"}
 

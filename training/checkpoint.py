@@ -9,7 +9,6 @@ import dataclasses
 import errno
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,17 +75,16 @@ def save_atomically(path: Path, data: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=path.name, suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        temporary.chmod(0o644)  # temporary files are made private
         os.replace(temporary, path)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        why = "no space left: free some, then --resume" if full else error.strerror
+        why = "no space left: free some and try again" if full else error.strerror
         raise InputError(f"cannot write {path}: {why}; what was there before is intact") from error
     finally:
         if temporary is not None:
@@ -121,30 +119,42 @@ def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimiser")) ->
                 raise InputError(f"{path} was not written by train.py: give a run's {NAME}")
             keys = [key for key in file.keys() if key.split(".")[0] in groups]  # noqa: SIM118
             tensors = {key: file.get_tensor(key) for key in keys}
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, RecursionError, OSError) as error:
         raise InputError(
             f"{path} is damaged or not a safetensors file ({_kind(path)}); nothing in it was run"
         ) from error
     try:
-        fields = about["run"] | {
-            "x_shape": tuple(about["run"]["x_shape"]),
-            "c_shape": tuple(about["run"]["c_shape"]),
-        }
-        return Checkpoint(Run(**fields), int(about["step"]), float(about["seconds"]), tensors)
-    except (KeyError, TypeError, ValueError) as error:
+        return Checkpoint(_run(about["run"]), int(about["step"]), float(about["seconds"]), tensors)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} has unusable metadata: {error}") from error
 
 
+def _run(about: dict[str, Any]) -> Run:
+    shapes = {key: tuple(about[key]) for key in ("x_shape", "c_shape")}
+    run = Run(**about | shapes)
+    kinds = {"seed": int, "config": dict} | dict.fromkeys(shapes, tuple)
+    for name, value in vars(run).items():
+        if not isinstance(value, kinds.get(name, str)):
+            raise TypeError(f"{name} is {value!r:.60}")
+    for name, shape in shapes.items():
+        if [type(size) for size in shape] != [int] * 3:
+            raise TypeError(f"{name} is {shape!r:.60}")
+    return run
+
+
 def _kind(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(4)
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        return str(error.strerror)
     if head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         return "it looks like a pickle"
     return "it looks like a zip or torch.save file" if head == b"PK\x03\x04" else "unknown format"
 
 
 def load_into(target: nn.Module, tensors: dict[str, Tensor], what: str) -> None:
-    """Strict: every tensor must be there with the right shape.
+    """Strict: every tensor must be there with the right shape and type.
 
     Raises:
         InputError: names the first that is not.
@@ -158,6 +168,10 @@ def load_into(target: nn.Module, tensors: dict[str, Tensor], what: str) -> None:
                 f"{what}: {name} has shape {tuple(tensors[name].shape)}, "
                 f"expected {tuple(expected[name].shape)}"
             )
+        if expected[name].dtype != tensors[name].dtype:
+            raise InputError(
+                f"{what}: {name} is {tensors[name].dtype}, expected {expected[name].dtype}"
+            )
     target.load_state_dict(tensors)
 
 
@@ -168,10 +182,19 @@ def optimiser_tensors(name: str, optimiser: torch.optim.Optimizer) -> dict[str, 
 
 
 def load_optimiser(name: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `optimiser_tensors`."""
+    """The inverse of `optimiser_tensors`.
+
+    Raises:
+        InputError: names a tensor that is missing or has another shape.
+    """
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        phase, index, kind = key.rsplit(".", 2)
-        if phase == name:
-            state.setdefault(int(index), {})[kind] = value
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for i, parameter in enumerate(parameters):
+        shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+        found = {k: tensors[f"{name}.{i}.{k}"] for k in shapes if f"{name}.{i}.{k}" in tensors}
+        for kind, shape in shapes.items() if found else ():  # none: not updated so far
+            if kind not in found or found[kind].shape != shape:
+                raise InputError(f"the optimiser's {name}.{i}.{kind} is missing or misshapen")
+        if found:
+            state[i] = found
     optimiser.load_state_dict(optimiser.state_dict() | {"state": state})

@@ -24,11 +24,11 @@ class TensorBoard:
     `speed/...`, `samples`, `condition/N`.
 
     Args:
-        step: where a resumed run goes on; later events of the earlier session are hidden.
+        step: where a resumed run goes on; later events of earlier sessions are hidden.
     """
 
     def __init__(self, folder: Path, run: Run, phases: Iterable[Phase], step: int = 0) -> None:
-        self.writer = SummaryWriter(str(folder), purge_step=step or None)
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
         names = [phase.name for phase in phases]
         self.writer.add_custom_scalars(
             {

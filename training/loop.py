@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
@@ -24,7 +25,7 @@ class Stopwatch:
     """Seconds of the host spent in each section of the loop."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(("data", "forward", "backward", "step"), 0.0)
+        self.seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def __call__(self, section: str) -> Iterator[None]:
@@ -62,7 +63,6 @@ class Trainer:
         self.ema = EMA(model, ema_decay)
         self.step = 0  # steps done
         self.watch = Stopwatch()
-        self.seconds = 0.0  # in `advance`
         self.latest: dict[str, float] = {}  # values of the last flush
         self._waiting: list[tuple[int, list[str], Tensor]] = []
 
@@ -72,7 +72,6 @@ class Trainer:
         Raises:
             InputError: a loss term or gradient of a recent step is not finite.
         """
-        start = time.perf_counter()
         self.model.train()
         logs: dict[str, Tensor] = {}
         for phase in self.phases:
@@ -85,7 +84,6 @@ class Trainer:
         self.step += 1
         if len(self._waiting) >= self.flush_every:
             self.flush()
-        self.seconds += time.perf_counter() - start
 
     def _update(self, phase: Phase, k: int) -> dict[str, Tensor]:
         watch, parameters = self.watch, phase.parameters

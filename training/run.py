@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from datasets._types import Task, TaskSpec
 from errors import InputError, suggest
 from models._base import Config, GenerativeModel
 
-__all__ = ["ROOT", "Run", "code_version"]
+__all__ = ["ROOT", "Run", "build", "code_version"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,7 +62,7 @@ class Run:
                 f"unknown preset '{self.preset}' of model '{self.model}': "
                 f"{suggest(self.preset, presets)}"
             )
-        return config_from(presets[self.preset], self.config).build(self.spec)
+        return build(config_from(presets[self.preset], self.config), self.spec)
 
     def differences(self, other: Run) -> list[str]:
         """What must agree for one run to go on where another stopped, and does not."""
@@ -82,6 +83,24 @@ def config_from(preset: Config, settings: dict[str, Any]) -> Config:
         if not isinstance(_plain(value), type(_plain(known[key])) | int):
             raise InputError(f"setting '{key}' has an unusable value: {value!r:.60}")
     return dataclasses.replace(preset, **settings)
+
+
+def build(config: Config, spec: TaskSpec) -> GenerativeModel:
+    """A new model.
+
+    Raises:
+        InputError: these settings make no network.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of networks without weights: refused below
+            model = config.build(spec)
+    except (ValueError, RuntimeError, MemoryError) as error:
+        why = str(error).partition("\n")[0]
+        raise InputError(f"these settings make no network: {why}") from error
+    if empty := [name for name, p in model.named_parameters() if not p.numel()]:
+        raise InputError(f"these settings make a network without weights: {empty[0]} is empty")
+    return model
 
 
 def _plain(value: Any) -> Any:

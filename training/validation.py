@@ -56,15 +56,15 @@ class Validation:
         heard = _hear(model, self.c)
         return found if heard is None else found | {"hearing": accuracy(heard, self.digit)}
 
+    def draws(self, model: GenerativeModel, n: int = N_DRAWS) -> Tensor:
+        """(10, n, 28, 28) uint8: n draws for one validation recording of each digit."""
+        x = _draw(model, self.shown.repeat_interleave(n, 0))
+        return (x * 255).round().to(torch.uint8).view(10, n, *x.shape[-2:])
+
     def grid(self, model: GenerativeModel) -> Figure:
         """One validation recording of each digit, a real partner, several draws."""
-        draws = _draw(model, self.shown.repeat_interleave(N_DRAWS, 0))
-        return figures.sample_grid(
-            self.shown,
-            self.partners,
-            (draws * 255).round().to(torch.uint8).view(10, N_DRAWS, *draws.shape[-2:]),
-            [f"{digit}, {speaker}" for digit, speaker in enumerate(self.speakers)],
-        )
+        labels = [f"{digit} by {speaker}" for digit, speaker in enumerate(self.speakers)]
+        return figures.sample_grid(self.shown, self.partners, self.draws(model), labels)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import itertools
 import sys
 from collections.abc import Iterator
 
@@ -178,7 +179,7 @@ def test_every_setting_has_help(model: GenerativeModel) -> None:
             (n.body for n in ast.walk(ast.parse(inspect.getsource(sys.modules[each.__module__])))
              if isinstance(n, ast.ClassDef) and n.name == each.__name__), []
         )  # fmt: skip
-        for field, text in zip(body, body[1:], strict=False):
+        for field, text in itertools.pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
                 documented.add(ast.unparse(field.target))
     assert {field.name for field in dataclasses.fields(kind)} <= documented

@@ -17,11 +17,11 @@ from datasets._pairing import one_to_one
 from datasets._splits import Part
 from datasets._types import TASKS
 from errors import InputError, suggest
+from evaluation.references import REFERENCES, Draw, reference
 from metrics._scorecard import Figure, mean_of, pixels_of
 from metrics.cost import sampling_cost
 from metrics.neighbours import partner_rank
 from models._base import GenerativeModel
-from references import REFERENCES, Draw, reference
 from training.checkpoint import Checkpoint, load_into
 from training.run import Run
 
