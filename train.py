@@ -97,7 +97,7 @@ def main() -> None:
         stopped_by = session.go(config.steps)
     except OSError as error:
         raise InputError(
-            f"cannot write in {folder}: {error.strerror}; a checkpoint there is intact"
+            f"cannot write in {folder}: {error.strerror}; what was there before is intact"
         ) from error
     _say_what_next(session, stopped_by)
     if stopped_by:

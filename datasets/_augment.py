@@ -47,7 +47,7 @@ def augment(pictures: Tensor, generator: torch.Generator | None = None) -> Tenso
     band = 1 - (1 - y) * torch.exp(WARP * uniform(b, 1, 1))
     band = band + BEND * uniform(b, 1, 1) * torch.sin(torch.pi * y)
     grid = torch.stack((time.expand(b, height, width), band.expand(b, height, width)), -1)
-    out = F.grid_sample(pictures, grid, padding_mode="zeros", align_corners=False)
+    out = F.grid_sample(pictures, grid, padding_mode="zeros", align_corners=True)
 
     level = GAIN * uniform(b, 1, 1, 1) - TILT * uniform(b, 1, 1, 1) * y.view(1, 1, height, 1)
     floor = FLOOR * uniform(b, 1, 1, 1).clamp_min(0)  # none in half of the pictures

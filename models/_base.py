@@ -116,7 +116,6 @@ class GenerativeModel(nn.Module, ABC):
 class ConditionalConfig(Config):
     """Settings of the models that hear through a `SoundEncoder`."""
 
-    steps: int = 3000
     batch_size: int = 64
     ema: float = 0.998
     warm_start: int = 1000

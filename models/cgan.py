@@ -35,6 +35,7 @@ __all__ = ["CGAN", "PRESETS", "CGANConfig", "SourceCGAN", "SourceCGANConfig"]
 class CGANConfig(ConditionalConfig):
     """A projection GAN."""
 
+    steps: int = 4000
     z_dim: int = 64
     """Size of the noise."""
     lr: float = 4e-4
@@ -101,7 +102,7 @@ class SourceCGANConfig(Config):
     """The CGAN of ImageFromAudio."""
 
     steps: int = 450
-    """Length of a run. 450 are about 8 minutes on two cores; the source's 100 epochs of 3,000
+    """Length of a run. 450 are about 6 minutes on two cores; the source's 100 epochs of 3,000
     pairs are 9,375."""
     batch_size: int = 32
     ema: float = 0.0

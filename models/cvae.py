@@ -35,6 +35,7 @@ __all__ = ["CVAE", "PRESETS", "CVAEConfig", "SourceCVAE", "SourceCVAEConfig"]
 class CVAEConfig(ConditionalConfig):
     """A CVAE with a standard normal prior."""
 
+    steps: int = 6000
     z_dim: int = 8
     """Size of the latent."""
     beta: float = 3.0

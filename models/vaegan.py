@@ -36,12 +36,14 @@ __all__ = ["PRESETS", "VAEGAN", "SourceVAEGAN", "SourceVAEGANConfig", "VAEGANCon
 class VAEGANConfig(ConditionalConfig):
     """A VAE-GAN with a projection discriminator."""
 
+    steps: int = 2600
     z_dim: int = 16
     """Size of the latent."""
     lr: float = 4e-4
     """Learning rate of all parts."""
-    beta: float = 1.0
-    """Weight of the KL divergence in the encoder's loss."""
+    beta: float = 0.1
+    """Weight of the KL divergence in the encoder's loss. At 1 the latent carries nothing of x:
+    spectrally normalised features are small against its nats."""
     gamma: float = 0.3
     """Weight of the reconstruction against the adversarial term in the decoder's loss."""
     max_shift: int = 3
@@ -145,8 +147,8 @@ class VAEGAN(ConditionalModel):
 class SourceVAEGANConfig(Config):
     """The VAEGAN of ImageFromAudio."""
 
-    steps: int = 7000
-    """Length of a run. 7,000 are about 8 minutes on two cores; the source's 100 epochs of 3,000
+    steps: int = 4000
+    """Length of a run. 4,000 are about 6 minutes on two cores; the source's 100 epochs of 3,000
     pairs are 9,375."""
     batch_size: int = 32
     ema: float = 0.0

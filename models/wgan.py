@@ -33,6 +33,7 @@ __all__ = ["PRESETS", "WGAN", "SourceWGAN", "SourceWGANConfig", "WGANConfig"]
 class WGANConfig(ConditionalConfig):
     """A WGAN-GP whose critic sees the condition."""
 
+    steps: int = 2800
     z_dim: int = 64
     """Size of the noise."""
     lr: float = 5e-4
@@ -113,8 +114,8 @@ class WGAN(ConditionalModel):
 class SourceWGANConfig(Config):
     """The WGAN of ImageFromAudio."""
 
-    steps: int = 900
-    """Length of a run. 900 are about 8 minutes on two cores; the source's 5 epochs of 60,000
+    steps: int = 700
+    """Length of a run. 700 are about 6 minutes on two cores; the source's 5 epochs of 60,000
     images are 4,690, and 100 epochs of 3,000 pairs by 32, as its other models have, are 9,375."""
     batch_size: int = 64
     ema: float = 0.0

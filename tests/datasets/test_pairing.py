@@ -1,0 +1,194 @@
+"""Pairs are what they promise, and a batch is a function of its key alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+import torch
+from scipy.stats import chi2_contingency, chisquare
+from torch import Tensor
+
+from datasets import _pairing
+from datasets._pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
+from datasets._splits import Part, part
+from datasets._types import Batch, Source
+from tests.datasets.test_splits import numbers, toy_source
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def toy() -> Part:
+    return part(toy_source(), "official", "train")
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without augmentation, so that a recording can be told by its picture."""
+    monkeypatch.setattr(_pairing, "augment", lambda pictures, _: pictures)
+
+
+def pairs(batches: Batches, steps: range) -> tuple[Tensor, Tensor]:
+    """Numbers of images and of recordings in the source."""
+    drawn = [batches(step) for step in steps]
+    x, c = (torch.cat([getattr(batch, name) for batch in drawn]) for name in "xc")
+    return tuple(numbers((255 * t[:, 0]).round()) for t in (x, c))
+
+
+def same(a: Batch, b: Batch) -> bool:
+    return all(torch.equal(u, v) for u, v in zip(parts_of(a), parts_of(b), strict=True))
+
+
+def parts_of(batch: Batch) -> Iterator[Tensor]:
+    for field in dataclasses.fields(batch):
+        yield getattr(batch, field.name)
+
+
+# Batches
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_shapes_and_ranges(pairing: Pairing, source: Source, offline_source: Source) -> None:
+    for each in (source, offline_source):
+        batch = Batches(part(each, "official", "train"), pairing, 17, seed=0)(3)
+        assert (batch.x.shape, batch.x.dtype) == ((17, 1, 28, 28), torch.float32)
+        assert (batch.c.shape, batch.c.dtype) == ((17, 1, 64, 64), torch.float32)
+        assert (batch.digit.shape, batch.digit.dtype) == ((17,), torch.int64)
+        for pictures in (batch.x, batch.c):
+            assert pictures.min() >= 0 and 0.5 < pictures.max() <= 1
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_digit_is_that_of_the_recording(pairing: Pairing, toy: Part, plain: None) -> None:
+    source = toy_source()
+    batch = Batches(toy, pairing, SIZE, seed=0)(0)
+    heard = numbers((255 * batch.c[:, 0]).round())
+    assert torch.equal(batch.digit, source.recordings.digit[heard])
+
+
+# The three pairings
+
+
+def test_resampled_draws_a_fresh_partner_of_the_same_digit(toy: Part, plain: None) -> None:
+    source = toy_source()
+    image, recording = pairs(Batches(toy, "resampled", SIZE, seed=0), range(100))
+    assert torch.equal(source.images.digit[image], source.recordings.digit[recording])
+    partners = [set(image[recording == r].tolist()) for r in recording.unique()]
+    assert len(partners) == len(toy.c)
+    # 40 draws of 60 images: about 29 different ones.
+    assert sum(map(len, partners)) / len(partners) > 20
+    assert set(image.tolist()) == set(numbers(toy.x).tolist())
+
+
+def test_one_to_one_is_fixed(toy: Part, plain: None) -> None:
+    source = toy_source()
+    image, recording = pairs(Batches(toy, "one-to-one", SIZE, seed=0), range(100))
+    assert torch.equal(source.images.digit[image], source.recordings.digit[recording])
+    drawn = {*zip(image.tolist(), recording.tolist(), strict=True)}
+    assert len(drawn) == len({i for i, _ in drawn}) == len({r for _, r in drawn}) == len(toy.c)
+    other, heard = pairs(Batches(toy, "one-to-one", SIZE, seed=1), range(100))
+    assert len(drawn & {*zip(other.tolist(), heard.tolist(), strict=True)}) < len(drawn) / 5
+
+
+def test_one_to_one_pairs(toy: Part, source: Source) -> None:
+    for p in (toy, part(source, "official", "train")):
+        image, recording = one_to_one(p, 5)
+        assert torch.equal(p.x_digit[image], p.c_digit[recording])
+        # No item twice, and none left over where the other side had one.
+        assert len(image.unique()) == len(recording.unique()) == len(image)
+        wanted = torch.minimum(p.x_digit.bincount(), p.c_digit.bincount())
+        assert torch.equal(p.c_digit[recording].bincount(), wanted)
+        again = one_to_one(p, 5)
+        assert torch.equal(image, again[0]) and torch.equal(recording, again[1])
+        assert not torch.equal(image, one_to_one(p, 6)[0])
+
+
+def test_shuffled_digits_are_independent(toy: Part, plain: None) -> None:
+    source = toy_source()
+    image, recording = pairs(Batches(toy, "shuffled", SIZE, seed=0), range(150))
+    drawn, heard = source.images.digit[image], source.recordings.digit[recording]
+    table = (10 * drawn + heard).bincount(minlength=100).reshape(10, 10)
+    assert chi2_contingency(table.numpy()).pvalue > 0.01
+    assert 0.08 < (drawn == heard).double().mean() < 0.12
+    resampled = pairs(Batches(toy, "resampled", SIZE, seed=0), range(5))
+    paired = torch.zeros(10, 10).index_put_(
+        (source.images.digit[resampled[0]], source.recordings.digit[resampled[1]]),
+        torch.ones(()),
+        accumulate=True,
+    )
+    assert chi2_contingency(paired.numpy() + 0.01).pvalue < 1e-9  # the test sees a pairing
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_every_item_is_as_likely(pairing: Pairing, toy: Part, plain: None) -> None:
+    source = toy_source()
+    image, recording = pairs(Batches(toy, pairing, SIZE, seed=0), range(200))
+    there = numbers(toy.c)
+    assert chisquare(recording.bincount(minlength=len(source.recordings))[there]).pvalue > 0.01
+    assert chisquare(source.recordings.digit[recording].bincount()).pvalue > 0.01
+    if pairing == "shuffled":
+        assert chisquare(image.bincount(minlength=900)[numbers(toy.x)]).pvalue > 0.01
+
+
+def test_digits_of_the_real_data_are_uniform(source: Source) -> None:
+    batches = Batches(part(source, "official", "train"), "resampled", 256, seed=0)
+    drawn = torch.cat([batches(step).digit for step in range(20)])
+    assert chisquare(drawn.bincount(minlength=10)).pvalue > 0.01
+
+
+def test_a_digit_without_an_image() -> None:
+    source = toy_source()
+    keep = source.images.digit != 4
+    images = dataclasses.replace(
+        source.images, **{k: v[keep] for k, v in vars(source.images).items()}
+    )
+    p = part(dataclasses.replace(source, images=images), "official", "train")
+    with pytest.raises(ValueError, match="no image"):
+        Batches(p, "resampled", SIZE, seed=0)
+    for pairing in ("one-to-one", "shuffled"):
+        assert Batches(p, pairing, SIZE, seed=0)(0).x.shape == (SIZE, 1, 28, 28)
+
+
+# Repeatable
+
+KEYS = [(0, "", 0), (1, "", 0), (0, "critic", 0), (0, "critic", 1), (1, "critic", 1), (10, "", 0)]
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_a_batch_depends_on_its_key_alone(pairing: Pairing, toy: Part) -> None:
+    first = Batches(toy, pairing, SIZE, seed=7)
+    torch.manual_seed(0)
+    in_order = [first(*key) for key in KEYS]
+    second = Batches(toy, pairing, SIZE, seed=7)
+    torch.manual_seed(1)
+    backwards = [second(*key) for key in reversed(KEYS)][::-1]
+    again = [first(*key) for key in KEYS]
+    for a, b, c in zip(in_order, backwards, again, strict=True):
+        assert same(a, b) and same(a, c)
+
+
+def test_the_global_generator_is_left_alone(toy: Part) -> None:
+    before = torch.get_rng_state()
+    for pairing in PAIRINGS:
+        Batches(toy, pairing, SIZE, seed=0)(0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_a_batch_differs_with_each_part_of_its_key(pairing: Pairing, toy: Part) -> None:
+    batches = [Batches(toy, pairing, SIZE, seed, rank) for seed in (0, 1) for rank in (0, 1)]
+    drawn = [batch(*key) for batch in batches for key in KEYS]
+    for i, a in enumerate(drawn):
+        for b in drawn[:i]:
+            assert not torch.equal(a.digit, b.digit)
+            assert not any(torch.equal(u, v) for u, v in zip(a.c, b.c, strict=True))
+
+
+def test_seeds() -> None:
+    keys = [(), (1,), (11,), (1, 1), ("1", 1), (1, "1"), ("a", "b"), ("ab",), (0, 1, "x", 0, 0)]
+    seeds = [seed_of(*key) for key in keys]
+    assert len(set(seeds)) == len(keys)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert seed_of("one-to-one", 0) == 7666690373211024543  # the same in every process and version
