@@ -269,13 +269,14 @@ def finish(process: BaseProcess) -> int | None:
 
 
 @pytest.fixture(scope="module")
-def whole(offline_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of ten steps that nothing disturbed."""
+def whole(
+    start: Callable[..., BaseProcess], offline_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run of ten steps that nothing disturbed; like the others, with one thread."""
     folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.Session, "validate", lambda self: None)
-        done = call(*arguments(offline_dir, folder, "cgan", "--steps", "10"))
-    assert done.code == 0, done.err
+    log = folder / "log"
+    given = arguments(offline_dir, folder, "cgan", "--steps", "10")
+    assert finish(start(given, log)) == 0, log.read_text()
     return folder
 
 
@@ -376,10 +377,9 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
     assert_same(folder, whole)
 
 
-def test_the_script_itself_stops_is_killed_and_goes_on(
+def test_the_script_itself_is_killed_and_goes_on(
     offline_dir: Path, tmp_path: Path, whole: Path
 ) -> None:
-    """`python train.py`, stopped by Ctrl-C, then killed, then left alone."""
     folder = tmp_path / "run"
     given = arguments(
         offline_dir, folder, "cgan", "--checkpoint-every", "1", "--validate-every", "0"
@@ -394,13 +394,12 @@ def test_the_script_itself_stops_is_killed_and_goes_on(
         )  # fmt: skip
 
     with begin("--steps", "10") as process:
-        while not folder.exists() and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(0.1)
+        while not (folder / NAME).exists() and process.poll() is None:
+            time.sleep(0.005)
         process.kill()
         process.communicate(timeout=60)
-    resume = ["--resume"] if (folder / NAME).exists() else []
-    with begin("--steps", "10", *resume) as process:
+    assert process.returncode == -signal.SIGKILL
+    with begin("--steps", "10", "--resume") as process:
         _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert not [line for line in err.splitlines() if "arning" in line]

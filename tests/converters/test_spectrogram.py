@@ -168,7 +168,8 @@ def test_definition(name: str) -> None:
 
 def test_a_tone_lights_its_row() -> None:
     frequencies = (150.0, 440.0, 1000.0, 2000.0, 3500.0)
-    edges = torch.linspace(*(2595 * math.log10(1 + f / 700) for f in (60, 4000)), 66)
+    low, high = (2595 * math.log10(1 + f / 700) for f in (60, 4000))
+    edges = torch.linspace(low, high, 66)
     rows = []
     for hertz in frequencies:
         picture = to_picture(fit_clip(tone(hertz)))

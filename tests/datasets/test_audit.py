@@ -159,7 +159,7 @@ def test_command_finds_a_duplicate(
         (("--data", "nope"), "--data"),
         (("--split", "speaker:zo"), "did you mean zoe?"),
         (("--splits", "official"), "--split"),
-        (("--out", "{file}/sheet.png"), "Not a directory; give another --out"),
+        (("--out", "{file}/sheet.png"), "; give another --out"),
     ],
 )
 def test_command_refuses(

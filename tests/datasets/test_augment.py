@@ -90,11 +90,19 @@ def test_a_word_stays_recognisable(source: Source, offline_source: Source) -> No
         pictures = each.recordings.pictures[::10].unsqueeze(1) / 255
         out = augment(pictures, seeded())
         change = (out - pictures).abs().mean((1, 2, 3))
-        assert 0.03 < change.mean() < 0.2  # CHANGE
-        assert change.min() > 0.005
-        # Its nearest neighbour among the originals mostly says the same digit.
-        nearest = torch.cdist(out.flatten(1), pictures.flatten(1)).argmin(1)
-        assert (digit[nearest] == digit).double().mean() > 0.6  # NEAREST
+        assert change.min() > 0.01  # measured: 0.033 and 0.036
+        assert 0.05 < change.mean() < 0.2  # 0.128 and 0.131
+        assert change.max() < 0.35  # 0.28 and 0.30; a floor under all of it makes most of that
+        # Asked which of two words it was, the likeness of the pictures finds it.
+        likeness = _unit(out) @ _unit(pictures).T
+        other = digit.unsqueeze(1) != digit
+        right = (likeness.diag().unsqueeze(1) > likeness)[other].double().mean()
+        assert right > 0.8  # 0.87 and 0.95
+
+
+def _unit(pictures: Tensor) -> Tensor:
+    flat = pictures.flatten(1)
+    return torch.nn.functional.normalize(flat - flat.mean(1, keepdim=True))
 
 
 # One by one

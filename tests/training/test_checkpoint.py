@@ -1,0 +1,298 @@
+"""Files of runs: exact, reproducible, and safe to read from a stranger."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import datasets
+import models
+from errors import InputError
+from training import checkpoint
+from training.checkpoint import NAME, Checkpoint
+from training.run import Run, build
+
+SPEC = datasets.spec("audio2image")
+CONFIG = dataclasses.replace(
+    models.presets("cvae")["reference"], width=8, encoder_width=8, batch_size=4
+)
+RUN = Run(
+    model="cvae", preset="reference", config=dataclasses.asdict(CONFIG), data="offline",
+    data_fingerprint="0" * 64, task="audio2image", split="official", pairing="resampled", seed=3,
+    precision="32-true", x_shape=SPEC.x_shape, c_shape=SPEC.c_shape, code="abc+",
+)  # fmt: skip
+
+
+def all_kinds() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return {
+        "model.float32": torch.tensor([1.5, -0.0, 1e-45, float("inf")]),
+        "model.float64": torch.randn(3, dtype=torch.float64),
+        "model.bfloat16": torch.randn(4).bfloat16(),
+        "model.float16": torch.randn(4).half(),
+        "model.int64": torch.tensor(2**62 + 1),
+        "model.uint8": torch.arange(256, dtype=torch.uint8),
+        "model.bool": torch.tensor([True, False]),
+        "model.empty": torch.zeros(0, 3),
+        "ema.transposed": torch.randn(3, 5).T,
+        "optimiser.phase.0.step": torch.tensor(7.0),
+    }
+
+
+def test_a_round_trip_is_exact(tmp_path: Path) -> None:
+    written = Checkpoint(RUN, 12, 3.25, all_kinds())
+    checkpoint.write(tmp_path / NAME, written)
+    for place in (tmp_path, tmp_path / NAME):
+        read = checkpoint.load(place)
+        assert (read.run, read.step, read.seconds) == (RUN, 12, 3.25)
+        assert read.tensors.keys() == written.tensors.keys()
+        for name, value in written.tensors.items():
+            assert read.tensors[name].dtype == value.dtype
+            assert read.tensors[name].shape == value.shape
+            assert read.tensors[name].contiguous().view(-1).view(torch.uint8).tolist() == (
+                value.contiguous().view(-1).view(torch.uint8).tolist()
+            ), name
+    assert read.group("ema").keys() == {"transposed"}
+    assert checkpoint.load(tmp_path, groups=("ema",)).tensors.keys() == {"ema.transposed"}
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    tensors = all_kinds()
+    backwards = dict(reversed(tensors.items()))
+    settings = dict(reversed(RUN.config.items()))
+    run = dataclasses.replace(RUN, config=settings)
+    checkpoint.write(tmp_path / "a", Checkpoint(RUN, 1, 2.0, tensors))
+    checkpoint.write(tmp_path / "b", Checkpoint(run, 1, 2.0, backwards))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_run_rebuilds_its_model(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = build(CONFIG, SPEC)
+    tensors = {f"ema.{k}": v for k, v in model.state_dict().items()}
+    checkpoint.write(tmp_path / NAME, Checkpoint(RUN, 1, 2.0, tensors))
+    found = checkpoint.load(tmp_path)
+    twin = found.run.build()
+    checkpoint.load_into(twin, found.group("ema"), "the file")
+    for name, value in model.state_dict().items():
+        assert torch.equal(twin.state_dict()[name], value)
+
+
+# Writing
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES])
+def test_a_write_that_fails_leaves_what_was_there(
+    call: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / NAME
+    checkpoint.save_atomically(path, b"good")
+
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(InputError) as said:
+        checkpoint.save_atomically(path, b"new")
+    why = os.strerror(number) if number == errno.EACCES else "no space left"
+    assert why in str(said.value)
+    assert str(path) in str(said.value)
+    assert "\n" not in str(said.value)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(NAME, b"good")]
+
+
+def test_content_is_on_disk_before_it_takes_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, order = tmp_path / NAME, []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        order.append(("fsync", os.fstat(descriptor).st_size, path.exists()))
+        fsync(descriptor)
+
+    def replaced(old: Path, new: Path) -> None:
+        order.append(("replace", old.stat().st_size, path.exists()))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    checkpoint.save_atomically(path, b"12345")
+    assert order == [("fsync", 5, False), ("replace", 5, False)]
+    assert path.read_bytes() == b"12345"
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    checkpoint.save_atomically(tmp_path / "sub" / NAME, b"x")
+    usual, written = (tmp_path / "usual").stat(), (tmp_path / "sub" / NAME).stat()
+    assert stat.S_IMODE(written.st_mode) == stat.S_IMODE(usual.st_mode)
+
+
+# Reading what others wrote
+
+
+def about(**changes: Any) -> dict[str, Any]:
+    run = dataclasses.asdict(RUN)
+    whole = {"format": "synesthesia-checkpoint-1", "run": run, "step": 1, "seconds": 2.0}
+    return whole | changes
+
+
+def write_foreign(path: Path, metadata: dict[str, str] | None) -> Path:
+    save_file({"model.w": torch.zeros(1)}, path, metadata)
+    return path
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {}, {"format": "pt"}, {"about": "[]"}, {"about": "3"}, {"about": '{"format": "other"}'}],
+)
+def test_safetensors_of_others_are_refused(metadata: dict[str, str] | None, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"not written by train\.py"):
+        checkpoint.load(write_foreign(tmp_path / NAME, metadata))
+
+
+@pytest.mark.parametrize("text", ["", "{", "nonsense", "[" * 100_000])
+def test_metadata_that_are_no_json_are_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="damaged"):
+        checkpoint.load(write_foreign(tmp_path / NAME, {"about": text}))
+
+
+BAD_RUNS: dict[str, Any] = {
+    "model": ["cvae"], "preset": None, "config": "lr=3", "data": 1, "task": {}, "split": 0,
+    "seed": "3", "x_shape": "abc", "c_shape": [1, 64, "64"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [about(run={**about()["run"], key: value}) for key, value in BAD_RUNS.items()]
+    + [about(run={**about()["run"], "x_shape": value}) for value in (3, None, [1, 28], [1.0, 2, 3])]
+    + [about(run={k: v for k, v in about()["run"].items() if k != key}) for key in ("seed", "code")]
+    + [about(run={**about()["run"], "more": 1}), about(run=[]), about(run=None), about(run="x")]
+    + [about(step="one"), about(step=None), about(step=float("inf")), about(seconds=[])],
+    ids=lambda changed: json.dumps(changed)[-40:],
+)
+def test_metadata_of_wrong_types_are_refused(changed: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unusable metadata"):
+        checkpoint.load(write_foreign(tmp_path / NAME, {"about": json.dumps(changed)}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": "cvea"}, "did you mean cvae"),
+        ({"model": "_networks"}, "unknown model"),
+        ({"model": "os"}, "unknown model"),
+        ({"preset": "best"}, "unknown preset 'best'"),
+        ({"config": {"lrr": 1.0}}, "'lrr' is not one of this model"),
+        ({"config": {"lr": "fast"}}, "'lr' has an unusable value"),
+        ({"config": {"width": 0.5}}, "'width' has an unusable value"),
+        ({"config": {"width": None}}, "'width' has an unusable value"),
+        ({"config": {"width": -8}}, "these settings make no network"),
+        ({"config": {"width": 10**9}}, "these settings make no network"),
+        ({"config": {"embedding_dim": 0}}, "without weights"),
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_model_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        dataclasses.replace(RUN, **changes).build()
+
+
+def test_a_hostile_size_is_refused_at_once(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    header, large = tmp_path / "header", tmp_path / "large"
+    header.write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
+    with pytest.raises(InputError, match="damaged"):
+        checkpoint.load(header)
+    with large.open("wb") as file:
+        file.truncate(1 << 40)  # a hole: it takes no room
+    with pytest.raises(InputError, match="larger than"):
+        checkpoint.load(large)
+    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize("place", ["nowhere", ".", "file/below"])
+def test_no_checkpoint_is_said_so(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="no checkpoint at"):
+        checkpoint.load(tmp_path / place)
+
+
+# Into a model and its optimisers
+
+
+def test_a_tensor_too_few_or_too_many_is_named() -> None:
+    target = nn.Linear(2, 3)
+    good = {k: torch.ones_like(v) for k, v in target.state_dict().items()}
+    before = {k: v.clone() for k, v in target.state_dict().items()}
+    for tensors, said in (
+        ({"weight": good["weight"]}, "bias"),
+        (good | {"more": torch.ones(1)}, "more"),
+        (good | {"weight": torch.ones(3, 3)}, r"weight has shape \(3, 3\), expected \(3, 2\)"),
+        (good | {"bias": torch.ones(3, dtype=torch.int64)}, "bias is torch.int64"),
+        (good | {"bias": torch.ones(3).double()}, "bias is torch.float64"),
+    ):
+        with pytest.raises(InputError, match=said):
+            checkpoint.load_into(target, tensors, "the file")
+        for name, value in target.state_dict().items():
+            assert torch.equal(value, before[name])
+    checkpoint.load_into(target, good, "the file")
+    assert torch.equal(target.weight, good["weight"])
+
+
+def adam(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+
+
+def step(model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    optimiser.zero_grad()
+    model(torch.linspace(0, 1, 2)).square().sum().backward()
+    optimiser.step()
+
+
+def test_an_optimiser_goes_on_as_if_it_had_never_stopped() -> None:
+    torch.manual_seed(0)
+    model, twin = nn.Linear(2, 3), nn.Linear(2, 3)
+    first = adam(model)
+    for _ in range(3):
+        step(model, first)
+    twin.load_state_dict(model.state_dict())
+    second = adam(twin)
+    tensors = {k: v.clone() for k, v in checkpoint.optimiser_tensors("phase", first).items()}
+    assert {key.rpartition(".")[2] for key in tensors} == {"step", "exp_avg", "exp_avg_sq"}
+    other = {f"other.{i}.step": torch.ones(()) for i in range(9)}
+    checkpoint.load_optimiser("phase", second, tensors | other)
+    for _ in range(3):
+        step(model, first)
+        step(twin, second)
+    assert torch.equal(model.weight, twin.weight)
+
+
+def test_a_part_of_an_optimiser_that_is_missing_is_named() -> None:
+    model = nn.Linear(2, 3)
+    optimiser = adam(model)
+    step(model, optimiser)
+    tensors = checkpoint.optimiser_tensors("phase", optimiser)
+    for name in ("phase.1.exp_avg", "phase.0.step"):
+        with pytest.raises(InputError, match=name):
+            checkpoint.load_optimiser(
+                "phase", adam(model), {k: v for k, v in tensors.items() if k != name}
+            )
+    with pytest.raises(InputError, match=r"phase\.0\.exp_avg_sq"):
+        checkpoint.load_optimiser(
+            "phase", adam(model), tensors | {"phase.0.exp_avg_sq": torch.ones(2)}
+        )
