@@ -123,15 +123,17 @@ def run_all(jobs: list[Job], options: Options, out: Path) -> list[str]:
     """Runs the references, then every job; the table is written after each. Returns failures."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     failed = []
-    for name in REFERENCES:
-        folder = RUNS / "reference" / datasets.resolve(options.data, options.data_dir) / name
-        done = folder / options.split.replace(":", "-")
-        ok = (done / SCORECARD).exists() and not options.fresh
-        if ok or _python("evaluate.py", "--reference", name, "--data", options.data,
-                         "--split", options.split, "--out", str(done), *data):  # fmt: skip
-            report.add_row(out, json.loads((done / SCORECARD).read_text()))
+    name = datasets.resolve(options.data, options.data_dir)
+    folder = RUNS / "reference" / f"{name}-{options.split.replace(':', '-')}"
+    cards = [folder / reference / SCORECARD for reference in REFERENCES]
+    if options.fresh or not all(card.exists() for card in cards):
+        _python("evaluate.py", "--reference", *REFERENCES, "--data", options.data,
+                "--split", options.split, "--out", str(folder), *data)  # fmt: skip
+    for card in cards:
+        if card.exists():
+            report.add_row(out, json.loads(card.read_text()))
         else:
-            failed.append(name)
+            failed.append(card.parent.name)
     for i, job in enumerate(jobs):
         label = f"{job.model} ({job.preset}), seed {job.seed}"
         print(f"[{i + 1}/{len(jobs)}] {label}", flush=True)

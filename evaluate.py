@@ -212,6 +212,7 @@ def _arguments() -> argparse.Namespace:
     )
     subject.add_argument(
         "--reference",
+        nargs="+",
         choices=REFERENCES,
         help="; ".join(
             f"{name}: {what}{' (is told the true digit)' if needs_label else ''}"
@@ -238,6 +239,8 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.checkpoint and (arguments.data or arguments.split):
         parser.error("--data and --split are of references: a checkpoint has its own")
+    if arguments.json and len(arguments.reference or ()) > 1:
+        parser.error("--json takes one subject: give one --reference, or leave it out")
     return arguments
 
 
@@ -258,31 +261,33 @@ def _from_checkpoint(arguments: argparse.Namespace) -> tuple[Subject, Ruler, Pat
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
             f"{source.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    return subject, Ruler(source, run.split, device), path.parent
+    return subject, Ruler(source, run.split, device), arguments.out or path.parent
 
 
-def _from_reference(arguments: argparse.Namespace) -> tuple[Subject, Ruler, Path]:
-    name, split = arguments.reference, arguments.split or "official"
-    device = _device(arguments.device)
+def _from_references(arguments: argparse.Namespace) -> Iterator[tuple[Subject, Ruler, Path]]:
+    split, device = arguments.split or "official", _device(arguments.device)
     source = datasets.load(arguments.data or "auto", arguments.data_dir)
     ruler = Ruler(source, split, device)
-    subject = Subject.from_reference(name, ruler.train, ruler.validation)
-    folder = f"{source.name}-audio2image-{split.replace(':', '-')}"
-    return subject, ruler, ROOT / "results" / "runs" / "reference" / name / folder
+    folder = ROOT / "results" / "runs" / "reference" / f"{source.name}-{split.replace(':', '-')}"
+    for name in arguments.reference:
+        subject = Subject.from_reference(name, ruler.train, ruler.validation)
+        yield subject, ruler, (arguments.out or folder) / name
 
 
 @command
 def main() -> None:
     arguments = _arguments()
-    made = _from_checkpoint if arguments.checkpoint else _from_reference
-    subject, ruler, out = made(arguments)
-    out = arguments.out or out
-    json_path = arguments.json or out / scorecard.NAME
-    card = evaluate(subject, ruler, out, json_path)
-    scorecard.show(card)
-    for path in (json_path, out / scorecard.GRID, out / scorecard.CONFUSION):
-        print(path)
-    print(f"next: tensorboard --logdir {out}")
+    if arguments.checkpoint:
+        found = iter([_from_checkpoint(arguments)])
+    else:
+        found = _from_references(arguments)
+    for subject, ruler, out in found:
+        json_path = arguments.json or out / scorecard.NAME
+        card = evaluate(subject, ruler, out, json_path)
+        scorecard.show(card)
+        for path in (json_path, out / scorecard.GRID, out / scorecard.CONFUSION):
+            print(path)
+        print(f"next: tensorboard --logdir {out}")
 
 
 if __name__ == "__main__":

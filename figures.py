@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
@@ -111,44 +112,47 @@ def read_scalars(folder: Path) -> Scalars:
 
 
 def loss_charts(runs: Mapping[str, Scalars]) -> Figure:
-    """One row for each run: its losses, its gradient norms, its validation figures, by step.
+    """One row for each run: its warm start, losses, gradient norms and validation, by step.
 
     Args:
         runs: by the name to show, as `read_scalars` gives them.
     """
-    figure = Figure(figsize=(13, 2.6 * len(runs) + 0.4), dpi=110, layout="constrained")
-    grid = figure.subplots(len(runs), 3, squeeze=False)
-    columns = (
-        ("loss/", "loss", "linear"),
-        ("grad_norm/", "gradient norm", "log"),
-        ("validation/", "validation", "linear"),
-    )
+    figure = Figure(figsize=(16, 2.5 * len(runs) + 0.4), dpi=100, layout="constrained")
+    grid = figure.subplots(len(runs), 4, squeeze=False)
     for row, (name, scalars) in zip(grid, runs.items(), strict=True):
-        for axis, (prefix, title, scale) in zip(row, columns, strict=True):
-            tags = sorted(tag for tag in scalars if tag.startswith(prefix))
-            if prefix == "validation/":
-                tags = [tag for tag in tags if "fd" not in tag]  # another unit than shares
-                axis.set_ylim(0, 1.02)
-            for i, tag in enumerate(tags):
-                steps, values = scalars[tag]
-                smooth = _smooth(values) if prefix != "validation/" else values
-                label = tag.removeprefix(prefix)
-                colour = COLOURS[i % len(COLOURS)]
-                if prefix != "validation/":
-                    axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.6)
-                axis.plot(
-                    steps, smooth, color=colour, label=label, linewidth=1.5, markersize=3,
-                    linestyle=("-", "--", "-.", ":")[i % 4],
-                    marker="o" if prefix == "validation/" else None,
-                )  # fmt: skip
-            if prefix == "loss/" and tags:
-                axis.set_ylim(*_calm([scalars[tag][1] for tag in tags]))
-            axis.set_yscale(scale)
-            axis.set(xlabel="step", title=f"{name}: {title}")
-            axis.grid(alpha=0.25)
-            if tags:
-                axis.legend(fontsize=8, loc="best", frameon=False)
+        warm_start = {t: s for t, s in scalars.items() if t == "loss/classify"}
+        losses = {t: s for t, s in scalars.items() if t.startswith("loss/") and t not in warm_start}
+        norms = {t: s for t, s in scalars.items() if t.startswith("grad_norm/")}
+        # Frechet distance is left out: it is not a share.
+        shares = {t: s for t, s in scalars.items() if t.startswith("validation/") and "fd" not in t}
+        _curves(row[0], warm_start, f"{name}: warm start")
+        _curves(row[1], losses, "losses")
+        for axis, curves in zip(row, (warm_start, losses), strict=False):
+            if curves:
+                axis.set_ylim(*_calm([values for _, values in curves.values()]))
+        _curves(row[2], norms, "gradient norms")
+        row[2].set_yscale("log")
+        _curves(row[3], shares, "validation", points=True)
+        row[3].set_ylim(0, 1.02)
     return figure
+
+
+def _curves(axis: Axes, curves: Scalars, title: str, points: bool = False) -> None:
+    """Curves by step, each with its running average unless it has few points."""
+    for i, (tag, (steps, values)) in enumerate(sorted(curves.items())):
+        colour, dashes = COLOURS[i % len(COLOURS)], ("-", "--", "-.", ":")[i % 4]
+        label = tag.partition("/")[2]
+        if points:
+            axis.plot(steps, values, dashes, color=colour, label=label, marker="o", markersize=3)
+        else:
+            axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.6)
+            axis.plot(steps, _smooth(values), dashes, color=colour, label=label)
+    axis.set(xlabel="step", title=title)
+    axis.grid(alpha=0.25)
+    if curves:
+        axis.legend(fontsize=8, loc="best", frameon=False)
+    else:
+        axis.text(0.5, 0.5, "none", ha="center", va="center", transform=axis.transAxes)
 
 
 def _tight() -> ConstrainedLayoutEngine:
