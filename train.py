@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import signal
 import sys
 import threading
@@ -318,8 +319,18 @@ def _fabric(options: Options) -> Fabric:
     }
     if not available.get(options.device, lambda: True)():
         raise InputError(f"--device {options.device}: this machine has none; try --device cpu")
-    fabric = Fabric(accelerator=options.device, devices="auto" if options.device != "cpu" else 1,
-                    precision=options.precision)  # fmt: skip
+    # One process, or as many as torchrun started.
+    size, local, nodes = (
+        int(os.environ.get(name, 1))
+        for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE")
+    )
+    fabric = Fabric(
+        accelerator=options.device,
+        strategy="ddp" if size > 1 else "auto",
+        devices=local,
+        num_nodes=nodes,
+        precision=options.precision,
+    )
     fabric.launch()
     return fabric
 

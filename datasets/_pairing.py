@@ -76,9 +76,7 @@ class Batches:
 
     def _draw(self) -> tuple[Tensor, Tensor]:
         """(b,) indices of images and of recordings."""
-        u, v = torch.rand(
-            2, self.batch_size, generator=self.generator, device=self.part.x.device
-        ).double()
+        u, v = torch.rand(2, self.batch_size, generator=self.generator, device=self.part.x.device)
         if self._pairs is not None:
             images, recordings = self._pairs
             pair = (u * len(images)).long()

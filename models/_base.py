@@ -71,7 +71,7 @@ class Config(ABC):
     steps: int
     """Length of a run: updates of the network that samples, the warm start included."""
     batch_size: int
-    """Pairs in a batch."""
+    """Pairs in a batch, of each process that trains."""
     ema: float
     """Decay of the moving average of the weights; samples are drawn with the average. 0: none."""
 
