@@ -10,10 +10,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +19,6 @@ from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric, seed_everything
-from tqdm import tqdm
 from tyro.conf import OmitArgPrefixes
 
 import datasets
@@ -31,11 +28,11 @@ from datasets._pairing import Batches, Pairing
 from datasets._splits import part
 from datasets._types import Source, Task
 from errors import InputError, command, suggest
-from models._base import Config, GenerativeModel
+from models._base import Config
 from training import checkpoint
-from training.log import TensorBoard
 from training.loop import Trainer
 from training.run import Run, build, code_version
+from training.session import Limits, Session, restore
 from training.validation import Validation
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -93,8 +90,9 @@ def main() -> None:
     trainer = Trainer(model, batches, fabric, config.ema)
     seconds = restore(trainer, found) if found else 0.0
     validation = Validation(source, options.split)
+    limits = Limits(options.max_seconds, options.checkpoint_every, options.validate_every)
     try:
-        session = Session(trainer, run, folder, seconds, options, validation)
+        session = Session(trainer, run, folder, seconds, validation, limits)
         stopped_by = session.go(config.steps)
     except OSError as error:
         raise InputError(
@@ -103,148 +101,6 @@ def main() -> None:
     _say_what_next(session, stopped_by)
     if stopped_by:
         sys.exit(128 + stopped_by)
-
-
-class Session:
-    """One sitting at a run: trains, shows, and keeps checkpoints."""
-
-    def __init__(
-        self,
-        trainer: Trainer,
-        run: Run,
-        folder: Path,
-        seconds: float,
-        options: Options,
-        validation: Validation,
-    ) -> None:
-        self.trainer, self.run, self.folder, self.options = trainer, run, folder, options
-        self.validation = validation
-        self.before, self.start = seconds, time.perf_counter()
-        self.first_step = trainer.step
-        self.main = trainer.fabric.is_global_zero
-        self.board: TensorBoard | None = None
-        if self.main:
-            for stray in folder.glob(f"{checkpoint.NAME}.*.part"):  # of a session killed in a write
-                stray.unlink()
-            self.board = TensorBoard(folder, run, trainer.phases, trainer.step)
-            trainer.on_logs = self.board.scalars
-            if trainer.step == 0:
-                self.board.sounds(validation.clips, range(10))
-
-    @property
-    def seconds(self) -> float:
-        """Of training, earlier sessions included."""
-        return self.before + time.perf_counter() - self.start
-
-    def go(self, steps: int) -> int | None:
-        """Trains to `steps`, to the time limit or to a signal; returns the signal."""
-        trainer, options = self.trainer, self.options
-        caught: list[int] = []
-        handlers = {
-            s: signal.signal(s, lambda number, frame: caught.append(number))
-            for s in (signal.SIGINT, signal.SIGTERM)
-        }
-        bar = tqdm(
-            total=steps, initial=trainer.step, unit="step", disable=not self.main,
-            desc=f"{self.run.model} ({self.run.preset})", dynamic_ncols=True,
-        )  # fmt: skip
-        try:
-            while trainer.step < steps and not caught and not self._out_of_time():
-                trainer.advance()
-                bar.update()
-                self._show(bar)
-                if trainer.step % options.checkpoint_every == 0:
-                    self.save()
-                if options.validate_every and trainer.step % options.validate_every == 0:
-                    self.validate()
-            trainer.flush()
-            self.save()
-            if not caught and trainer.step > self.first_step:
-                self.validate()
-        finally:
-            bar.close()
-            if self.board:
-                self.board.close()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        return caught[0] if caught else None
-
-    def _out_of_time(self) -> bool:
-        limit = self.options.max_seconds
-        if limit is None:
-            return False
-        late = self.seconds >= limit
-        if self.trainer.fabric.world_size > 1:  # all stop at the same step
-            late = self.trainer.fabric.broadcast(late)
-        return late
-
-    def _show(self, bar: tqdm[Any]) -> None:
-        if self.trainer.step % self.trainer.flush_every or not self.main:
-            return
-        pace = self.trainer.step - self.first_step
-        shown = {k.removeprefix("loss/"): f"{v:.3g}" for k, v in self.trainer.latest.items()
-                 if k.startswith("loss/")}  # fmt: skip
-        speed = pace * self.trainer.batches.batch_size / (time.perf_counter() - self.start)
-        left = ""
-        if self.options.max_seconds is not None:
-            left = f", {max(self.options.max_seconds - self.seconds, 0):.0f} s left at most"
-        bar.set_postfix_str(
-            ", ".join(f"{k} {v}" for k, v in shown.items()) + f", {speed:.0f} samples/s{left}"
-        )
-        if self.board:
-            self.board.scalars(self.trainer.step - 1, {"speed/samples_per_second": speed})
-
-    def save(self) -> None:
-        """The whole state, put in place at once. Nothing that is not finite is ever saved."""
-        self.trainer.flush()
-        if self.main:
-            state = snapshot(self.trainer, self.run, self.seconds)
-            if bad := [k for k, v in state.tensors.items() if not v.isfinite().all()]:
-                raise InputError(
-                    f"{bad[0]} is not finite after step {self.trainer.step - 1}: training stopped "
-                    "and the last good checkpoint is kept; try a lower learning rate"
-                )
-            checkpoint.write(self.folder / checkpoint.NAME, state)
-
-    def validate(self) -> None:
-        """Figures by judge B and a grid, on validation data alone."""
-        with self.trainer.watch("validation"):
-            self._validate()
-
-    def _validate(self) -> None:
-        if not self.board:
-            return
-        model: GenerativeModel = self.trainer.ema.model  # type: ignore[assignment]
-        figures_of = self.validation.figures(model)
-        self.board.scalars(self.trainer.step, {f"validation/{k}": v for k, v in figures_of.items()})
-        self.board.figure(self.trainer.step, "samples", self.validation.grid(model))
-        self.board.flush()
-        tqdm.write(
-            f"step {self.trainer.step}: validation "
-            + ", ".join(f"{k} {v:.3f}" for k, v in figures_of.items())
-        )
-
-
-def snapshot(trainer: Trainer, run: Run, seconds: float) -> checkpoint.Checkpoint:
-    """Everything that the rest of the run depends on."""
-    groups = {"model": trainer.model.state_dict(), "ema": trainer.ema.model.state_dict()}
-    tensors = {f"{g}.{k}": v for g, state in groups.items() for k, v in state.items()}
-    for name, optimiser in trainer.optimisers.items():
-        state = checkpoint.optimiser_tensors(name, optimiser)
-        tensors |= {f"optimiser.{k}": v for k, v in state.items()}
-    return checkpoint.Checkpoint(run, trainer.step, seconds, tensors)
-
-
-def restore(trainer: Trainer, found: checkpoint.Checkpoint) -> float:
-    """Puts a snapshot back into a new trainer; returns the seconds trained so far."""
-    checkpoint.load_into(trainer.model, found.group("model"), "the checkpoint's model")
-    checkpoint.load_into(trainer.ema.model, found.group("ema"), "the checkpoint's average")
-    for name, optimiser in trainer.optimisers.items():
-        checkpoint.load_optimiser(name, optimiser, found.group("optimiser"))
-    if extra := found.tensors.keys() - snapshot(trainer, found.run, 0).tensors.keys():
-        raise InputError(f"the checkpoint has too much: {min(extra)}; written by other code?")
-    trainer.step = found.step
-    return found.seconds
 
 
 def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:

@@ -31,7 +31,7 @@ import train
 from errors import command
 from models._base import GenerativeModel
 from tests.conftest import ROOT
-from training import checkpoint, validation
+from training import checkpoint, session, validation
 from training.checkpoint import NAME
 from training.loop import Trainer
 from training.validation import Validation
@@ -189,7 +189,7 @@ def test_validation_changes_nothing(
     often, never = tmp_path / "often", tmp_path / "never"
     more = ("--steps", "5", "--checkpoint-every", "2")
     assert call(*arguments(offline_dir, often, "vaegan", *more, "--validate-every", "2")).code == 0
-    monkeypatch.setattr(train.Session, "validate", lambda self: None)
+    monkeypatch.setattr(session.Session, "validate", lambda self: None)
     assert call(*arguments(offline_dir, never, "vaegan", *more)).code == 0
     assert_same(often, never)
 
@@ -219,7 +219,7 @@ def test_charts_of_a_resumed_run_show_each_step_once(
 def _child(given: list[str], log: Path, stall_at: int, file_size: int | None) -> None:
     """The command in a process of its own, validation aside."""
     torch.set_num_threads(1)
-    train.Session.validate = lambda self: None  # type: ignore[method-assign]
+    session.Session.validate = lambda self: None  # type: ignore[method-assign]
     sys.argv = ["train.py", *given]
     if file_size is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
@@ -498,7 +498,7 @@ def test_bad_input_to_the_script_itself(tmp_path: Path) -> None:
 def finished(offline_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train.Session, "validate", lambda self: None)
+        patch.setattr(session.Session, "validate", lambda self: None)
         assert call(*arguments(offline_dir, folder, "cgan", "--steps", "4")).code == 0
     return folder
 
