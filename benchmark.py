@@ -22,9 +22,12 @@ import models
 import report
 from commandline import parse
 from datasets._pairing import Pairing
-from errors import InputError, command, suggest
+from datasets._types import Source
+from errors import InputError, command
+from evaluate import PROTOCOL
 from evaluation.references import REFERENCES
 from evaluation.scorecard import NAME as SCORECARD
+from metrics._judges import load_judge
 from training import checkpoint
 from training.run import ROOT
 
@@ -72,24 +75,31 @@ class Job:
     seed: int
     folder: Path
 
+    @property
+    def label(self) -> str:
+        """What to call it, also in figures."""
+        return f"{self.model} ({self.preset})" + (f", seed {self.seed}" if self.seed else "")
+
 
 @command
 def main() -> None:
-    options = parse(Options, None, sys.argv[1:], "benchmark.py")
-    if options.quick:
-        # A short run cannot spend a third of its time on the warm start.
-        options = dataclasses.replace(options, presets=("reference",), max_seconds=150.0)
+    options = _checked(parse(Options, None, sys.argv[1:], "benchmark.py"))
     out = options.out or ROOT / "results" / ("quick" if options.quick else "")
-    jobs = plan(options)
-    failed = [] if options.report else run_all(jobs, options, out)
-    report.write(out, {f"{job.model} ({job.preset})": job.folder for job in jobs})
+    # Loaded first: only then is it known which data there are, and every run names them.
+    source = datasets.load(options.data, options.data_dir)
+    jobs = plan(options, source)
+    failed = [] if options.report else run_all(jobs, options, source, out)
+    if failed and not report.read_rows(out):
+        raise InputError(f"every run failed: {', '.join(failed)}; see above")
+    report.write(out, {job.label: job.folder for job in jobs})
     shown = {
         job.model: job.folder
         for job in jobs
-        if job.preset == "reference" and (job.folder / checkpoint.NAME).exists()
+        if job.preset == "reference"
+        and job.seed == options.seeds[0]
+        and (job.folder / checkpoint.NAME).exists()
     }
     if shown:
-        source = datasets.load(options.data, options.data_dir)
         report.side_by_side(out, shown, source, options.split)
     if options.readme:
         report.into_readme(out)
@@ -99,73 +109,91 @@ def main() -> None:
         raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
 
 
-def plan(options: Options) -> list[Job]:
+def _checked(options: Options) -> Options:
+    if not options.quick:
+        return options
+    usual = Options()
+    if (options.presets, options.max_seconds) != (usual.presets, usual.max_seconds):
+        raise InputError("--quick sets --presets and --max-seconds itself: leave them out")
+    return dataclasses.replace(options, presets=("reference",), max_seconds=150.0)
+
+
+def plan(options: Options, source: Source) -> list[Job]:
     """The runs, presets first, so that a matrix that is stopped early is still a comparison."""
-    names = options.models or models.names()
-    data = datasets.resolve(options.data, options.data_dir)
-    where = f"{data}-{options.split.replace(':', '-')}-{options.pairing}"
-    jobs = []
-    for preset in options.presets:
-        for seed in options.seeds:
-            for name in names:
-                if preset not in models.presets(name):
-                    raise InputError(
-                        f"model '{name}' has no preset '{preset}': "
-                        f"{suggest(preset, models.presets(name))}"
-                    )
-                budget = f"{options.max_seconds:g}s"
-                folder = RUNS / budget / name / preset / where / f"seed{seed}"
-                jobs.append(Job(name, preset, seed, folder))
-    return jobs
+    for name in options.models:
+        models.presets(name)  # refuses an unknown one
+    where = f"{source.name}-{options.split.replace(':', '-')}-{options.pairing}"
+    budget = "quick" if options.quick else f"{options.max_seconds:g}s"
+    return [
+        Job(name, preset, seed, RUNS / budget / name / preset / where / f"seed{seed}")
+        for preset in options.presets
+        for seed in options.seeds
+        for name in options.models or models.names()
+        if preset in models.presets(name)
+    ]
 
 
-def run_all(jobs: list[Job], options: Options, out: Path) -> list[str]:
-    """Runs the references, then every job; the table is written after each. Returns failures."""
+def run_all(jobs: list[Job], options: Options, source: Source, out: Path) -> list[str]:
+    """Scores the references, then does every job; each adds its row at once. Returns failures."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     failed = []
-    name = datasets.resolve(options.data, options.data_dir)
-    folder = RUNS / "reference" / f"{name}-{options.split.replace(':', '-')}"
+    folder = RUNS / "reference" / f"{source.name}-{options.split.replace(':', '-')}"
     cards = [folder / reference / SCORECARD for reference in REFERENCES]
-    if options.fresh or not all(card.exists() for card in cards):
-        _python("evaluate.py", "--reference", *REFERENCES, "--data", options.data,
-                "--split", options.split, "--out", str(folder), *data)  # fmt: skip
-    for card in cards:
-        if card.exists():
+    if not all(_is_current(card, source) for card in cards) or options.fresh:
+        print("references: " + ", ".join(REFERENCES), flush=True)
+        if not _python("evaluate.py", "--reference", *REFERENCES, "--data", source.name,
+                       "--split", options.split, "--out", str(folder), *data):  # fmt: skip
+            failed.append("references")
+    if not failed:
+        for card in cards:
             report.add_row(out, json.loads(card.read_text()))
-        else:
-            failed.append(card.parent.name)
     for i, job in enumerate(jobs):
-        label = f"{job.model} ({job.preset}), seed {job.seed}"
-        print(f"[{i + 1}/{len(jobs)}] {label}", flush=True)
-        if not _one(job, options, data):
-            failed.append(label)
-            continue
-        report.add_row(out, json.loads((job.folder / SCORECARD).read_text()))
+        print(f"[{i + 1}/{len(jobs)}] {job.label}", flush=True)
+        if _one(job, options, source, data):
+            report.add_row(out, json.loads((job.folder / SCORECARD).read_text()))
+        else:
+            failed.append(job.label)
     return failed
 
 
-def _one(job: Job, options: Options, data: tuple[str, str]) -> bool:
+def _one(job: Job, options: Options, source: Source, data: tuple[str, str]) -> bool:
+    """Trains what is not finished, evaluates what is not scored by these judges."""
+    path = job.folder / checkpoint.NAME
     if options.fresh:
         shutil.rmtree(job.folder, ignore_errors=True)
-    if (job.folder / SCORECARD).exists():
+    config = models.presets(job.model)[job.preset]
+    found = checkpoint.load(path, groups=()) if path.exists() else None
+    if found is None or (found.step < config.steps and found.seconds < options.max_seconds):
+        arguments = [
+            "--model", job.model, "--preset", job.preset, "--seed", str(job.seed),
+            "--split", options.split, "--pairing", options.pairing, "--data", source.name,
+            "--max-seconds", str(options.max_seconds), "--out", str(job.folder), *data,
+        ]  # fmt: skip
+        if options.quick and hasattr(config, "warm_start"):
+            # A short run cannot spend a third of its time on the warm start.
+            arguments += ["--warm-start", "400"]
+        if found is not None:
+            arguments.append("--resume")
+        if not _python("train.py", *arguments):
+            return False
+    elif _is_current(job.folder / SCORECARD, source, found.step):
         print(f"  kept as it is: {job.folder} (--fresh trains it again)")
         return True
-    arguments = [
-        "--model", job.model, "--preset", job.preset, "--seed", str(job.seed),
-        "--split", options.split, "--pairing", options.pairing, "--data", options.data,
-        "--max-seconds", str(options.max_seconds), "--out", str(job.folder), *data,
-    ]  # fmt: skip
-    known = {f.name for f in dataclasses.fields(models.presets(job.model)[job.preset])}
-    if options.quick and "warm_start" in known:
-        arguments += ["--warm-start", str(QUICK_WARM_START)]
-    if (job.folder / checkpoint.NAME).exists():
-        arguments.append("--resume")
-    return _python("train.py", *arguments) and _python(
-        "evaluate.py", "--checkpoint", str(job.folder), *data
+    return _python("evaluate.py", "--checkpoint", str(job.folder), *data)
+
+
+def _is_current(path: Path, source: Source, step: int | None = None) -> bool:
+    """Whether a scorecard is of these data, judges and protocol, and of the weights at `step`."""
+    if not path.exists():
+        return False
+    card = json.loads(path.read_text())
+    found = card["fingerprint"]
+    judges = [load_judge(source.name, which).sha256 for which in "ab"]
+    return (
+        (found["protocol"], found["data_sha256"]) == (PROTOCOL, source.fingerprint)
+        and [found["judge_a"], found["judge_b"]] == judges
+        and card["cost"]["steps"] == step
     )
-
-
-QUICK_WARM_START = 400
 
 
 def _python(script: str, *arguments: str) -> bool:

@@ -23,7 +23,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Wraps a script's main: an InputError becomes one line on stderr and exit code 2."""
+    """Wraps a script's main: an InputError or OSError becomes one line and exit code 2."""
 
     @functools.wraps(main)
     def wrapper() -> None:
@@ -31,6 +31,9 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except OSError as error:
+            print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)

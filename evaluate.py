@@ -22,7 +22,7 @@ from datasets._splits import part, recording_split
 from datasets._types import Source
 from errors import InputError, command
 from evaluation import scorecard
-from evaluation.references import REFERENCES
+from evaluation.references import HELD_OUT, REFERENCES
 from evaluation.subjects import Subject
 from figures import sample_grid
 from metrics._judges import load_judge
@@ -79,7 +79,7 @@ class Ruler:
                 train=first,
                 train_again=second,
                 train_pixels=pixels_of(self.train.x),
-                held_out_pixels=pixels_of(self.validation.x),
+                held_out_pixels=pixels_of(self.validation.x[HELD_OUT]),
             )
         return self._reality
 
@@ -231,7 +231,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
-        help="where JSON, pictures and TensorBoard entries go; default: the run's folder",
+        help="where JSON, pictures and TensorBoard entries go; default: the run's folder. "
+        "Several references get a folder each in it",
     )  # fmt: skip
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help=f"default: {scorecard.NAME} in --out"
@@ -271,7 +272,8 @@ def _from_references(arguments: argparse.Namespace) -> Iterator[tuple[Subject, R
     folder = ROOT / "results" / "runs" / "reference" / f"{source.name}-{split.replace(':', '-')}"
     for name in arguments.reference:
         subject = Subject.from_reference(name, ruler.train, ruler.validation)
-        yield subject, ruler, (arguments.out or folder) / name
+        alone = arguments.out and len(arguments.reference) == 1
+        yield subject, ruler, arguments.out if alone else (arguments.out or folder) / name
 
 
 @command

@@ -24,8 +24,12 @@ __all__ = ["FIGURES", "ROWS", "TABLE", "add_row", "into_readme", "side_by_side",
 ROWS, TABLE, FIGURES = "results.csv", "leaderboard.md", "figures"
 
 # What must agree between the rows of one table.
-SAME = ("protocol", "data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "n", "k")
-KEY = ("subject", "preset", "data", "split", "pairing", "seed")
+SAME = (
+    "protocol", "data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "n", "k",
+    "evaluation_seed", "device",
+)  # fmt: skip
+# What makes a run: another with the same replaces its row.
+KEY = ("subject", "preset", "config", "data", "split", "pairing", "seed")
 
 
 def add_row(out: Path, card: dict[str, Any]) -> None:
@@ -63,9 +67,9 @@ def row_of(card: dict[str, Any]) -> dict[str, str]:
         "needs_label": card["subject"]["needs_label"],
         "code_trained": run.get("code", ""),
         "code_evaluated": fingerprint["code"],
-        "evaluation_seed": fingerprint["seed"],
         "config": json.dumps(run.get("config", {}), sort_keys=True),
     }
+    fingerprint = fingerprint | {"evaluation_seed": fingerprint["seed"]}
     row |= {name: _text(fingerprint[name]) for name in SAME}
     for name, figure in card["figures"].items():
         short = _short(name)

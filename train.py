@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable
@@ -74,7 +75,6 @@ def main() -> None:
     name, preset, options, config = _read_arguments(sys.argv[1:])
     threading.excepthook = _tell_once
     fabric = _fabric(options)
-    torch.set_float32_matmul_precision("high")
     source = datasets.load(options.data, options.data_dir)
     run = _describe(name, preset, options, config, source)
     folder = options.out or run.folder()
@@ -89,6 +89,10 @@ def main() -> None:
     batches = Batches(train, options.pairing, config.batch_size, options.seed, fabric.global_rank)
     trainer = Trainer(model, batches, fabric, config.ema)
     seconds = restore(trainer, found) if found else 0.0
+    if found and run.code not in found.run.code.split(", "):
+        run = dataclasses.replace(run, code=f"{found.run.code}, {run.code}")
+    elif found:
+        run = dataclasses.replace(run, code=found.run.code)
     validation = Validation(source, options.split)
     limits = Limits(options.max_seconds, options.checkpoint_every, options.validate_every)
     try:
@@ -98,7 +102,7 @@ def main() -> None:
         raise InputError(
             f"cannot write in {folder}: {error.strerror}; what was there before is intact"
         ) from error
-    _say_what_next(session, stopped_by)
+    _say_what_next(session, stopped_by, options.data_dir)
     if stopped_by:
         sys.exit(128 + stopped_by)
 
@@ -198,6 +202,7 @@ def _describe(name: str, preset: str, options: Options, config: Config, source: 
         data_fingerprint=source.fingerprint, task=options.task, split=options.split,
         pairing=options.pairing, seed=options.seed, precision=options.precision,
         x_shape=spec.x_shape, c_shape=spec.c_shape, code=code_version(),
+        processes=int(os.environ.get("WORLD_SIZE", 1)),
     )  # fmt: skip
 
 
@@ -223,7 +228,7 @@ def _previous(folder: Path, run: Run, resume: bool) -> checkpoint.Checkpoint | N
     return found
 
 
-def _say_what_next(session: Session, stopped_by: int | None) -> None:
+def _say_what_next(session: Session, stopped_by: int | None, data_dir: Path) -> None:
     if not session.main:
         return
     path = session.folder / checkpoint.NAME
@@ -237,8 +242,9 @@ def _say_what_next(session: Session, stopped_by: int | None) -> None:
     print(f"checkpoint: {path}")
     if stopped_by:
         print(f"stopped by signal {stopped_by}; go on: add --resume to the same command")
-    print(f"evaluate:   python evaluate.py --checkpoint {path}")
-    print(f"charts:     tensorboard --logdir {session.folder}")
+    data = ["--data-dir", str(data_dir)] if data_dir != datasets.default_dir() else []
+    print("evaluate:   " + shlex.join(["python", "evaluate.py", "--checkpoint", str(path), *data]))
+    print("charts:     " + shlex.join(["tensorboard", "--logdir", str(session.folder)]))
 
 
 if __name__ == "__main__":

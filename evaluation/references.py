@@ -10,7 +10,7 @@ from torch import Tensor
 from datasets._splits import Part
 from metrics.neighbours import nearest
 
-__all__ = ["REFERENCES", "Draw", "reference"]
+__all__ = ["HELD_OUT", "REFERENCES", "Draw", "reference"]
 
 # Conditions (n, 64, 64) uint8, true digits (n,) and a source of noise -> images (n, 28, 28) uint8.
 # A model leaves the digits alone.
@@ -23,11 +23,16 @@ REFERENCES = {  # name: (needs the true label, what it is)
 }
 
 
+# Validation images are split in two: the `real-data` row draws from one half, distances to
+# held-out images go to the other.
+SHOWN, HELD_OUT = slice(0, None, 2), slice(1, None, 2)
+
+
 def reference(name: str, train: Part, validation: Part) -> Draw:
     """How to draw from one of REFERENCES."""
 
     def real_data(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
-        return _of_digit(validation, digit, generator)
+        return _of_digit(validation.x[SHOWN], validation.x_digit[SHOWN], digit, generator)
 
     def class_mean(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         means = [train.x[train.x_digit == d].float().mean(0) for d in range(10)]
@@ -35,7 +40,7 @@ def reference(name: str, train: Part, validation: Part) -> Draw:
 
     def nearest_neighbour(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         row = nearest(c.flatten(1) / 255, train.c.flatten(1) / 255).row
-        return _of_digit(train, train.c_digit[row], generator)
+        return _of_digit(train.x, train.x_digit, train.c_digit[row], generator)
 
     return {
         "real-data": real_data,
@@ -44,13 +49,13 @@ def reference(name: str, train: Part, validation: Part) -> Draw:
     }[name]
 
 
-def _of_digit(part: Part, digit: Tensor, generator: torch.Generator) -> Tensor:
+def _of_digit(x: Tensor, x_digit: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
     """A random image for each digit; none comes twice before all of its digit have come."""
     index = torch.empty_like(digit)
     for d in digit.unique():
-        pool = (part.x_digit == d).nonzero().squeeze(1)
+        pool = (x_digit == d).nonzero().squeeze(1)
         wanted = (digit == d).nonzero().squeeze(1)
         order = torch.randperm(len(pool), generator=generator, device=generator.device)
         rounds = -(-len(wanted) // len(pool))
         index[wanted] = pool[order.to(pool.device)].repeat(rounds)[: len(wanted)]
-    return part.x[index]
+    return x[index]

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 import datasets
 from datasets._splits import Part, part
+from errors import command
 
 __all__ = ["Judge", "load_judge"]
 
@@ -145,7 +146,10 @@ def load_judge(data: str, which: str, device: torch.device | str = "cpu") -> Jud
 
 
 def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | JudgeB:
-    """Cross-entropy, AdamW, one cycle; small shifts, turns, shears and scalings."""
+    """Cross-entropy, AdamW, one cycle; small shifts, turns, shears and scalings.
+
+    B also sees blurred digits: its wide strides are lost on soft strokes otherwise.
+    """
     torch.manual_seed(seed)
     network = ARCHITECTURES[which]()
     batch_size = 100
@@ -155,6 +159,8 @@ def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | Jud
     for _ in tqdm(range(steps), desc=f"judge {which}"):
         index = torch.randint(len(train.x), (batch_size,))
         x = _distort(train.x[index].unsqueeze(1) / 255)
+        if which == "b":
+            x = _blur(x)
         loss = F.cross_entropy(network(x), train.x_digit[index], label_smoothing=0.05)
         optimiser.zero_grad()
         loss.backward()
@@ -176,6 +182,18 @@ def _distort(x: Tensor) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False)
 
 
+def _blur(x: Tensor) -> Tensor:
+    """A quarter of the images under a Gaussian, of 0.5 to 2.5 pixels."""
+    sigma = torch.rand(()) * 2 + 0.5
+    at = torch.arange(-4, 5)
+    kernel = torch.exp(-0.5 * (at / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    n = len(x) // 4
+    soft = F.conv2d(x[:n], kernel.view(1, 1, -1, 1), padding=(4, 0))
+    return torch.cat((F.conv2d(soft, kernel.view(1, 1, 1, -1), padding=(0, 4)), x[n:]))
+
+
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description="Trains the two judges of a data source.")
     parser.add_argument("--data", choices=("mnist-fsdd", "offline"), default="mnist-fsdd")
@@ -194,7 +212,9 @@ def main() -> None:
             k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()
         }
         path = FOLDER / f"{source.name}-{which}.safetensors"
-        path.write_bytes(save_tensors(tensors))
+        temporary = path.with_suffix(".part")
+        temporary.write_bytes(save_tensors(tensors))
+        temporary.replace(path)
         judge, held_out = load_judge(source.name, which), part(source, "official", "validation")
         _, logits = judge(held_out.x)
         accuracy = (logits.argmax(1) == held_out.x_digit).float().mean().item()

@@ -105,7 +105,6 @@ class Reality:
             "diversity": within_digit_diversity(test.features, self.digit),
             "diversity_relative": 1.0,
             "vendi": within_digit_vendi(test.features, self.digit),
-            "copying_z": 0.0,
         }
 
     @cached_property
@@ -168,7 +167,7 @@ def score(
     depends_on_n = ("fd", "kid", "precision", "recall", "density", "coverage")
     return {
         name + (suffix if name in depends_on_n else ""): figure._replace(
-            real=floor[name], real_train=train_floor.get(name)
+            real=floor.get(name), real_train=train_floor.get(name)
         )
         for name, figure in figures.items()
     }
@@ -226,5 +225,7 @@ def _weights(recording: Tensor, digit: Tensor) -> Tensor:
 
 def _figure(value: float, resampled: Tensor) -> Figure:
     low, high = interval(resampled, estimate=value)
+    if (resampled >= 0).all():  # what cannot be negative stays so when it is moved
+        low = max(low, 0.0)
     # Of equal resamples rounding must not leave the value outside.
     return Figure(value, min(low, value), max(high, value))

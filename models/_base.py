@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets._types import Batch, Task, TaskSpec
+from errors import InputError
 from models._networks import SoundEncoder
 
 __all__ = [
@@ -43,7 +44,8 @@ class Phase:
     """One update of one part of a model.
 
     Attributes:
-        name: of what it trains; also its tag in the logs.
+        name: its tag in the logs, the same for the same role in all models: `generator` trains
+            what samples, `discriminator` what judges (a critic too), `encoder`, `classify`.
         parameters: what it alone may change in this step.
         loss: batch -> (scalar to minimise, terms to log). Runs its own forward pass. Gradients
             may flow through other parts but land on `parameters` only.
@@ -59,6 +61,12 @@ class Phase:
     repeat: int = 1
     start: int = 0
     stop: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.repeat < 1:
+            raise InputError(
+                f"phase '{self.name}' is to run {self.repeat} times a step: at least 1"
+            )
 
     def runs_at(self, step: int) -> bool:
         return self.start <= step and (self.stop is None or step < self.stop)

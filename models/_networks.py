@@ -14,6 +14,8 @@ __all__ = [
     "ImageEncoder",
     "ProjectionDiscriminator",
     "SoundEncoder",
+    "kl_divergence",
+    "reparameterise",
     "translate",
 ]
 
@@ -162,6 +164,16 @@ class ProjectionDiscriminator(nn.Module):
         """x: (b, *x_shape), embedding: (b, embedding_dim) -> logits (b,)."""
         phi = self.phi(x)
         return self.psi(phi).squeeze(1) + (phi * self.project(embedding)).sum(1)
+
+
+def reparameterise(mu: Tensor, logvar: Tensor) -> Tensor:
+    """z ~ N(mu, exp(logvar)) (Kingma & Welling 2014, section 2.4)."""
+    return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+
+
+def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mu, exp(logvar)) || N(0, 1)) in nats, of each unit (Kingma & Welling 2014, app. B)."""
+    return 0.5 * (mu.square() + logvar.exp() - logvar - 1)
 
 
 def translate(x: Tensor, most: int) -> Tensor:

@@ -26,7 +26,14 @@ from models._base import (
     Optimiser,
     Phase,
 )
-from models._networks import ImageDecoder, ImageEncoder, ProjectionDiscriminator, translate
+from models._networks import (
+    ImageDecoder,
+    ImageEncoder,
+    ProjectionDiscriminator,
+    kl_divergence,
+    reparameterise,
+    translate,
+)
 from models._source_networks import ConvEncoder, DotDecoder, PairDiscriminator, initialise, resize
 
 __all__ = ["PRESETS", "VAEGAN", "SourceVAEGAN", "SourceVAEGANConfig", "VAEGANConfig"]
@@ -77,7 +84,7 @@ class VAEGAN(ConditionalModel):
             self.classify(),
             Phase("discriminator", discriminator, self.discriminator_loss, adam, start=start),
             Phase("encoder", encoder, self.encoder_loss, adam, start=start),
-            Phase("decoder", decoder, self.decoder_loss, adam, start=start),
+            Phase("generator", decoder, self.generator_loss, adam, start=start),
         )
 
     def encode(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,18 +99,15 @@ class VAEGAN(ConditionalModel):
     def reconstruct(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """x_rec (b, *x_shape) and the KL divergence in nats per image."""
         mu, logvar = self.encode(x, embedding)
-        z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
-        kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1).sum(1).mean()
+        z = reparameterise(mu, logvar)
+        kl = kl_divergence(mu, logvar).sum(1).mean()
         return self.decode(z, embedding), kl
 
     def feature_error(self, x: Tensor, x_rec: Tensor) -> Tensor:
         """-log p(phi(x) | z) up to a constant, in nats per image: Larsen et al., eq. 7-8."""
-        with torch.no_grad():
-            target = self.discriminator.phi.convolve(x)
-        return (
-            0.5
-            * (self.discriminator.phi.convolve(x_rec) - target).square().flatten(1).sum(1).mean()
-        )
+        # One call: each would move the spectral norms, and the two sets of features apart.
+        target, found = self.discriminator.phi.convolve(torch.cat((x, x_rec))).chunk(2)
+        return 0.5 * (found - target).square().flatten(1).sum(1).mean()
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
@@ -124,11 +128,11 @@ class VAEGAN(ConditionalModel):
         loss = reconstruction + self.config.beta * kl
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
 
-    def decoder_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+    def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         embedding = self.embed(batch.c)
         with torch.no_grad():
             mu, logvar = self.encode(batch.x, embedding)
-            z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+            z = reparameterise(mu, logvar)
         z = torch.cat((z, torch.randn_like(z)))
         fake = self.decode(z, embedding.repeat(2, 1))  # reconstructions, then prior samples
         reconstruction = self.feature_error(batch.x, fake[: len(batch.x)])
@@ -222,7 +226,7 @@ class SourceVAEGAN(GenerativeModel):
         # A sum over pixels and batch beside means: a nat of an image's adversarial term weighs
         # 1/32 of a unit of squared error, a nat of KL 1e-3 / (32 * 10) = 3e-6.
         squared_error = F.mse_loss(fake, batch.x, reduction="sum")
-        kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1)  # (b, z_dim)
+        kl = kl_divergence(mu, logvar)  # (b, z_dim)
         return adversarial + squared_error + self.config.kl_weight * kl.mean(), {
             "reconstruction": squared_error.detach() / len(fake),
             "kl": kl.detach().sum(1).mean(),

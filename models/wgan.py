@@ -68,7 +68,7 @@ class WGAN(ConditionalModel):
         generator = [*self.generator.parameters(), *self.hearing()]
         return (
             self.classify(),
-            Phase("critic", [*self.critic.parameters()], self.critic_loss, adam, n, start),
+            Phase("discriminator", [*self.critic.parameters()], self.critic_loss, adam, n, start),
             Phase("generator", generator, self.generator_loss, adam, start=start),
         )
 
@@ -156,7 +156,7 @@ class SourceWGAN(GenerativeModel):
         adam = Optimiser(self.config.lr, (0.0, 0.9))
         critic, generator = [*self.critic.parameters()], [*self.generator.parameters()]
         return (
-            Phase("critic", critic, self.critic_loss, adam, self.config.n_critic),
+            Phase("discriminator", critic, self.critic_loss, adam, self.config.n_critic),
             Phase("generator", generator, self.generator_loss, adam),
         )
 

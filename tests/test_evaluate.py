@@ -25,8 +25,6 @@ from metrics.neighbours import auth_pct
 from training.checkpoint import NAME, Checkpoint, load, write
 from training.run import ROOT, Run
 
-pytest.importorskip("espeakng_loader")
-
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:

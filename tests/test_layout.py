@@ -17,7 +17,7 @@ LAYERS = {
     "training": {"converters", "datasets", "models", "metrics", "figures"},
     "evaluation": {"converters", "datasets", "models", "metrics", "training", "figures"},
 }
-OURS = {*LAYERS, "train", "evaluate", "benchmark", "convert", "app", "figures"}
+OURS = {*LAYERS, "train", "evaluate", "benchmark", "report", "figures"}
 
 
 def imports_of(path: Path) -> set[tuple[str, str]]:

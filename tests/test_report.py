@@ -24,7 +24,7 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
         "fingerprint": {
             "protocol": "p", "data": "d", "data_sha256": "x", "split": "official",
             "split_sha256": "s", "judge_a": "a", "judge_b": "b", "converter": {"n_fft": 512},
-            "code": "abc", "n": 10_000, "k": 5, "seed": 0,
+            "code": "abc", "n": 10_000, "k": 5, "seed": 0, "device": "cpu",
         } | fingerprint,
         "figures": {
             "accuracy": figure,

@@ -103,8 +103,9 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(phase, self.step)
             optimiser.step()
-        logs = {f"loss/{phase.name}": loss.detach(), f"grad_norm/{phase.name}": norm}
-        logs |= {f"loss_terms/{phase.name}/{name}": term for name, term in terms.items()}
+        # Terms first: the first that is not finite is named.
+        logs = {f"loss_terms/{phase.name}/{name}": term for name, term in terms.items()}
+        logs |= {f"loss/{phase.name}": loss.detach(), f"grad_norm/{phase.name}": norm}
         return {tag: value.float().reshape(()) for tag, value in logs.items()}
 
     def _average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:

@@ -36,7 +36,8 @@ class Run:
     precision: str
     x_shape: tuple[int, int, int]
     c_shape: tuple[int, int, int]
-    code: str
+    code: str  # the commit; of every sitting, where they differ
+    processes: int = 1
 
     @property
     def spec(self) -> TaskSpec:
@@ -116,7 +117,7 @@ def code_version() -> str:
             [*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
         changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no", "--", "*.py"],
+            [*git, "status", "--porcelain", "--", "*.py"],
             capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
     except (OSError, subprocess.CalledProcessError):

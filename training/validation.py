@@ -31,6 +31,7 @@ class Validation:
         image = torch.randperm(len(held_out.x), generator=generator)[:N_SAMPLES]
         self.digit = held_out.x_digit[image]
         self.judge = load_judge(source.name, "b")
+        self.fd_name = f"fd_judge_{len(image)}"
         self.real = self.judge(held_out.x[image])[0]
         order = [(held_out.c_digit == digit).nonzero().squeeze(1) for digit in range(10)]
         self.c = torch.stack(
@@ -46,11 +47,11 @@ class Validation:
         self.partners = held_out.x[first]
 
     def figures(self, model: GenerativeModel) -> dict[str, float]:
-        """accuracy, fd_judge_1k, coverage; and the accuracy of the model's own hearing."""
+        """accuracy, fd_judge_N, coverage; and the accuracy of the model's own hearing."""
         features, logits = self.judge(_draw(model, self.c))
         found = {
             "accuracy": accuracy(logits.argmax(1), self.digit),
-            "fd_judge_1k": frechet_distance(self.real, features),
+            self.fd_name: frechet_distance(self.real, features),
             "coverage": density_coverage(self.real, features).coverage,
         }
         heard = _hear(model, self.c)

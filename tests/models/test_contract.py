@@ -77,8 +77,10 @@ def test_every_parameter_is_named_by_a_phase(model: GenerativeModel) -> None:
     assert not lost
 
 
-def test_phases_have_distinct_names_and_no_parameter_twice(model: GenerativeModel) -> None:
+def test_phases_have_the_common_names_and_no_parameter_twice(model: GenerativeModel) -> None:
+    """The same tags for the same role, so that the charts of all models overlay."""
     phases = model.phases()
+    assert {phase.name for phase in phases} <= {"classify", "encoder", "generator", "discriminator"}
     assert len({phase.name for phase in phases}) == len(phases)
     for phase in phases:
         assert len({id(p) for p in phase.parameters}) == len(phase.parameters)
@@ -100,10 +102,8 @@ def test_a_phase_changes_only_what_it_names(model: GenerativeModel) -> None:
 def adversaries(model: GenerativeModel) -> Iterator[tuple[Phase, Phase]]:
     """(the phase that judges, the phase that is judged)"""
     phases = {phase.name: phase for phase in model.phases()}
-    for judge in ("discriminator", "critic"):
-        for judged in ("generator", "decoder"):
-            if judge in phases and judged in phases:
-                yield phases[judge], phases[judged]
+    if "discriminator" in phases:
+        yield phases["discriminator"], phases["generator"]
 
 
 def test_adversaries_pull_in_opposite_directions(model: GenerativeModel) -> None:
@@ -186,5 +186,5 @@ def test_every_setting_has_help(model: GenerativeModel) -> None:
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_has_both_presets(name: str) -> None:
-    assert {"reference", "source"} <= models.presets(name).keys()
+def test_has_a_reference_preset(name: str) -> None:
+    assert "reference" in models.presets(name)

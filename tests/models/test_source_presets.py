@@ -149,7 +149,7 @@ def test_vaegan_hears_noise_beside_the_sound() -> None:
 
 def test_wgan_updates_its_critic_five_times_with_its_settings() -> None:
     critic, generator = build("wgan", width=8).phases()
-    assert (critic.name, critic.repeat) == ("critic", 5)
+    assert (critic.name, critic.repeat) == ("discriminator", 5)
     assert (generator.name, generator.repeat) == ("generator", 1)
     assert critic.optimiser.lr == 1e-4
     assert critic.optimiser.betas == (0.0, 0.9)

@@ -91,7 +91,7 @@ def test_a_phase_leaves_no_gradient_on_what_it_does_not_name(batches: Batches) -
 
 def test_a_value_that_is_not_finite_stops_with_its_step_and_term(batches: Batches) -> None:
     trainer = trainer_of(Line(explode_at=9), batches)  # two calls a step
-    with pytest.raises(InputError, match=r"loss/first is nan at step 4"):
+    with pytest.raises(InputError, match=r"loss_terms/first/term is nan at step 4"):
         for _ in range(100):
             trainer.advance()
 
