@@ -14,6 +14,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +34,7 @@ from models._base import Config
 from training import checkpoint
 from training.loop import Trainer
 from training.run import Run, build, code_version
-from training.session import Limits, Session, restore
+from training.session import Limits, Session, alone_in, restore
 from training.validation import Validation
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -96,8 +97,9 @@ def main() -> None:
     validation = Validation(source, options.split)
     limits = Limits(options.max_seconds, options.checkpoint_every, options.validate_every)
     try:
-        session = Session(trainer, run, folder, seconds, validation, limits)
-        stopped_by = session.go(config.steps)
+        with alone_in(folder) if fabric.is_global_zero else nullcontext():
+            session = Session(trainer, run, folder, seconds, validation, limits)
+            stopped_by = session.go(config.steps)
     except OSError as error:
         raise InputError(
             f"cannot write in {folder}: {error.strerror}; what was there before is intact"

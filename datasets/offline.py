@@ -86,7 +86,8 @@ def load(data_dir: Path) -> Source:
     by other code is built again. Where nothing can be written, nothing is kept.
 
     Images: 1,201 train, 300 validation and 296 test, by content. Recordings: 2,400, 300 and 300,
-    by voice; `official` is the only split.
+    by voice. `official` is the split to use: `speaker:NAME` leaves the same variant in another
+    accent among the training voices.
 
     Another build of espeak-ng may speak differently. That gives a warning and another fingerprint,
     so that its results never mix with others.

@@ -119,9 +119,11 @@ class SourceCGAN(GenerativeModel):
     """x = generator(c): a regression by squared error, with a whisper of a discriminator.
 
     As in the source: a residual U-Net without noise, so that a sound has one image; the
-    discriminator sees image and audio as two channels; the losses' scales. What differs: the
-    audio image is a log-mel picture, resized to 28x28, not a plot of a spectrogram; each phase
-    draws its own batch; samples are drawn with running statistics and clipped to [0, 1].
+    discriminator sees image and audio as two channels; the losses' scales. What differs: the audio
+    image is a log-mel picture, resized to 28x28, not a plot of a spectrogram; each phase draws its
+    own batch; samples are drawn with running statistics and clipped to [0, 1]; like every model
+    here it draws a fresh partner each time and hears augmented sounds, where the source had fixed
+    pairs (`--pairing one-to-one`) and none.
     """
 
     stochastic = False

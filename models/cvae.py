@@ -118,8 +118,10 @@ class SourceCVAE(GenerativeModel):
     """x = decoder(z), z ~ N(mu(c), sigma(c)): no VAE, since it never encodes an image.
 
     As in the source: the latent is of the sound; the dot grid, 100 of 784 pixels; the losses'
-    scales. What differs: the audio image is a log-mel picture, resized to 28x28, not a plot of
-    a spectrogram; samples are drawn with running statistics and clipped to [0, 1].
+    scales. What differs: the audio image is a log-mel picture, resized to 28x28, not a plot of a
+    spectrogram; samples are drawn with running statistics and clipped to [0, 1]; like every model
+    here it draws a fresh partner each time and hears augmented sounds, where the source had fixed
+    pairs (`--pairing one-to-one`) and none.
     """
 
     def __init__(self, spec: TaskSpec, config: SourceCVAEConfig):

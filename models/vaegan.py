@@ -178,7 +178,9 @@ class SourceVAEGAN(GenerativeModel):
     pixels; encoder and decoder learn together; the discriminator sees image and audio as two
     channels; the losses' scales. What differs: the audio image is a log-mel picture, resized to
     28x28, not a plot of a spectrogram; each phase draws its own batch; samples are drawn with
-    running statistics and clipped to [0, 1].
+    running statistics and clipped to [0, 1]; like every model here it draws a fresh partner each
+    time and hears augmented sounds, where the source had fixed pairs (`--pairing one-to-one`) and
+    none.
     """
 
     def __init__(self, spec: TaskSpec, config: SourceVAEGANConfig):

@@ -138,9 +138,11 @@ class SourceWGANConfig(Config):
 class SourceWGAN(GenerativeModel):
     """x = generator(z), z ~ N(0, 1): it never hears a sound.
 
-    As in the source: a DCGAN at 64x64 in [-1, 1], instance normalisation in the critic, five
-    critic updates per step. What differs: it sees the images of the pairs; each critic update
-    draws its own batch; samples are resized to 28x28 and drawn with running statistics.
+    As in the source: a DCGAN at 64x64 in [-1, 1], instance normalisation in the critic, five critic
+    updates per step. What differs: it sees the images of the pairs; each critic update draws its
+    own batch; samples are resized to 28x28 and drawn with running statistics; like every model here
+    it draws a fresh partner each time and hears augmented sounds, where the source had fixed pairs
+    (`--pairing one-to-one`) and none.
     """
 
     conditional = False

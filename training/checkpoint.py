@@ -131,7 +131,7 @@ def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimiser")) ->
 def _run(about: dict[str, Any]) -> Run:
     shapes = {key: tuple(about[key]) for key in ("x_shape", "c_shape")}
     run = Run(**about | shapes)
-    kinds = {"seed": int, "config": dict} | dict.fromkeys(shapes, tuple)
+    kinds = {"seed": int, "processes": int, "config": dict} | dict.fromkeys(shapes, tuple)
     for name, value in vars(run).items():
         if not isinstance(value, kinds.get(name, str)):
             raise TypeError(f"{name} is {value!r:.60}")

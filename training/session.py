@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from errors import InputError
@@ -18,7 +22,7 @@ from training.loop import Trainer
 from training.run import Run
 from training.validation import Validation
 
-__all__ = ["Limits", "Session", "restore", "snapshot"]
+__all__ = ["Limits", "Session", "alone_in", "restore", "snapshot"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,21 @@ class Limits:
     max_seconds: float | None  # of training, earlier sittings included
     checkpoint_every: int  # steps
     validate_every: int  # steps; 0: only at the end
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else trains in the folder meanwhile; a killed process leaves no lock behind.
+
+    Raises:
+        InputError: somebody does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(f"another training runs in {folder}: wait, or choose --out") from None
 
 
 class Session:
@@ -74,7 +93,7 @@ class Session:
             desc=f"{self.run.model} ({self.run.preset})", dynamic_ncols=True,
         )  # fmt: skip
         try:
-            while trainer.step < steps and not caught and not self._out_of_time():
+            while trainer.step < steps and not self._must_stop(bool(caught)):
                 trainer.advance()
                 bar.update()
                 self._show(bar)
@@ -93,14 +112,14 @@ class Session:
                 signal.signal(number, handler)
         return caught[0] if caught else None
 
-    def _out_of_time(self) -> bool:
-        limit = self.limits.max_seconds
-        if limit is None:
-            return False
-        late = self.seconds >= limit
-        if self.trainer.fabric.world_size > 1:  # all stop at the same step
-            late = self.trainer.fabric.broadcast(late)
-        return late
+    def _must_stop(self, caught: bool) -> bool:
+        """By a signal or the time limit; all processes at the same step."""
+        limit, fabric = self.limits.max_seconds, self.trainer.fabric
+        stop = caught or (limit is not None and self.seconds >= limit)
+        if fabric.world_size == 1:
+            return stop
+        votes = fabric.all_reduce(torch.tensor(float(stop), device=fabric.device), reduce_op="sum")
+        return bool(votes)
 
     def _show(self, bar: tqdm[Any]) -> None:
         if self.trainer.step % self.trainer.flush_every or not self.main:
