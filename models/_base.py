@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -131,8 +131,12 @@ class ConditionalConfig(Config):
     is frozen. 0: none; it then learns from the generative losses only."""
     warm_start_lr: float = 2e-3
     """Highest learning rate of the warm start."""
+    hears: Literal["posterior", "embedding"] = "posterior"
+    """What the rest is told of a sound: the posterior of its digit, all that matters where partners
+    are drawn within the digit; or the whole embedding, voice and noise included, which a generator
+    then uses in place of its own noise."""
     embedding_dim: int = 128
-    """Size of what the sound encoder tells the rest."""
+    """Size of the sound encoder's embedding."""
     encoder_width: int = 24
     """Channels of the sound encoder's first layer."""
     width: int = 32
@@ -140,7 +144,7 @@ class ConditionalConfig(Config):
 
 
 class ConditionalModel(GenerativeModel):
-    """A model that sees a condition as the embedding of a shared encoder.
+    """A model that sees a condition through a shared encoder.
 
     The encoder's warm start is the same for all models: digit classification on the run's own
     split, in its first steps, counted in its budget.
@@ -152,11 +156,17 @@ class ConditionalModel(GenerativeModel):
         self.warm_start_lr = config.warm_start_lr
         self.encoder = SoundEncoder(spec.c_shape, config.embedding_dim, config.encoder_width)
         self.classifier = nn.Linear(config.embedding_dim, spec.n_digits)
+        self.hears = config.hears
+        self.heard_dim = spec.n_digits if config.hears == "posterior" else config.embedding_dim
 
-    def embed(self, c: Tensor) -> Tensor:
-        """(b, *c_shape) -> (b, embedding_dim). A warm-started encoder gets no gradient here."""
+    def hear(self, c: Tensor) -> Tensor:
+        """(b, *c_shape) -> (b, heard_dim). A warm-started encoder gets no gradient here."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.warm_start == 0):
-            return self.encoder(c)
+            embedding = self.encoder(c)
+            if self.hears == "embedding":
+                return embedding
+            # Scaled to the size of an embedding and of the noise beside it.
+            return self.classifier(embedding).softmax(1) * self.heard_dim**0.5
 
     def hearing(self) -> list[nn.Parameter]:
         """The encoder's parameters, for the phase that trains them where no warm start does."""

@@ -3,7 +3,7 @@
 Mirza & Osindero, "Conditional Generative Adversarial Nets", 2014 (arXiv 1411.1784), with the
 projection discriminator of Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018
 (eq. 2-5), spectral normalisation (Miyato et al., ICLR 2018), the hinge loss, and DiffAugment by
-translation (Zhao et al., NeurIPS 2020). The projection is on the embedding of the sound.
+translation (Zhao et al., NeurIPS 2020). The projection is on what is heard of the sound.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["CGAN", "PRESETS", "CGANConfig", "SourceCGAN", "SourceCGANConfig"]
 class CGANConfig(ConditionalConfig):
     """A projection GAN."""
 
-    steps: int = 4000
+    steps: int = 3200
     z_dim: int = 64
     """Size of the noise."""
     lr: float = 4e-4
@@ -50,17 +50,13 @@ class CGANConfig(ConditionalConfig):
 
 
 class CGAN(ConditionalModel):
-    """x = generator(z, embedding(c)), z ~ N(0, 1)."""
+    """x = generator(z, heard(c)), z ~ N(0, 1)."""
 
     def __init__(self, spec: TaskSpec, config: CGANConfig):
         super().__init__(spec, config)
         self.config = config
-        self.generator = ImageDecoder(
-            spec.x_shape, config.z_dim, config.embedding_dim, config.width
-        )
-        self.discriminator = ProjectionDiscriminator(
-            spec.x_shape, config.embedding_dim, config.width
-        )
+        self.generator = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
+        self.discriminator = ProjectionDiscriminator(spec.x_shape, self.heard_dim, config.width)
 
     def phases(self) -> Sequence[Phase]:
         adam = Optimiser(self.config.lr, (0.0, 0.9))
@@ -73,28 +69,28 @@ class CGAN(ConditionalModel):
             Phase("generator", generator, self.generator_loss, adam, start=start),
         )
 
-    def generate(self, embedding: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        shape = (len(embedding), self.config.z_dim)
-        z = torch.randn(shape, generator=generator, device=embedding.device)
-        return self.generator(z, embedding).sigmoid()
+    def generate(self, heard: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        shape = (len(heard), self.config.z_dim)
+        z = torch.randn(shape, generator=generator, device=heard.device)
+        return self.generator(z, heard).sigmoid()
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
-            embedding = self.embed(batch.c)
-            fake = self.generate(embedding)
+            heard = self.hear(batch.c)
+            fake = self.generate(heard)
         x = translate(torch.cat((batch.x, fake)), self.config.max_shift)
-        real, fake = self.discriminator(x, embedding.repeat(2, 1)).chunk(2)
+        real, fake = self.discriminator(x, heard.repeat(2, 1)).chunk(2)
         loss_real, loss_fake = F.relu(1 - real).mean(), F.relu(1 + fake).mean()
         return loss_real + loss_fake, {"real": loss_real.detach(), "fake": loss_fake.detach()}
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        embedding = self.embed(batch.c)
-        fake = translate(self.generate(embedding), self.config.max_shift)
-        loss = -self.discriminator(fake, embedding.detach()).mean()
+        heard = self.hear(batch.c)
+        fake = translate(self.generate(heard), self.config.max_shift)
+        loss = -self.discriminator(fake, heard.detach()).mean()
         return loss, {"adversarial": loss.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.generate(self.embed(c), generator)
+        return self.generate(self.hear(c), generator)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ __all__ = ["CVAE", "PRESETS", "CVAEConfig", "SourceCVAE", "SourceCVAEConfig"]
 class CVAEConfig(ConditionalConfig):
     """A CVAE with a standard normal prior."""
 
-    steps: int = 6000
+    steps: int = 5500
     z_dim: int = 8
     """Size of the latent."""
     beta: float = 3.0
@@ -53,15 +53,15 @@ class CVAEConfig(ConditionalConfig):
 
 
 class CVAE(ConditionalModel):
-    """x ~ decoder(z, embedding(c)), z ~ N(0, 1)."""
+    """x ~ decoder(z, heard(c)), z ~ N(0, 1)."""
 
     def __init__(self, spec: TaskSpec, config: CVAEConfig):
         super().__init__(spec, config)
         self.config = config
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
-        self.posterior = nn.Linear(features + config.embedding_dim, 2 * config.z_dim)
-        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, config.embedding_dim, config.width)
+        self.posterior = nn.Linear(features + self.heard_dim, 2 * config.z_dim)
+        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
 
     def phases(self) -> Sequence[Phase]:
         parts = (self.recognition, self.posterior, self.decoder)
@@ -74,11 +74,11 @@ class CVAE(ConditionalModel):
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """-ELBO in nats per image, the KL weighted by beta."""
-        embedding = self.embed(batch.c)
-        h = torch.cat((self.recognition(batch.x), embedding), 1)
+        heard = self.hear(batch.c)
+        h = torch.cat((self.recognition(batch.x), heard), 1)
         mu, logvar = self.posterior(h).chunk(2, 1)  # (b, z_dim)
         z = reparameterise(mu, logvar)
-        logits = self.decoder(z, embedding)
+        logits = self.decoder(z, heard)
         reconstruction = F.binary_cross_entropy_with_logits(
             logits.float(), batch.x, reduction="sum"
         ) / len(batch.x)
@@ -87,10 +87,10 @@ class CVAE(ConditionalModel):
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        embedding = self.embed(c)
+        heard = self.hear(c)
         shape = (len(c), self.config.z_dim)
         z = torch.randn(shape, generator=generator, device=c.device)
-        return self.decoder(z, embedding).sigmoid()
+        return self.decoder(z, heard).sigmoid()
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ __all__ = ["PRESETS", "WGAN", "SourceWGAN", "SourceWGANConfig", "WGANConfig"]
 class WGANConfig(ConditionalConfig):
     """A WGAN-GP whose critic sees the condition."""
 
-    steps: int = 2800
+    steps: int = 2500
     z_dim: int = 64
     """Size of the noise."""
     lr: float = 5e-4
@@ -50,16 +50,14 @@ class WGANConfig(ConditionalConfig):
 
 
 class WGAN(ConditionalModel):
-    """x = generator(z, embedding(c)), z ~ N(0, 1)."""
+    """x = generator(z, heard(c)), z ~ N(0, 1)."""
 
     def __init__(self, spec: TaskSpec, config: WGANConfig):
         super().__init__(spec, config)
         self.config = config
-        self.generator = ImageDecoder(
-            spec.x_shape, config.z_dim, config.embedding_dim, config.width
-        )
+        self.generator = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
         self.critic = ProjectionDiscriminator(
-            spec.x_shape, config.embedding_dim, config.width, normalise=False
+            spec.x_shape, self.heard_dim, config.width, normalise=False
         )
 
     def phases(self) -> Sequence[Phase]:
@@ -72,42 +70,40 @@ class WGAN(ConditionalModel):
             Phase("generator", generator, self.generator_loss, adam, start=start),
         )
 
-    def generate(self, embedding: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        shape = (len(embedding), self.config.z_dim)
-        z = torch.randn(shape, generator=generator, device=embedding.device)
-        return self.generator(z, embedding).sigmoid()
+    def generate(self, heard: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        shape = (len(heard), self.config.z_dim)
+        z = torch.randn(shape, generator=generator, device=heard.device)
+        return self.generator(z, heard).sigmoid()
 
     def critic_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
-            embedding = self.embed(batch.c)
-            fake = translate(self.generate(embedding), self.config.max_shift)
+            heard = self.hear(batch.c)
+            fake = translate(self.generate(heard), self.config.max_shift)
             real = translate(batch.x, self.config.max_shift)
-        score_real, score_fake = self.critic(torch.cat((real, fake)), embedding.repeat(2, 1)).chunk(
-            2
-        )
+        score_real, score_fake = self.critic(torch.cat((real, fake)), heard.repeat(2, 1)).chunk(2)
         distance = score_real.mean() - score_fake.mean()
-        penalty = self._penalty(real, fake, embedding)
+        penalty = self._penalty(real, fake, heard)
         loss = -distance + self.config.gradient_penalty * penalty
         return loss, {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
 
-    def _penalty(self, real: Tensor, fake: Tensor, embedding: Tensor) -> Tensor:
+    def _penalty(self, real: Tensor, fake: Tensor, heard: Tensor) -> Tensor:
         """E (|grad f(x_hat)|_2 - 1)^2, x_hat uniform between pairs of real and fake."""
         eps = torch.rand(len(real), 1, 1, 1, device=real.device)
         x_hat = (eps * real + (1 - eps) * fake).requires_grad_()
         with torch.enable_grad():
-            score = self.critic(x_hat, embedding).sum()
+            score = self.critic(x_hat, heard).sum()
         (gradient,) = torch.autograd.grad(score, x_hat, create_graph=True)
         # float32 even under mixed precision: squares of small gradients vanish in bfloat16.
         return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        embedding = self.embed(batch.c)
-        fake = translate(self.generate(embedding), self.config.max_shift)
-        loss = -self.critic(fake, embedding.detach()).mean()
+        heard = self.hear(batch.c)
+        fake = translate(self.generate(heard), self.config.max_shift)
+        loss = -self.critic(fake, heard.detach()).mean()
         return loss, {"adversarial": loss.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.generate(self.embed(c), generator)
+        return self.generate(self.hear(c), generator)
 
 
 @dataclass(frozen=True)
