@@ -58,6 +58,8 @@ class Options:
     """Where the data are."""
     out: Path | None = None
     """Where table and figures go; by default results/, or results/quick/ with --quick."""
+    runs: Path = RUNS
+    """Where the runs go."""
     fresh: bool = False
     """Train again what is finished."""
     report: bool = False
@@ -104,7 +106,7 @@ def main() -> None:
     if options.readme:
         report.into_readme(out)
     print(f"table:   {out / report.TABLE}\nfigures: {out / report.FIGURES}")
-    print(f"charts:  tensorboard --logdir {RUNS}")
+    print(f"charts:  tensorboard --logdir {options.runs}")
     if failed:
         raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
 
@@ -125,7 +127,7 @@ def plan(options: Options, source: Source) -> list[Job]:
     where = f"{source.name}-{options.split.replace(':', '-')}-{options.pairing}"
     budget = "quick" if options.quick else f"{options.max_seconds:g}s"
     return [
-        Job(name, preset, seed, RUNS / budget / name / preset / where / f"seed{seed}")
+        Job(name, preset, seed, options.runs / budget / name / preset / where / f"seed{seed}")
         for preset in options.presets
         for seed in options.seeds
         for name in options.models or models.names()
@@ -137,7 +139,7 @@ def run_all(jobs: list[Job], options: Options, source: Source, out: Path) -> lis
     """Scores the references, then does every job; each adds its row at once. Returns failures."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     failed = []
-    folder = RUNS / "reference" / f"{source.name}-{options.split.replace(':', '-')}"
+    folder = options.runs / "reference" / f"{source.name}-{options.split.replace(':', '-')}"
     cards = [folder / reference / SCORECARD for reference in REFERENCES]
     if not all(_is_current(card, source) for card in cards) or options.fresh:
         print("references: " + ", ".join(REFERENCES), flush=True)

@@ -169,6 +169,13 @@ def _checked(config: Config) -> Config:
             raise InputError(f"{flag} must be a number that is not negative, not {value}")
     if config.steps < 1 or config.batch_size < 1:
         raise InputError("--steps and --batch-size must be at least 1")
+    warm_start = getattr(config, "warm_start", 0)
+    if config.steps <= warm_start:
+        print(
+            f"warning: {config.steps} steps end in the warm start of {warm_start}: nothing learns "
+            "to draw; lower --warm-start or raise --steps",
+            file=sys.stderr,
+        )
     if not 0 <= config.ema < 1:
         raise InputError(f"--ema must be in [0, 1), not {config.ema}")
     return config

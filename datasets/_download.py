@@ -75,6 +75,9 @@ def fetch(
     staging = data_dir / STAGING
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"cannot create {data_dir}: {error.strerror or error}") from error
+    try:
         with FileLock(data_dir / f"{STAGING}.lock"):
             there = {path for path in manifest if os.path.lexists(data_dir / path)}
             verify(data_dir, {path: manifest[path] for path in manifest if path in there})
