@@ -1,4 +1,4 @@
-"""The whole path by real commands: train, evaluate, table, figures; then again from what is there."""
+"""The whole path by real commands; a second time nothing is done again."""
 
 from __future__ import annotations
 
