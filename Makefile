@@ -7,7 +7,7 @@ export DATA_DIR ?= $(if $(wildcard ../shared/data/MNIST),../shared/data,data)
 # Two test processes of one thread each beat one of two.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help setup demo test test-all lint bench clean
+.PHONY: help setup demo test test-all lint bench lock clean
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
 
