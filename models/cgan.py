@@ -35,7 +35,7 @@ __all__ = ["CGAN", "PRESETS", "CGANConfig", "SourceCGAN", "SourceCGANConfig"]
 class CGANConfig(ConditionalConfig):
     """A projection GAN."""
 
-    steps: int = 3200
+    steps: int = 5000
     z_dim: int = 64
     """Size of the noise."""
     lr: float = 4e-4
