@@ -68,7 +68,7 @@ class Options:
     """Go on with the run in that folder."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
-    validate_every: int = 500
+    validate_every: int = 1000
     """Steps between validations and sample grids. 0: only at the end."""
 
 
