@@ -43,7 +43,7 @@ __all__ = ["PRESETS", "VAEGAN", "SourceVAEGAN", "SourceVAEGANConfig", "VAEGANCon
 class VAEGANConfig(ConditionalConfig):
     """A VAE-GAN with a projection discriminator."""
 
-    steps: int = 2300
+    steps: int = 3200
     z_dim: int = 16
     """Size of the latent."""
     lr: float = 4e-4
