@@ -28,8 +28,8 @@ SAME = (
     "protocol", "data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "n", "k",
     "evaluation_seed", "device",
 )  # fmt: skip
-# What makes a run: another with the same replaces its row.
-KEY = ("subject", "preset", "config", "data", "split", "pairing", "seed")
+# What makes a run, with its settings: another with the same replaces its row.
+KEY = ("subject", "preset", "data", "split", "pairing", "seed")
 
 
 def add_row(out: Path, card: dict[str, Any]) -> None:
@@ -127,7 +127,7 @@ COLUMNS = (
     ("judge B %", "accuracy_judge_b", "{:.1%}", False),
     ("hears %", "hearing_accuracy", "{:.1%}", False),
     ("FD", "fd", "{:.2f}", True),
-    ("KID x1000", "kid", "{:.2f}", False),
+    ("KID", "kid", "{:.3f}", False),
     ("density", "density", "{:.2f}", False),
     ("coverage", "coverage", "{:.3f}", True),
     ("diversity", "diversity_relative", "{:.2f}", False),
@@ -191,8 +191,7 @@ def _cell(row: dict[str, str], figure: str, form: str, wide: bool) -> str:
         return ""
 
     def show(value: str) -> str:
-        number = float(value) * (1000 if figure == "kid" else 1)
-        return form.format(number).rstrip("%")
+        return form.format(float(value)).rstrip("%")
 
     text = show(row[figure])
     if wide and row.get(f"{figure}_low"):
@@ -211,7 +210,9 @@ def _refuse_mixed(rows: list[dict[str, str]], title: str) -> None:
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(row[name] for name in KEY)
+    # Steps apart, since a run may go on.
+    config = {k: v for k, v in json.loads(row["config"]).items() if k != "steps"}
+    return (*(row[name] for name in KEY), json.dumps(config, sort_keys=True))
 
 
 def _short(name: str) -> str:

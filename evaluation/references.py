@@ -10,7 +10,7 @@ from torch import Tensor
 from datasets._splits import Part
 from metrics.neighbours import nearest
 
-__all__ = ["HELD_OUT", "REFERENCES", "Draw", "reference"]
+__all__ = ["REFERENCES", "Draw", "reference"]
 
 # Conditions (n, 64, 64) uint8, true digits (n,) and a source of noise -> images (n, 28, 28) uint8.
 # A model leaves the digits alone.
@@ -23,16 +23,11 @@ REFERENCES = {  # name: (needs the true label, what it is)
 }
 
 
-# Validation images are split in two: the `real-data` row draws from one half, distances to
-# held-out images go to the other.
-SHOWN, HELD_OUT = slice(0, None, 2), slice(1, None, 2)
-
-
 def reference(name: str, train: Part, validation: Part) -> Draw:
     """How to draw from one of REFERENCES."""
 
     def real_data(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
-        return _of_digit(validation.x[SHOWN], validation.x_digit[SHOWN], digit, generator)
+        return _of_digit(validation.x, validation.x_digit, digit, generator)
 
     def class_mean(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         means = [train.x[train.x_digit == d].float().mean(0) for d in range(10)]
