@@ -93,13 +93,15 @@ def main() -> None:
     failed = [] if options.report else run_all(jobs, options, source, out)
     if failed and not report.read_rows(out):
         raise InputError(f"every run failed: {', '.join(failed)}; see above")
-    report.write(out, {job.label: job.folder for job in jobs})
+    report.write(out)
+    here = [job for job in jobs if (job.folder / SCORECARD).exists()]
+    for preset in dict.fromkeys(job.preset for job in here):
+        runs = {job.label: job.folder for job in here if job.preset == preset}
+        report.copy_figures(out, preset, runs)
     shown = {
         job.model: job.folder
-        for job in jobs
-        if job.preset == "reference"
-        and job.seed == options.seeds[0]
-        and (job.folder / checkpoint.NAME).exists()
+        for job in here
+        if (job.preset, job.seed) == ("reference", options.seeds[0])
     }
     if shown:
         report.side_by_side(out, shown, source, options.split)

@@ -19,7 +19,16 @@ from training.checkpoint import save_atomically
 from training.run import ROOT
 from training.validation import Validation
 
-__all__ = ["FIGURES", "ROWS", "TABLE", "add_row", "into_readme", "side_by_side", "write"]
+__all__ = [
+    "FIGURES",
+    "ROWS",
+    "TABLE",
+    "add_row",
+    "copy_figures",
+    "into_readme",
+    "side_by_side",
+    "write",
+]
 
 ROWS, TABLE, FIGURES = "results.csv", "leaderboard.md", "figures"
 
@@ -79,11 +88,8 @@ def row_of(card: dict[str, Any]) -> dict[str, str]:
     return {name: "" if value is None else str(value) for name, value in row.items()}
 
 
-def write(out: Path, runs: Mapping[str, Path]) -> None:
-    """leaderboard.md and figures/ from the rows and the runs' logs.
-
-    Args:
-        runs: folders of runs that are on this machine, by the name to show.
+def write(out: Path) -> None:
+    """leaderboard.md from the rows.
 
     Raises:
         InputError: rows of one table were not measured in the same way.
@@ -99,14 +105,20 @@ def write(out: Path, runs: Mapping[str, Path]) -> None:
     text = "\n".join(f"### {title}\n\n{table}\n" for title, table in tables.items())
     save_atomically(out / TABLE, (HEAD + text + FOOT).encode())
 
-    here = {name: folder for name, folder in runs.items() if (folder / GRID).exists()}
+
+def copy_figures(out: Path, preset: str, runs: Mapping[str, Path]) -> None:
+    """The sample grids of a preset's runs, and one chart of all their losses.
+
+    Args:
+        runs: folders of evaluated runs on this machine, by the name to show.
+    """
     (out / FIGURES).mkdir(parents=True, exist_ok=True)
-    for name, folder in here.items():
-        plain = name.replace(" (", "-").replace(")", "")
+    for name, folder in runs.items():
+        plain = name.replace(" (", "-").replace(")", "").replace(", seed ", "-seed")
         shutil.copyfile(folder / GRID, out / FIGURES / f"samples-{plain}.png")
-    if here:
-        logs = {name: figures.read_scalars(folder) for name, folder in here.items()}
-        save_atomically(out / FIGURES / "losses.png", figures.png(figures.loss_charts(logs)))
+    logs = {name: figures.read_scalars(folder) for name, folder in runs.items()}
+    chart = figures.png(figures.loss_charts(logs))
+    save_atomically(out / FIGURES / f"losses-{preset}.png", chart)
 
 
 HEAD = """<!-- Made by benchmark.py. Do not edit. -->

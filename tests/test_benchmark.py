@@ -34,7 +34,12 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
         "real-data", "class-mean", "nearest-neighbour", "cgan", "cvae",
     ]  # fmt: skip
     assert {row["data"] for row in rows} == {"offline"}
-    for name in ("losses", "side-by-side", "samples-cgan-reference", "samples-cvae-reference"):
+    for name in (
+        "losses-reference",
+        "side-by-side",
+        "samples-cgan-reference",
+        "samples-cvae-reference",
+    ):
         assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     made = {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}
     assert len(made) == 2

@@ -55,13 +55,13 @@ def test_a_table_refuses_rows_that_were_measured_differently(tmp_path: Path) -> 
     report.add_row(tmp_path, card())
     report.add_row(tmp_path, card("wgan", judge_a="another"))
     with pytest.raises(InputError, match=r"differ in judge_a"):
-        report.write(tmp_path, {})
+        report.write(tmp_path)
 
 
 def test_other_data_make_another_table(tmp_path: Path) -> None:
     report.add_row(tmp_path, card())
     report.add_row(tmp_path, card("wgan", data="e", data_sha256="y"))
-    report.write(tmp_path, {})
+    report.write(tmp_path)
     text = (tmp_path / report.TABLE).read_text()
     assert "### d, split official" in text
     assert "### e, split official" in text
@@ -72,7 +72,7 @@ def test_the_best_stands_first_and_what_is_told_the_digit_is_marked(tmp_path: Pa
     told["subject"] |= {"needs_label": True, "run": None}
     for each in (told, card("wgan", accuracy=0.8), card("cgan", accuracy=0.9)):
         report.add_row(tmp_path, each)
-    report.write(tmp_path, {})
+    report.write(tmp_path)
     lines = (tmp_path / report.TABLE).read_text().splitlines()
     names = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
     assert names == ["model", "cgan (reference)", "wgan (reference)", "class-mean*"]
@@ -81,7 +81,7 @@ def test_the_best_stands_first_and_what_is_told_the_digit_is_marked(tmp_path: Pa
 
 def test_no_rows_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no rows"):
-        report.write(tmp_path, {})
+        report.write(tmp_path)
 
 
 def test_the_readme_takes_the_table_between_its_markers(
@@ -91,7 +91,7 @@ def test_the_readme_takes_the_table_between_its_markers(
     readme = tmp_path / "README.md"
     readme.write_text("top\n<!-- table:begin -->\nstale row\n<!-- table:end -->\nbottom\n")
     report.add_row(tmp_path, card())
-    report.write(tmp_path, {})
+    report.write(tmp_path)
     report.into_readme(tmp_path)
     text = readme.read_text()
     assert text.startswith("top\n<!-- table:begin -->\n### d")
