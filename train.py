@@ -169,13 +169,6 @@ def _checked(config: Config) -> Config:
             raise InputError(f"{flag} must be a number that is not negative, not {value}")
     if config.steps < 1 or config.batch_size < 1:
         raise InputError("--steps and --batch-size must be at least 1")
-    warm_start = getattr(config, "warm_start", 0)
-    if config.steps <= warm_start:
-        print(
-            f"warning: {config.steps} steps end in the warm start of {warm_start}: nothing learns "
-            "to draw; lower --warm-start or raise --steps",
-            file=sys.stderr,
-        )
     if not 0 <= config.ema < 1:
         raise InputError(f"--ema must be in [0, 1), not {config.ema}")
     return config
@@ -248,6 +241,9 @@ def _say_what_next(session: Session, stopped_by: int | None, data_dir: Path) -> 
         f"{steps} steps in {session.seconds - session.before:.0f} s; the loop's time: "
         + ", ".join(f"{k} {v:.1%}" for k, v in shares.items())
     )
+    warm_start = session.run.config.get("warm_start", 0)
+    if session.trainer.step <= warm_start:
+        print(f"nothing has learnt to draw yet: the warm start takes {warm_start} steps")
     print(f"checkpoint: {path}")
     if stopped_by:
         print(f"stopped by signal {stopped_by}; go on: add --resume to the same command")

@@ -130,7 +130,9 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     path = tmp_path / "run" / NAME
     *_, stored, evaluate, charts = done.out.splitlines()
     assert stored.split() == ["checkpoint:", str(path)]
-    assert evaluate.split() == ["evaluate:", "python", "evaluate.py", "--checkpoint", str(path)]
+    data = ["--data-dir", str(offline_dir)]  # not the default, so that the next command needs it
+    wanted = ["python", "evaluate.py", "--checkpoint", str(path), *data]
+    assert evaluate.split() == ["evaluate:", *wanted]
     assert charts.split() == ["charts:", "tensorboard", "--logdir", str(path.parent)]
     found = checkpoint.load(path)
     assert found.step == 3
@@ -145,7 +147,8 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
         assert any(tag.startswith(f"loss_terms/{phase.name}/") for tag in scalars)
         steps = [event.step for event in events.Scalars(f"loss/{phase.name}")]
         assert steps == [step for step in range(3) if phase.runs_at(step)]
-    assert {"validation/accuracy", "validation/fd_judge_1k", "validation/coverage"} <= scalars
+    assert {"validation/accuracy", "validation/coverage"} <= scalars
+    assert any(tag.startswith("validation/fd_judge_") for tag in scalars)
     families = {tag.partition("/")[0] for tag in scalars}
     assert families == {"loss", "grad_norm", "loss_terms", "validation", "speed"}
     assert tags["images"] == ["samples"]

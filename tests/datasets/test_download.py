@@ -299,7 +299,7 @@ def test_disk_full(server: Server, tmp_path: Path, file: str) -> None:
 
 def test_folder_is_a_file(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"")
-    with pytest.raises(InputError, match="cannot write to"):
+    with pytest.raises(Unavailable, match="cannot create"):  # so that a caller may fall back
         get(server, tmp_path / "data")
 
 
