@@ -3,7 +3,12 @@
 Sohn, Lee & Yan, "Learning Structured Output Representation using Deep Conditional Generative
 Models", NeurIPS 2015 (eq. 4): q(z | x, c), p(x | z, c). What differs: the prior is N(0, 1) for
 every c, as the decoder hears c anyway; pixels are Bernoulli; the KL is weighted by beta (Higgins et
-al., ICLR 2017), chosen on validation samples from the prior, never on reconstructions.
+al., ICLR 2017), chosen on validation samples from the prior, never on reconstructions:
+
+    python train.py --model cvae --beta 3 --steps 1300 --warm-start 300
+
+gave (judge B, seed 0) for beta 1, 3 and 6: accuracy 69, 90 and 97 %, Frechet distance 38, 6.7 and
+8.7, coverage 0.73, 0.85 and 0.73.
 """
 
 from __future__ import annotations
