@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import datasets
-from converters.spectrogram import MEL64
+from converters._mel64 import MEL64
 from datasets._pairing import seed_of
 from datasets._splits import part, recording_split
 from datasets._types import Source

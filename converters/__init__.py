@@ -1,1 +1,61 @@
-"""Fixed (not learned) converters between sound and pictures."""
+"""Fixed (not learned) converters between sound and pictures.
+
+`KINDS` are the converters by name, `PRESETS` the ready-made options of each; both are found, not
+listed: a module here without an underscore has CONVERTER and PRESETS.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+from converters._base import Converter
+from converters._header import ConverterError, Header
+from converters._types import ConverterWarning, Picture, Sound
+
+__all__ = [
+    "Converter", "ConverterError", "ConverterWarning", "Header", "Picture", "Sound",
+    "converter_of", "find_header", "kinds", "presets",
+]  # fmt: skip
+
+
+@cache
+def kinds() -> dict[str, type[Converter]]:
+    """Name -> converter class."""
+    return {name: module.CONVERTER for name, module in _modules().items()}
+
+
+@cache
+def presets() -> dict[str, dict[str, Converter]]:
+    """Name of the converter -> name of the preset -> converter. The first preset is the default."""
+    return {name: module.PRESETS for name, module in _modules().items()}
+
+
+def converter_of(header: Header) -> Converter:
+    """The converter that made a file.
+
+    Raises:
+        ConverterError: no converter here is of the header's kind, or its options do not fit.
+    """
+    if header.kind not in kinds():
+        raise ConverterError(
+            f"the file was made by {header.kind!r}, which is not one of {', '.join(kinds())}"
+        )
+    return kinds()[header.kind].from_header(header)
+
+
+def find_header(source: Picture | Sound) -> Header | None:
+    """The header beside the pixels or samples, else the one inside them, else None."""
+    if source.header is not None:
+        return source.header
+    found = (kind.find(source) for kind in kinds().values())
+    return next((header for header in found if header is not None), None)
+
+
+@cache
+def _modules() -> dict[str, ModuleType]:
+    names = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+    found = [importlib.import_module(f"{__name__}.{name}") for name in sorted(names)]
+    return {module.CONVERTER.kind: module for module in found}

@@ -19,7 +19,7 @@ from torch import Tensor
 
 import datasets
 from commandline import parse
-from converters.spectrogram import MEL64
+from converters._mel64 import MEL64
 from datasets._audit import audit
 from datasets._splits import part, recording_split
 from datasets._types import SPLITS, Source

@@ -30,8 +30,8 @@ class Images:
 class Recordings:
     """Spoken digits."""
 
-    clips: Tensor  # (n, 8192) float32, as `converters.spectrogram.fit_clip` gives them
-    pictures: Tensor  # (n, 64, 64) uint8, as `converters.spectrogram.to_picture` gives them
+    clips: Tensor  # (n, 8192) float32, as `converters._mel64.fit_clip` gives them
+    pictures: Tensor  # (n, 64, 64) uint8, as `converters._mel64.to_picture` gives them
     digit: Tensor  # (n,) int64
     speaker: Tensor  # (n,) int64, index into `speakers`
     speakers: tuple[str, ...]

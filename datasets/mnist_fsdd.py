@@ -14,7 +14,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from converters.spectrogram import fit_clip, to_picture
+from converters._mel64 import fit_clip, to_picture
 from datasets import _download, _manifest
 from datasets._fingerprint import fingerprint
 from datasets._types import SPLITS, Images, Recordings, Source

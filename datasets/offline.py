@@ -28,7 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from converters.spectrogram import MEL64, fit_clip, to_picture
+from converters._mel64 import MEL64, fit_clip, to_picture
 from datasets._fingerprint import fingerprint
 from datasets._types import SPLITS, Images, Recordings, Source
 from errors import InputError

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from converters.spectrogram import MEL64
+from converters._mel64 import MEL64
 from models._base import Phase
 from training.run import Run
 

@@ -3,7 +3,7 @@
 The golden file holds the pictures of `signals()` side by side. A profile is a promise, so it is
 made only once for each new profile, by
 
-    python -m tests.converters.test_spectrogram
+    python -m tests.converters.test_mel64
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from converters.spectrogram import MEL64, fit_clip, to_picture, to_sound
+from converters._mel64 import MEL64, fit_clip, to_picture, to_sound
 from datasets._types import Source
 
 GOLDEN = Path(__file__).with_name("mel64_golden.png")
