@@ -10,10 +10,12 @@ given again at any time.
 from __future__ import annotations
 
 import dataclasses
-import json
+import itertools
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,12 +24,15 @@ import models
 import report
 from commandline import parse
 from datasets._pairing import Pairing
+from datasets._splits import recording_split
 from datasets._types import Source
-from errors import InputError, command
+from errors import InputError, command, suggest
 from evaluate import PROTOCOL
+from evaluation import scorecard
 from evaluation.references import REFERENCES
 from evaluation.scorecard import NAME as SCORECARD
 from metrics._judges import load_judge
+from models._base import Config
 from training import checkpoint
 from training.run import ROOT
 
@@ -74,6 +79,7 @@ class Job:
 
     model: str
     preset: str
+    config: Config
     seed: int
     folder: Path
 
@@ -86,6 +92,7 @@ class Job:
 @command
 def main() -> None:
     options = _checked(parse(Options, None, sys.argv[1:], "benchmark.py"))
+    signal.signal(signal.SIGTERM, _stop)
     out = options.out or ROOT / "results" / ("quick" if options.quick else "")
     # Loaded first: only then is it known which data there are, and every run names them.
     source = datasets.load(options.data, options.data_dir)
@@ -95,46 +102,62 @@ def main() -> None:
         raise InputError(f"every run failed: {', '.join(failed)}; see above")
     report.write(out)
     here = [job for job in jobs if (job.folder / SCORECARD).exists()]
+    pictures = out / report.FIGURES / _where(options, source)
     for preset in dict.fromkeys(job.preset for job in here):
         runs = {job.label: job.folder for job in here if job.preset == preset}
-        report.copy_figures(out, preset, runs)
+        report.copy_figures(pictures, preset, runs)
     shown = {
         job.model: job.folder
         for job in here
         if (job.preset, job.seed) == ("reference", options.seeds[0])
     }
     if shown:
-        report.side_by_side(out, shown, source, options.split)
+        report.side_by_side(pictures, shown, source, options.split)
     if options.readme:
         report.into_readme(out)
-    print(f"table:   {out / report.TABLE}\nfigures: {out / report.FIGURES}")
+    print(f"table:   {out / report.TABLE}\nfigures: {pictures}")
     print(f"charts:  tensorboard --logdir {options.runs}")
     if failed:
         raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
 
 
 def _checked(options: Options) -> Options:
-    if not options.quick:
-        return options
     usual = Options()
-    if (options.presets, options.max_seconds) != (usual.presets, usual.max_seconds):
-        raise InputError("--quick sets --presets and --max-seconds itself: leave them out")
-    return dataclasses.replace(options, presets=("reference",), max_seconds=150.0)
+    if options.quick:
+        if (options.presets, options.max_seconds) != (usual.presets, usual.max_seconds):
+            raise InputError("--quick sets --presets and --max-seconds itself: leave them out")
+        options = dataclasses.replace(options, presets=("reference",), max_seconds=150.0)
+    presets = {p for name in options.models or models.names() for p in models.presets(name)}
+    for preset in options.presets:
+        if preset not in presets:
+            raise InputError(f"unknown preset '{preset}': {suggest(preset, sorted(presets))}")
+    if not options.max_seconds > 0:
+        raise InputError(f"--max-seconds {options.max_seconds:g}: more than 0")
+    if any(not 0 <= seed < 2**32 for seed in options.seeds):
+        raise InputError("--seeds are whole numbers of 0 to 4294967295")
+    return options
+
+
+def _where(options: Options, source: Source) -> str:
+    return f"{source.name}-{options.split.replace(':', '-')}-{options.pairing}"
 
 
 def plan(options: Options, source: Source) -> list[Job]:
     """The runs, presets first, so that a matrix that is stopped early is still a comparison."""
-    for name in options.models:
-        models.presets(name)  # refuses an unknown one
-    where = f"{source.name}-{options.split.replace(':', '-')}-{options.pairing}"
+    recording_split(source, options.split)  # refuses an unknown one
     budget = "quick" if options.quick else f"{options.max_seconds:g}s"
-    return [
-        Job(name, preset, seed, options.runs / budget / name / preset / where / f"seed{seed}")
-        for preset in options.presets
-        for seed in options.seeds
-        for name in options.models or models.names()
-        if preset in models.presets(name)
-    ]
+    jobs = []
+    for preset, seed, name in itertools.product(
+        options.presets, options.seeds, options.models or models.names()
+    ):
+        if preset in models.presets(name):
+            config = models.presets(name)[preset]
+            if options.quick and hasattr(config, "warm_start"):
+                # A short run cannot spend a third of its time on the warm start.
+                config = dataclasses.replace(config, warm_start=400)  # type: ignore[call-arg]
+            place = options.runs / budget / name / preset / _where(options, source)
+            jobs.append(Job(name, preset, config, seed, place / f"seed{seed}"))
+    return jobs
 
 
 def run_all(jobs: list[Job], options: Options, source: Source, out: Path) -> list[str]:
@@ -149,12 +172,12 @@ def run_all(jobs: list[Job], options: Options, source: Source, out: Path) -> lis
                        "--split", options.split, "--out", str(folder), *data):  # fmt: skip
             failed.append("references")
     if not failed:
-        for card in cards:
-            report.add_row(out, json.loads(card.read_text()))
+        for path in cards:
+            report.add_row(out, scorecard.read(path))
     for i, job in enumerate(jobs):
         print(f"[{i + 1}/{len(jobs)}] {job.label}", flush=True)
         if _one(job, options, source, data):
-            report.add_row(out, json.loads((job.folder / SCORECARD).read_text()))
+            report.add_row(out, scorecard.read(job.folder / SCORECARD))
         else:
             failed.append(job.label)
     return failed
@@ -165,44 +188,63 @@ def _one(job: Job, options: Options, source: Source, data: tuple[str, str]) -> b
     path = job.folder / checkpoint.NAME
     if options.fresh:
         shutil.rmtree(job.folder, ignore_errors=True)
-    config = models.presets(job.model)[job.preset]
-    found = checkpoint.load(path, groups=()) if path.exists() else None
-    if found is None or (found.step < config.steps and found.seconds < options.max_seconds):
+    found = checkpoint.load(path, groups=("ema",)) if path.exists() else None
+    if found is not None and (changed := _changed(job.config, found.run.config)):
+        print(f"error: {job.folder} was trained with another {', '.join(changed)}: "
+              "--fresh trains it again", file=sys.stderr)  # fmt: skip
+        return False
+    if found is None or (found.step < job.config.steps and found.seconds < options.max_seconds):
         arguments = [
             "--model", job.model, "--preset", job.preset, "--seed", str(job.seed),
             "--split", options.split, "--pairing", options.pairing, "--data", source.name,
             "--max-seconds", str(options.max_seconds), "--out", str(job.folder), *data,
         ]  # fmt: skip
-        if options.quick and hasattr(config, "warm_start"):
-            # A short run cannot spend a third of its time on the warm start.
-            arguments += ["--warm-start", "400"]
+        for name in _changed(job.config, dataclasses.asdict(models.presets(job.model)[job.preset])):
+            arguments += ["--" + name.replace("_", "-"), str(getattr(job.config, name))]
         if found is not None:
             arguments.append("--resume")
         if not _python("train.py", *arguments):
             return False
-    elif _is_current(job.folder / SCORECARD, source, found.step):
+    elif _is_current(job.folder / SCORECARD, source, found):
         print(f"  kept as it is: {job.folder} (--fresh trains it again)")
         return True
     return _python("evaluate.py", "--checkpoint", str(job.folder), *data)
 
 
-def _is_current(path: Path, source: Source, step: int | None = None) -> bool:
-    """Whether a scorecard is of these data, judges and protocol, and of the weights at `step`."""
-    if not path.exists():
+def _changed(config: Config, other: Mapping[str, object]) -> list[str]:
+    """The settings that differ, but for the length of the run."""
+    mine = dataclasses.asdict(config)
+    return [k for k, v in mine.items() if k != "steps" and k in other and other[k] != v]
+
+
+def _is_current(path: Path, source: Source, found: checkpoint.Checkpoint | None = None) -> bool:
+    """Whether a scorecard is of these data, judges and protocol, and of the weights found."""
+    try:
+        card = scorecard.read(path)
+    except InputError:
         return False
-    card = json.loads(path.read_text())
-    found = card["fingerprint"]
+    made = card["fingerprint"]
     judges = [load_judge(source.name, which).sha256 for which in "ab"]
     return (
-        (found["protocol"], found["data_sha256"]) == (PROTOCOL, source.fingerprint)
-        and [found["judge_a"], found["judge_b"]] == judges
-        and card["cost"]["steps"] == step
+        (made["protocol"], made["data_sha256"]) == (PROTOCOL, source.fingerprint)
+        and [made["judge_a"], made["judge_b"]] == judges
+        and card["subject"]["weights_sha256"] == (found.weights_sha256() if found else None)
     )
 
 
 def _python(script: str, *arguments: str) -> bool:
     """Runs one of our commands as a person would; what it prints is shown."""
-    return subprocess.run([sys.executable, str(ROOT / script), *arguments]).returncode == 0
+    child = subprocess.Popen([sys.executable, str(ROOT / script), *arguments])
+    try:
+        return child.wait() == 0
+    except BaseException:  # stopped: so is the command, which saves what it has first
+        child.send_signal(signal.SIGINT)
+        child.wait()
+        raise
+
+
+def _stop(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

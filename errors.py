@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterable
 
 __all__ = ["InputError", "command", "suggest"]
@@ -23,10 +24,11 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Wraps a script's main: an InputError or OSError becomes one line and exit code 2."""
+    """Wraps a script's main: bad input, OSError and lack of memory are told in a line, code 2."""
 
     @functools.wraps(main)
     def wrapper() -> None:
+        threading.excepthook = _tell_once
         try:
             main()
         except InputError as error:
@@ -35,8 +37,20 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         except OSError as error:
             print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
             sys.exit(2)
+        except (MemoryError, RuntimeError) as error:
+            # torch has a type for a lack of memory on a GPU alone
+            if not isinstance(error, MemoryError) and "allocate" not in str(error):
+                raise
+            print("error: not enough memory: try a smaller --batch-size", file=sys.stderr)
+            sys.exit(2)
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             sys.exit(130)
 
     return wrapper
+
+
+def _tell_once(told: threading.ExceptHookArgs) -> None:
+    """TensorBoard's thread hands an OSError to the next call; a trace of it says no more."""
+    if not issubclass(told.exc_type, OSError):
+        threading.__excepthook__(told)

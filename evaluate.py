@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal
 
 import matplotlib.figure
 import torch
@@ -16,13 +17,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 import datasets
+from commandline import parse
 from converters._mel64 import MEL64
 from datasets._pairing import seed_of
 from datasets._splits import part, recording_split
 from datasets._types import Source
 from errors import InputError, command
 from evaluation import scorecard
-from evaluation.references import REFERENCES
 from evaluation.subjects import Subject
 from figures import sample_grid
 from metrics._judges import load_judge
@@ -146,7 +147,7 @@ def evaluate(
     if ruler.device.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    cost = subject.cost(test.c) | {"samples_per_second": len(images) / seconds}
+    cost = subject.cost(ruler.train) | {"samples_per_second": len(images) / seconds}
 
     with tqdm(total=STAGES + 2, leave=False, disable=None) as bar:
 
@@ -198,53 +199,38 @@ def _grid(subject: Subject, ruler: Ruler) -> matplotlib.figure.Figure:
     return sample_grid(c, torch.stack(partners), draws.unflatten(0, (-1, N_DRAWS)), names)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see --help)")
+@dataclass(frozen=True)
+class Options:
+    """What is scored: a checkpoint, or references."""
+
+    checkpoint: Path | None = None
+    """A run's folder or its checkpoint."""
+    reference: tuple[Literal["real-data", "class-mean", "nearest-neighbour"], ...] = ()
+    """real-data and class-mean are told the true digit; nearest-neighbour shows the training image
+    of the training sound that is nearest."""
+    data: datasets.Data | None = None
+    """Of a reference; by default auto."""
+    split: str | None = None
+    """Of a reference: 'official' (by default) or 'speaker:NAME'."""
+    data_dir: Path = field(default_factory=datasets.default_dir)
+    """Where the data are."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to sample and score. auto: a GPU if there is one."""
+    out: Path | None = None
+    """Where JSON, pictures and TensorBoard entries go; by default the run's folder. Several
+    references get a folder each in it."""
+    json: Path | None = None
+    """A file for the scorecard; by default in --out."""
 
 
-def _arguments() -> argparse.Namespace:
-    parser = _Parser(
-        description="Scores a trained model, or a reference, on the test split.",
-        epilog="example: python evaluate.py --checkpoint results/runs/cgan/.../seed0",
-    )
-    subject = parser.add_mutually_exclusive_group(required=True)
-    subject.add_argument(
-        "--checkpoint", type=Path, metavar="PATH", help="a run's folder or its checkpoint"
-    )
-    subject.add_argument(
-        "--reference",
-        nargs="+",
-        choices=REFERENCES,
-        help="; ".join(
-            f"{name}: {what}{' (is told the true digit)' if needs_label else ''}"
-            for name, (needs_label, what) in REFERENCES.items()
-        ),
-    )
-    parser.add_argument("--data", choices=datasets.DATA, help="of a reference; default: auto")
-    parser.add_argument(
-        "--split", help="of a reference: official or speaker:NAME; default: official"
-    )
-    parser.add_argument(
-        "--data-dir", type=Path, help=f"where data live; default: {datasets.default_dir()}"
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR",
-        help="where JSON, pictures and TensorBoard entries go; default: the run's folder. "
-        "Several references get a folder each in it",
-    )  # fmt: skip
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help=f"default: {scorecard.NAME} in --out"
-    )
-    arguments = parser.parse_args()
-    if arguments.checkpoint and (arguments.data or arguments.split):
-        parser.error("--data and --split are of references: a checkpoint has its own")
-    if arguments.json and len(arguments.reference or ()) > 1:
-        parser.error("--json takes one subject: give one --reference, or leave it out")
-    return arguments
+def _checked(options: Options) -> Options:
+    if (options.checkpoint is None) == (not options.reference):
+        raise InputError("give --checkpoint PATH or --reference NAME, one of them (see --help)")
+    if options.checkpoint and (options.data or options.split):
+        raise InputError("--data and --split are of references: a checkpoint has its own")
+    if options.json and len(options.reference) > 1:
+        raise InputError("--json takes one subject: give one --reference, or leave it out")
+    return options
 
 
 def _device(name: str) -> torch.device:
@@ -254,43 +240,46 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and available else "cpu")
 
 
-def _from_checkpoint(arguments: argparse.Namespace) -> tuple[Subject, Ruler, Path]:
-    device, path = _device(arguments.device), find(arguments.checkpoint)
+def _from_checkpoint(options: Options) -> Iterator[tuple[Subject, Ruler, Path]]:
+    assert options.checkpoint is not None
+    device, path = _device(options.device), find(options.checkpoint)
     checkpoint = load(path, groups=("ema",))
     subject, run = Subject.from_checkpoint(checkpoint, device), checkpoint.run
-    source = datasets.load(run.data, arguments.data_dir)  # type: ignore[arg-type]
+    source = datasets.load(run.data, options.data_dir)  # type: ignore[arg-type]
     if source.fingerprint != run.data_fingerprint:
         raise InputError(
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
             f"{source.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    return subject, Ruler(source, run.split, device), arguments.out or path.parent
+    yield subject, Ruler(source, run.split, device), options.out or path.parent
 
 
-def _from_references(arguments: argparse.Namespace) -> Iterator[tuple[Subject, Ruler, Path]]:
-    split, device = arguments.split or "official", _device(arguments.device)
-    source = datasets.load(arguments.data or "auto", arguments.data_dir)
+def _from_references(options: Options) -> Iterator[tuple[Subject, Ruler, Path]]:
+    split, device = options.split or "official", _device(options.device)
+    source = datasets.load(options.data or "auto", options.data_dir)
     ruler = Ruler(source, split, device)
     folder = ROOT / "results" / "runs" / "reference" / f"{source.name}-{split.replace(':', '-')}"
-    for name in arguments.reference:
+    for name in options.reference:
         subject = Subject.from_reference(name, ruler.train, ruler.validation)
-        alone = arguments.out and len(arguments.reference) == 1
-        yield subject, ruler, arguments.out if alone else (arguments.out or folder) / name
+        out = (options.out or folder) / name
+        if options.out and len(options.reference) == 1:
+            out = options.out
+        yield subject, ruler, out
 
 
 @command
 def main() -> None:
-    arguments = _arguments()
-    if arguments.checkpoint:
-        found = iter([_from_checkpoint(arguments)])
-    else:
-        found = _from_references(arguments)
+    options = _checked(parse(Options, None, sys.argv[1:], "evaluate.py"))
+    found = _from_checkpoint(options) if options.checkpoint else _from_references(options)
+    start = time.perf_counter()
     for subject, ruler, out in found:
-        json_path = arguments.json or out / scorecard.NAME
+        json_path = options.json or out / scorecard.NAME
         card = evaluate(subject, ruler, out, json_path)
         scorecard.show(card)
         for path in (json_path, out / scorecard.GRID, out / scorecard.CONFUSION):
             print(path)
+        print(f"scored in {time.perf_counter() - start:.0f} s, loading included")
+        start = time.perf_counter()
         print(f"next: tensorboard --logdir {out}")
 
 

@@ -37,7 +37,7 @@ SAME = (
     "protocol", "data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "n", "k",
     "evaluation_seed", "device",
 )  # fmt: skip
-# What makes a run, with its settings: another with the same replaces its row.
+# What makes a run: another with the same replaces its row.
 KEY = ("subject", "preset", "data", "split", "pairing", "seed")
 
 
@@ -76,6 +76,7 @@ def row_of(card: dict[str, Any]) -> dict[str, str]:
         "needs_label": card["subject"]["needs_label"],
         "code_trained": run.get("code", ""),
         "code_evaluated": fingerprint["code"],
+        "weights_sha256": card["subject"]["weights_sha256"] or "",
         "config": json.dumps(run.get("config", {}), sort_keys=True),
     }
     fingerprint = fingerprint | {"evaluation_seed": fingerprint["seed"]}
@@ -106,19 +107,19 @@ def write(out: Path) -> None:
     save_atomically(out / TABLE, (HEAD + text + FOOT).encode())
 
 
-def copy_figures(out: Path, preset: str, runs: Mapping[str, Path]) -> None:
+def copy_figures(folder: Path, preset: str, runs: Mapping[str, Path]) -> None:
     """The sample grids of a preset's runs, and one chart of all their losses.
 
     Args:
         runs: folders of evaluated runs on this machine, by the name to show.
     """
-    (out / FIGURES).mkdir(parents=True, exist_ok=True)
-    for name, folder in runs.items():
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, run in runs.items():
         plain = name.replace(" (", "-").replace(")", "").replace(", seed ", "-seed")
-        shutil.copyfile(folder / GRID, out / FIGURES / f"samples-{plain}.png")
-    logs = {name: figures.read_scalars(folder) for name, folder in runs.items()}
+        shutil.copyfile(run / GRID, folder / f"samples-{plain}.png")
+    logs = {name: figures.read_scalars(run) for name, run in runs.items()}
     chart = figures.png(figures.loss_charts(logs))
-    save_atomically(out / FIGURES / f"losses-{preset}.png", chart)
+    save_atomically(folder / f"losses-{preset}.png", chart)
 
 
 HEAD = """<!-- Made by benchmark.py. Do not edit. -->
@@ -145,7 +146,7 @@ COLUMNS = (
     ("diversity", "diversity_relative", "{:.2f}", False),
 )
 
-COSTS = ("parameters", "steps", "training s", "samples/s", "commit")
+COSTS = ("parameters", "steps", "training TFLOP", "training s", "samples/s", "commit")
 
 
 def markdown(rows: list[dict[str, str]]) -> str:
@@ -167,6 +168,7 @@ def markdown(rows: list[dict[str, str]]) -> str:
         cells += [
             f"{int(row['parameters']):,}" if row.get("parameters") else "",
             f"{int(row['steps']):,}" if row["steps"] else "",
+            f"{float(row['training_flops']) / 1e12:,.0f}" if row.get("training_flops") else "",
             f"{float(row['training_seconds']):.0f}" if row["training_seconds"] else "",
             f"{float(row['samples_per_second']):,.0f}",
             f"`{row['code_trained'] or row['code_evaluated']}`",
@@ -179,23 +181,21 @@ def markdown(rows: list[dict[str, str]]) -> str:
     return "\n".join([*lines, "", floor])
 
 
-def side_by_side(out: Path, runs: Mapping[str, Path], source: Source, split: str) -> None:
+def side_by_side(folder: Path, runs: Mapping[str, Path], source: Source, split: str) -> None:
     """The picture at the head of the README: what each model draws for the same ten sounds.
 
     The sounds are of the validation split.
     """
     validation = Validation(source, split)
     rows = {"sound": validation.shown, "real": validation.partners}
-    for name, folder in runs.items():
-        found = checkpoint.load(folder, groups=("ema",))
+    for name, run in runs.items():
+        found = checkpoint.load(run, groups=("ema",))
         model = found.run.build().eval()
         checkpoint.load_into(model, found.group("ema"), "the checkpoint")
         draws = validation.draws(model, 2)
         rows |= {name: draws[:, 0], f"{name}, again": draws[:, 1]}
     titles = [f"{digit}" for digit in range(10)]
-    save_atomically(
-        out / FIGURES / "side-by-side.png", figures.png(figures.side_by_side(rows, titles))
-    )
+    save_atomically(folder / "side-by-side.png", figures.png(figures.side_by_side(rows, titles)))
 
 
 def _cell(row: dict[str, str], figure: str, form: str, wide: bool) -> str:
@@ -222,9 +222,7 @@ def _refuse_mixed(rows: list[dict[str, str]], title: str) -> None:
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, ...]:
-    # Steps apart, since a run may go on.
-    config = {k: v for k, v in json.loads(row["config"]).items() if k != "steps"}
-    return (*(row[name] for name in KEY), json.dumps(config, sort_keys=True))
+    return tuple(row[name] for name in KEY)
 
 
 def _short(name: str) -> str:

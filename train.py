@@ -12,7 +12,6 @@ import math
 import os
 import shlex
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -74,7 +73,6 @@ class Options:
 
 def main() -> None:
     name, preset, options, config = _read_arguments(sys.argv[1:])
-    threading.excepthook = _tell_once
     fabric = _fabric(options)
     source = datasets.load(options.data, options.data_dir)
     run = _describe(name, preset, options, config, source)
@@ -206,12 +204,6 @@ def _describe(name: str, preset: str, options: Options, config: Config, source: 
         x_shape=spec.x_shape, c_shape=spec.c_shape, code=code_version(),
         processes=int(os.environ.get("WORLD_SIZE", 1)),
     )  # fmt: skip
-
-
-def _tell_once(told: threading.ExceptHookArgs) -> None:
-    """TensorBoard's thread hands an OSError to the next call; a trace of it says no more."""
-    if not issubclass(told.exc_type, OSError):
-        threading.__excepthook__(told)
 
 
 def _previous(folder: Path, run: Run, resume: bool) -> checkpoint.Checkpoint | None:

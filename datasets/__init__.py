@@ -11,7 +11,7 @@ from datasets import mnist_fsdd, offline
 from datasets._download import Unavailable
 from datasets._types import Source, Task, TaskSpec
 
-__all__ = ["DATA", "Data", "default_dir", "load", "resolve", "spec"]
+__all__ = ["DATA", "Data", "default_dir", "load", "spec"]
 
 Data = Literal["auto", "mnist-fsdd", "offline"]
 DATA: tuple[Data, ...] = ("auto", "mnist-fsdd", "offline")
@@ -45,13 +45,6 @@ def load(data: Data = "auto", data_dir: Path | None = None) -> Source:
             file=sys.stderr,
         )
         return offline.load(data_dir)
-
-
-def resolve(data: Data, data_dir: Path | None = None) -> str:
-    """The name of the source that `load` would give; a download may still fail."""
-    if data != "auto":
-        return data
-    return mnist_fsdd.NAME if mnist_fsdd.present(data_dir or default_dir()) else offline.NAME
 
 
 def spec(task: Task) -> TaskSpec:

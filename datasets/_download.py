@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from filelock import FileLock
 
 from datasets._archive import Bounds, read_gzip, read_tar
 from datasets._http import Patience, Unavailable, download
-from datasets._manifest import STAGING, Manifest, State, flaw, shipped, state, verify
+from datasets._manifest import STAGING, Manifest, flaw, shipped, state, verify
 from errors import InputError
 
 __all__ = [
@@ -22,11 +23,8 @@ __all__ = [
     "Addresses",
     "Bounds",
     "Patience",
-    "State",
     "Unavailable",
     "fetch",
-    "state",
-    "verify",
 ]
 
 
@@ -91,6 +89,8 @@ def fetch(
                 with suppress(OSError):
                     staging.rmdir()  # unless it holds something to go on from
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise Unavailable(f"cannot write to {data_dir}: {error.strerror}") from error
         raise InputError(
             f"cannot write to {data_dir}: {error.strerror or error}; "
             "make room for 200 MB there or choose another folder, then run it again"

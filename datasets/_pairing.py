@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from datasets._augment import augment
+from datasets._pixels import scaled
 from datasets._splits import Part
 from datasets._types import Batch
 
@@ -69,8 +70,8 @@ class Batches:
         generator.manual_seed(seed_of(self.seed, step, phase, k, self.rank))
         image, recording = self._draw()
         return Batch(
-            x=part.x[image].unsqueeze(1) / 255,
-            c=augment(part.c[recording].unsqueeze(1) / 255, generator),
+            x=scaled(part.x[image]),
+            c=augment(scaled(part.c[recording]), generator),
             digit=part.c_digit[recording],
         )
 

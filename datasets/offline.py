@@ -28,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from converters import _mel64
 from converters._mel64 import MEL64, fit_clip, to_picture
 from datasets._fingerprint import fingerprint
 from datasets._types import SPLITS, Images, Recordings, Source
@@ -257,7 +258,7 @@ def _seal(tensors: dict[str, Tensor]) -> str:
     for code in (
         here,
         here.with_name("_espeak.py"),
-        here.parents[1] / "converters" / "spectrogram.py",
+        Path(_mel64.__file__),
     ):
         sha.update(code.read_bytes())
     for name, tensor in sorted(tensors.items()):
@@ -281,10 +282,11 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     """All or nothing; nothing where the disk is read-only or full."""
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+    content = save(tensors, metadata={"sha256": _seal(tensors)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("xb") as file:
-            file.write(save(tensors, metadata={"sha256": _seal(tensors)}))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

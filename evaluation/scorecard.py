@@ -15,14 +15,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from errors import InputError
 from figures import confusion, png
 from metrics._scorecard import BETTER
 from training.checkpoint import save_atomically
 
-__all__ = ["CONFUSION", "GRID", "NAME", "show", "write"]
+__all__ = ["CONFUSION", "GRID", "NAME", "read", "show", "write"]
 
 NAME, GRID, CONFUSION = "scorecard.json", "samples.png", "confusion.png"
-FORMAT = "synesthesia-scorecard-1"
+FORMAT = "synesthesia-scorecard-2"
 
 
 def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> None:
@@ -49,6 +50,21 @@ def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> Non
                 board.add_scalar(f"test/{group}/{name}", figure["value"], step)
         board.add_figure("test/samples", grid, step)
         board.add_figure("test/confusion", matrix, step)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A scorecard.
+
+    Raises:
+        InputError: there is none, or none that this code wrote.
+    """
+    try:
+        card = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        card = None
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise InputError(f"{path} is no scorecard of this version: run evaluate.py again")
+    return card
 
 
 def _finite(value: Any) -> Any:
@@ -108,6 +124,7 @@ def _cost(cost: dict[str, float | None]) -> Iterator[str]:
         "parameters_sampling": "{:,.0f} of them sample",
         "flops_per_sample": "{:.3g} FLOPs per sample",
         "samples_per_second": "{:,.0f} samples/s",
+        "training_flops": "{:.3g} FLOPs of training",
         "training_seconds": "{:,.0f} s of training",
         "steps": "{:,.0f} steps",
         "peak_memory_bytes": "{:.3g} bytes of memory at most",

@@ -14,14 +14,15 @@ from tqdm import tqdm
 
 import datasets
 from datasets._pairing import one_to_one
+from datasets._pixels import quantised, scaled
 from datasets._splits import Part
-from datasets._types import TASKS
+from datasets._types import TASKS, Batch
 from errors import InputError, suggest
 from evaluation.references import REFERENCES, Draw, reference
 from metrics._scorecard import Figure, mean_of, pixels_of
-from metrics.cost import sampling_cost
+from metrics.cost import flops_of, sampling_cost
 from metrics.neighbours import partner_rank
-from models._base import GenerativeModel
+from models._base import GenerativeModel, Phase
 from training.checkpoint import Checkpoint, load_into
 from training.run import Run
 
@@ -54,7 +55,7 @@ class Subject:
 
         def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
             bar = tqdm(c.split(BATCH_SIZE), "samples", leave=False, disable=None)
-            return torch.cat([_quantised(model.sample(_scaled(b), generator)) for b in bar])
+            return torch.cat([quantised(_finite(model.sample(scaled(b), generator))) for b in bar])
 
         return cls(checkpoint.run.model, False, draw, model, checkpoint)
 
@@ -65,14 +66,17 @@ class Subject:
 
     def about(self) -> dict[str, Any]:
         """What it is, for a file."""
-        run = dataclasses.asdict(self.checkpoint.run) if self.checkpoint else None
-        return {"name": self.name, "needs_label": self.needs_label, "run": run}
+        about: dict[str, Any] = {"name": self.name, "needs_label": self.needs_label}
+        if self.checkpoint is None:
+            return about | {"run": None, "weights_sha256": None}
+        run, weights = dataclasses.asdict(self.checkpoint.run), self.checkpoint.weights_sha256()
+        return about | {"run": run, "weights_sha256": weights}
 
     def own_figures(self, train: Part, test: Part, generator: torch.Generator) -> dict[str, Figure]:
         """What its own classifier hears; how much it learnt its one-to-one pairs by heart."""
         figures: dict[str, Figure] = {}
         if self.model is not None:
-            logits = [self.model.digit_logits(_scaled(c)) for c in test.c.split(BATCH_SIZE)]
+            logits = [self.model.digit_logits(scaled(c)) for c in test.c.split(BATCH_SIZE)]
             if heard := [each.argmax(1) for each in logits if each is not None]:
                 correct = torch.cat(heard) == test.c_digit
                 recording = torch.arange(len(correct), device=correct.device)
@@ -86,21 +90,18 @@ class Subject:
             figures["partner_rank"] = mean_of(rank, pair, digit)
         return figures
 
-    def cost(self, c: Tensor) -> dict[str, float | None]:
-        """What training took, what a sample takes, and the peak memory of this process so far.
-
-        Args:
-            c: (m, 64, 64) uint8, conditions to try it on.
-        """
+    def cost(self, train: Part) -> dict[str, float | None]:
+        """What training took, what a sample takes, and the peak memory of this process so far."""
         checkpoint, model = self.checkpoint, self.model
         cost: dict[str, float | None] = {
             "steps": checkpoint.step if checkpoint else None,
             "training_seconds": checkpoint.seconds if checkpoint else None,
-            "peak_memory_bytes": _peak_memory(c.device),
+            "peak_memory_bytes": _peak_memory(train.c.device),
         }
-        if model is not None:
-            batch = _scaled(c[:BATCH_SIZE])
-            generator = torch.Generator(c.device).manual_seed(0)
+        if checkpoint is not None and model is not None:
+            cost["training_flops"] = _training_flops(checkpoint, train)
+            batch = scaled(train.c[:BATCH_SIZE])
+            generator = torch.Generator(train.c.device).manual_seed(0)
             sizes = sampling_cost(model, lambda: model.sample(batch, generator))
             cost["parameters"] = sizes.parameters
             cost["parameters_sampling"] = sizes.parameters_sampling
@@ -108,16 +109,27 @@ class Subject:
         return cost
 
 
-def _scaled(c: Tensor) -> Tensor:
-    """(b, 64, 64) uint8 -> (b, 1, 64, 64) in [0, 1], as models take it."""
-    return c.unsqueeze(1) / 255
-
-
-def _quantised(x: Tensor) -> Tensor:
-    """(b, 1, 28, 28) in [0, 1] -> (b, 28, 28) uint8, as real images are."""
+def _finite(x: Tensor) -> Tensor:
     if not x.isfinite().all():
         raise InputError("the model draws values that are not finite: its training went wrong")
-    return (x.clamp(0, 1) * 255).round().to(torch.uint8).squeeze(1)
+    return x
+
+
+def _training_flops(checkpoint: Checkpoint, train: Part) -> int:
+    """Of all updates of all processes: one of each phase is counted, forward and backward."""
+    run = checkpoint.run
+    model, n = run.build().to(train.c.device), run.config["batch_size"]
+    batch = Batch(scaled(train.x[:n]), scaled(train.c[:n]), train.c_digit[:n])
+    flops = 0
+    for phase in model.phases():
+
+        def update(phase: Phase = phase) -> None:
+            with torch.enable_grad():
+                torch.autograd.grad(phase.loss(batch)[0], phase.parameters, allow_unused=True)
+
+        steps = min(checkpoint.step, phase.stop or checkpoint.step) - phase.start
+        flops += max(steps, 0) * phase.repeat * run.processes * flops_of(update)
+    return flops
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -2,15 +2,17 @@
 
     python -m metrics._judges --data mnist-fsdd
 
-A reports, B selects: different architecture, different seed, the same training images.
+A reports, B selects: different architecture and seed, the same training images,
+which B sees blurred, too.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +22,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 import datasets
+from commandline import parse
 from datasets._splits import Part, part
-from errors import command
+from errors import InputError, command
 
 __all__ = ["Judge", "load_judge"]
 
@@ -193,19 +196,30 @@ def _blur(x: Tensor) -> Tensor:
     return torch.cat((F.conv2d(soft, kernel.view(1, 1, 1, -1), padding=(0, 4)), x[n:]))
 
 
+@dataclass(frozen=True)
+class Options:
+    """Which judges are trained, on what."""
+
+    data: Literal["mnist-fsdd", "offline"] = "mnist-fsdd"
+    """Which images."""
+    data_dir: Path | None = None
+    """Where the data are."""
+    judge: tuple[Literal["a", "b"], ...] = ("a", "b")
+    """Which of the two."""
+    epochs: int = 10
+    """Passes over the training images."""
+
+
 @command
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Trains the two judges of a data source.")
-    parser.add_argument("--data", choices=("mnist-fsdd", "offline"), default="mnist-fsdd")
-    parser.add_argument("--data-dir", type=Path, default=None)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--judge", choices=("a", "b"), nargs="*", default=("a", "b"))
-    arguments = parser.parse_args()
-    source = datasets.load(arguments.data, arguments.data_dir)
+    options = parse(Options, None, sys.argv[1:], "python -m metrics._judges")
+    if options.epochs < 1:
+        raise InputError(f"--epochs {options.epochs}: at least 1")
+    source = datasets.load(options.data, options.data_dir)
     FOLDER.mkdir(exist_ok=True)
-    for which in arguments.judge:
+    for which in options.judge:
         network = train_judge(
-            part(source, "official", "train"), which, arguments.epochs, seed=ord(which)
+            part(source, "official", "train"), which, options.epochs, seed=ord(which)
         )
         # Half precision halves the file; the judge is what the file holds.
         tensors = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from metrics.accuracy import accuracy
-from metrics.bootstrap import group_weights, interval, weighted_means
+from metrics.bootstrap import group_weights, interval, weighted_means, wilson
 from metrics.diversity import within_digit_diversity, within_digit_vendi
 from metrics.frechet import frechet_distance, resampled_frechet_distance
 from metrics.kid import kernel_distance, resampled_kernel_distance
-from metrics.neighbours import copying_statistic, nearest, nearest_distance
+from metrics.neighbours import auth_pct, copying_statistic, nearest, nearest_distance
 from metrics.prdc import density_coverage
 
 __all__ = [
@@ -155,12 +156,12 @@ def score(
     figures = {
         "accuracy": mean_of(fake.read_a == digit, recording, digit),
         "accuracy_judge_b": mean_of(fake.read_b == digit, recording, digit),
-        "fd": _figure(fd, fds),
-        "kid": _figure(kid, kids),
+        "fd": _figure(fd, fds, (0, math.inf)),
+        "kid": _figure(kid, kids, (-math.inf, math.inf)),
+        "density": _figure(prdc.density, resampled["density"], (0, math.inf)),
     }
-    for name in ("precision", "recall", "density", "coverage"):
-        value = getattr(prdc, name)
-        figures[name] = _figure(value, resampled[name])
+    for name in ("precision", "recall", "coverage"):
+        figures[name] = _figure(getattr(prdc, name), resampled[name], (0, 1))
     figures |= {name: Figure(value) for name, value in values.items()}
     n = len(digit)
     suffix = f"_judge_{n // 1000}k" if n % 1000 == 0 else f"_judge_{n}"
@@ -190,10 +191,7 @@ def copying(pixels: Tensor, real: Reality) -> tuple[dict[str, float], Tensor]:
     """
     train = real.train_pixels
     near = nearest(pixels, train)
-    # As `auth_pct`, without its second search, the longest part of a scorecard.
-    hit, back = near.row.unique(return_inverse=True)
-    spacing = nearest(train[hit], train, own=hit).distance[back]
-    figures = {"authentic_pct": 100 * (near.distance > spacing).double().mean().item()}
+    figures = {"authentic_pct": auth_pct(train, near)}
     held_out = nearest_distance(pixels, real.held_out_pixels)
     for name, distance in (("train", near.distance), ("held_out", held_out)):
         figures[f"nearest_{name}_median"] = distance.median().item()
@@ -202,13 +200,15 @@ def copying(pixels: Tensor, real: Reality) -> tuple[dict[str, float], Tensor]:
 
 
 def mean_of(values: Tensor, recording: Tensor, digit: Tensor) -> Figure:
-    """The mean of values or indicators, with its interval.
+    """The mean of indicators, or of values in [0, 1], with its interval.
 
     Args:
         values, recording, digit: (n,), a sample's value, recording and digit asked for.
     """
-    resampled = weighted_means(values, recording, _weights(recording, digit))
-    return _figure(values.double().mean().item(), resampled)
+    mean = values.double().mean().item()
+    if mean in (0, 1):  # all resamples agree, which does not make it certain
+        return Figure(mean, *wilson(mean, len(recording.unique())))
+    return _figure(mean, weighted_means(values, recording, _weights(recording, digit)), (0, 1))
 
 
 def by_group(values: Tensor, recording: Tensor, digit: Tensor, group: Tensor) -> dict[int, Figure]:
@@ -223,9 +223,8 @@ def _weights(recording: Tensor, digit: Tensor) -> Tensor:
     return group_weights(recording, N_RESAMPLES, torch.Generator().manual_seed(0), stratum=digit)
 
 
-def _figure(value: float, resampled: Tensor) -> Figure:
+def _figure(value: float, resampled: Tensor, bounds: tuple[float, float]) -> Figure:
     low, high = interval(resampled, estimate=value)
-    if (resampled >= 0).all():  # what cannot be negative stays so when it is moved
-        low = max(low, 0.0)
-    # Of equal resamples rounding must not leave the value outside.
-    return Figure(value, min(low, value), max(high, value))
+    # Moved to the value, the resamples may leave the bounds; of equal ones rounding must not leave
+    # the value outside.
+    return Figure(value, min(max(low, bounds[0]), value), max(min(high, bounds[1]), value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["accuracy", "by_group", "confusion_matrix"]
+__all__ = ["accuracy", "confusion_matrix"]
 
 
 def accuracy(predicted: Tensor, digit: Tensor) -> float:
@@ -20,25 +20,6 @@ def accuracy(predicted: Tensor, digit: Tensor) -> float:
     """
     _check(predicted, digit)
     return (predicted == digit).double().mean().item()
-
-
-def by_group(correct: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """Share of correct samples in each group (digit, speaker), in [0, 1]; NaN for an empty group.
-
-    Args:
-        correct: (n,) bool, or indicators in {0, 1}.
-        group: (n,) int64 in [0, n_groups).
-
-    Returns:
-        (n_groups,) float64.
-
-    Raises:
-        ValueError: no samples, shapes that differ, or a group out of range.
-    """
-    _check(correct, group)
-    _check_range(group, n_groups)
-    hits = torch.bincount(group, correct.double(), minlength=n_groups)
-    return hits / torch.bincount(group, minlength=n_groups)
 
 
 def confusion_matrix(predicted: Tensor, digit: Tensor, n: int = 10) -> Tensor:

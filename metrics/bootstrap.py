@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["group_weights", "interval", "over_seeds", "weighted_means"]
+__all__ = ["group_weights", "interval", "over_seeds", "weighted_means", "wilson"]
 
 
 def group_weights(
@@ -127,3 +127,11 @@ def interval(
         values = values - values.mean() + estimate
     low, high = values.quantile(values.new_tensor([(1 - level) / 2, (1 + level) / 2])).tolist()
     return low, high
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a share of n independent trials (Wilson 1927)."""
+    z = 1.959964
+    centre, half = share + z**2 / (2 * n), z * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
+    low, high = ((centre + side) / (1 + z**2 / n) for side in (-half, half))
+    return min(max(low, 0.0), share), max(min(high, 1.0), share)  # rounding, at 0 and 1

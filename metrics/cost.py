@@ -1,4 +1,4 @@
-"""What a sample costs."""
+"""What a sample, and a call, cost."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
-__all__ = ["Cost", "sampling_cost"]
+__all__ = ["Cost", "flops_of", "sampling_cost"]
 
 
 class Cost(NamedTuple):
@@ -37,17 +37,41 @@ class _Touched(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+class _Flops(TorchDispatchMode):
+    """Adds up FLOPs. torch's FlopCounterMode does the same, but not under torch.autograd.grad."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.total += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def flops_of(call: Callable[[], object]) -> int:
+    """FLOPs of all products and convolutions in a call, its backward passes included."""
+    with _Flops() as flops:
+        call()
+    return flops.total
+
+
 def sampling_cost(model: nn.Module, sample: Callable[[], object]) -> Cost:
     """Counts parameters and FLOPs.
 
     Args:
         sample: draws from the model.
     """
-    with FlopCounterMode(display=False) as counter, _Touched() as touched:
+    with _Flops() as flops, _Touched() as touched:
         sample()
     sizes = {p.untyped_storage().data_ptr(): p.numel() for p in model.parameters()}
     return Cost(
         parameters=sum(sizes.values()),
         parameters_sampling=sum(n for at, n in sizes.items() if at in touched.storages),
-        flops=counter.get_total_flops(),
+        flops=flops.total,
     )

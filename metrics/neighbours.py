@@ -63,24 +63,20 @@ def nearest(queries: Tensor, keys: Tensor, own: Tensor | None = None) -> Nearest
     return Nearest((queries - keys[row]).norm(dim=1), row)
 
 
-def nearest_distance(queries: Tensor, keys: Tensor, exclude_self: bool = False) -> Tensor:
+def nearest_distance(queries: Tensor, keys: Tensor) -> Tensor:
     """Distance of each query to its nearest key, (n,), in feature units, >= 0.
 
     Args:
         queries: (n, d) floating.
         keys: (m, d).
-        exclude_self: `keys` are the queries; leave out each one's own row (not equal rows).
 
     Raises:
-        ValueError: as `nearest`, or unequal sets with `exclude_self`.
+        ValueError: as `nearest`.
     """
-    if exclude_self and queries.shape != keys.shape:
-        raise ValueError(f"one set wanted, got {tuple(queries.shape)} and {tuple(keys.shape)}")
-    own = torch.arange(len(queries), device=queries.device) if exclude_self else None
-    return nearest(queries, keys, own).distance
+    return nearest(queries, keys).distance
 
 
-def auth_pct(train: Tensor, fake: Tensor) -> float:
+def auth_pct(train: Tensor, near: Nearest) -> float:
     """Percentage of authentic fakes, in [0, 100] (Alaa 2022, authenticity); higher: fewer copies.
 
     A fake is authentic if it is farther from its nearest training sample than that sample is from
@@ -88,15 +84,14 @@ def auth_pct(train: Tensor, fake: Tensor) -> float:
 
     Args:
         train: (n, d), n >= 2, floating.
-        fake: (m, d).
+        near: `nearest(fake, train)`, of (m, d) fakes.
 
     Raises:
         ValueError: other shapes, or values that are not finite.
     """
-    distance, row = nearest(fake, train)
-    hit, back = row.unique(return_inverse=True)  # only these need their own nearest
+    hit, back = near.row.unique(return_inverse=True)  # only these need their own nearest
     spacing = nearest(train[hit], train, own=hit).distance
-    return 100 * (distance > spacing[back]).double().mean().item()
+    return 100 * (near.distance > spacing[back]).double().mean().item()
 
 
 def copying_statistic(fake_distance: Tensor, test_distance: Tensor) -> float:

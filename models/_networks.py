@@ -171,9 +171,17 @@ def reparameterise(mu: Tensor, logvar: Tensor) -> Tensor:
     return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
 
 
-def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mu, exp(logvar)) || N(0, 1)) in nats, of each unit (Kingma & Welling 2014, app. B)."""
-    return 0.5 * (mu.square() + logvar.exp() - logvar - 1)
+def kl_divergence(mu: Tensor, logvar: Tensor, prior: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """KL(N(mu, exp(logvar)) || prior) in nats, of each unit.
+
+    Args:
+        prior: its mu and logvar; N(0, 1) without it (Kingma & Welling 2014, app. B).
+    """
+    if prior is None:
+        return 0.5 * (mu.square() + logvar.exp() - logvar - 1)
+    prior_mu, prior_logvar = prior
+    distance = (mu - prior_mu).square() * (-prior_logvar).exp()
+    return 0.5 * (distance + (logvar - prior_logvar).exp() - logvar + prior_logvar - 1)
 
 
 def translate(x: Tensor, most: int) -> Tensor:

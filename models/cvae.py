@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,8 @@ class CVAEConfig(ConditionalConfig):
     """Size of the latent."""
     beta: float = 3.0
     """Weight of the KL divergence."""
+    prior: Literal["standard", "learned"] = "standard"
+    """N(0, 1) for every sound, or p(z | c) with a learned mean and variance."""
     lr: float = 1e-3
     """Learning rate of encoder and decoder."""
 
@@ -58,7 +61,7 @@ class CVAEConfig(ConditionalConfig):
 
 
 class CVAE(ConditionalModel):
-    """x ~ decoder(z, heard(c)), z ~ N(0, 1)."""
+    """x ~ decoder(z, heard(c)), z ~ p(z | c)."""
 
     def __init__(self, spec: TaskSpec, config: CVAEConfig):
         super().__init__(spec, config)
@@ -67,15 +70,30 @@ class CVAE(ConditionalModel):
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
         self.posterior = nn.Linear(features + self.heard_dim, 2 * config.z_dim)
         self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
+        self.learned_prior = None
+        if config.prior not in ("standard", "learned"):
+            raise ValueError(f"there is no prior '{config.prior}'")
+        if config.prior == "learned":
+            self.learned_prior = nn.Linear(self.heard_dim, 2 * config.z_dim)
+            nn.init.zeros_(self.learned_prior.weight)  # begins as N(0, 1)
+            nn.init.zeros_(self.learned_prior.bias)
 
     def phases(self) -> Sequence[Phase]:
-        parts = (self.recognition, self.posterior, self.decoder)
-        parameters = [p for part in parts for p in part.parameters()] + self.hearing()
+        parts = (self.recognition, self.posterior, self.decoder, self.learned_prior)
+        parameters = [p for part in parts if part for p in part.parameters()] + self.hearing()
         adam = Optimiser(self.config.lr, (0.9, 0.99))
         return (
             self.classify(),
             Phase("generator", parameters, self.generator_loss, adam, start=self.warm_start),
         )
+
+    def prior(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """mu, logvar of p(z | c), (b, z_dim) each."""
+        if self.learned_prior is None:
+            zeros = heard.new_zeros(len(heard), self.config.z_dim)
+            return zeros, zeros
+        mu, logvar = self.learned_prior(heard).chunk(2, 1)
+        return mu, logvar
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """-ELBO in nats per image, the KL weighted by beta."""
@@ -87,15 +105,15 @@ class CVAE(ConditionalModel):
         reconstruction = F.binary_cross_entropy_with_logits(
             logits.float(), batch.x, reduction="sum"
         ) / len(batch.x)
-        kl = kl_divergence(mu, logvar).sum(1).mean()
+        kl = kl_divergence(mu, logvar, self.prior(heard)).sum(1).mean()
         loss = reconstruction + self.config.beta * kl
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
         heard = self.hear(c)
-        shape = (len(c), self.config.z_dim)
-        z = torch.randn(shape, generator=generator, device=c.device)
-        return self.decoder(z, heard).sigmoid()
+        mu, logvar = self.prior(heard)
+        eps = torch.randn(mu.shape, generator=generator, device=c.device)
+        return self.decoder(mu + (0.5 * logvar).exp() * eps, heard).sigmoid()
 
 
 @dataclass(frozen=True)

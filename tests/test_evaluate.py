@@ -21,7 +21,7 @@ import models
 from datasets._types import Source
 from metrics._scorecard import Reality, Views, copying, pixels_of
 from metrics.cost import sampling_cost
-from metrics.neighbours import auth_pct
+from metrics.neighbours import auth_pct, nearest
 from training.checkpoint import NAME, Checkpoint, load, write
 from training.run import ROOT, Run
 
@@ -96,7 +96,7 @@ def cards(
 
 def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
     card = cards["model"]
-    assert card["format"] == "synesthesia-scorecard-1"
+    assert card["format"] == "synesthesia-scorecard-2"
     assert card["subject"]["run"]["model"] == "cgan"
     for key in ("data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "code", "n"):
         assert card["fingerprint"][key]
@@ -114,6 +114,7 @@ def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
     assert cost["steps"] == 7 and cost["training_seconds"] == 1.5
     assert 0 < cost["parameters_sampling"] < cost["parameters"]
     assert cost["flops_per_sample"] > 1e5
+    assert cost["training_flops"] > 7 * cost["flops_per_sample"]
 
 
 def test_files_and_what_to_do_next(cards: dict[str, dict[str, Any]]) -> None:
@@ -131,6 +132,9 @@ def test_intervals_contain_their_value(cards: dict[str, dict[str, Any]]) -> None
         found = [f for group in groups for f in group.values() if f["low"] is not None]
         assert len(found) > 20
         assert all(f["low"] <= f["value"] <= f["high"] for f in found)
+        assert any(f["low"] < f["value"] < f["high"] for f in found)
+        shares = [card["figures"]["accuracy"], *card["by_digit"].values()]
+        assert all(0 <= f["low"] < f["high"] <= 1 for f in shares)
 
 
 def test_same_numbers_again(
@@ -179,7 +183,7 @@ def test_copies_are_seen() -> None:
         held_out_pixels=held_out,
     )
     figures, distance = copying(fake, real)
-    assert figures["authentic_pct"] == auth_pct(train, fake)
+    assert figures["authentic_pct"] == auth_pct(train, nearest(fake, train))
     assert (distance > 0).all()
     figures, distance = copying(train, real)
     assert figures["authentic_pct"] == 0 and (distance == 0).all()
@@ -282,8 +286,8 @@ def test_model_that_draws_nan(source: Source, tmp_path: Path, refused: Refuse) -
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "required"),
-        (("--reference", "nobody"), "invalid choice"),
+        ((), "give --checkpoint"),
+        (("--reference", "nobody"), "nobody"),
         (("--checkpoint", "x", "--split", "official"), "checkpoint has its own"),
         (("--reference", "real-data", "--data", "offline", "--split", "half"), "unknown split"),
         pytest.param(

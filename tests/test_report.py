@@ -20,6 +20,7 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "needs_label": False,
             "run": {"preset": "reference", "pairing": "resampled", "seed": 0, "code": "abc",
                     "config": {"lr": 0.1}},
+            "weights_sha256": "w",
         },
         "fingerprint": {
             "protocol": "p", "data": "d", "data_sha256": "x", "split": "official",
@@ -69,7 +70,7 @@ def test_other_data_make_another_table(tmp_path: Path) -> None:
 
 def test_the_best_stands_first_and_what_is_told_the_digit_is_marked(tmp_path: Path) -> None:
     told = copy.deepcopy(card("class-mean", accuracy=0.99))
-    told["subject"] |= {"needs_label": True, "run": None}
+    told["subject"] |= {"needs_label": True, "run": None, "weights_sha256": None}
     for each in (told, card("wgan", accuracy=0.8), card("cgan", accuracy=0.9)):
         report.add_row(tmp_path, each)
     report.write(tmp_path)

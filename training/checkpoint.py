@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -46,6 +47,14 @@ class Checkpoint:
             for key, value in self.tensors.items()
             if key.startswith(prefix)
         }
+
+    def weights_sha256(self) -> str:
+        """Of the averaged weights, which draw the samples."""
+        sha = hashlib.sha256()
+        for name, tensor in sorted(self.group("ema").items()):
+            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            sha.update(tensor.contiguous().numpy().data)
+        return sha.hexdigest()
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:

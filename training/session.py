@@ -101,8 +101,9 @@ class Session:
                     self.save()
                 if limits.validate_every and trainer.step % limits.validate_every == 0:
                     self.validate()
+            stopped = bool(caught)  # later signals find the run at its end
             self.save()
-            if not caught and trainer.step > self.first_step and self.validated != trainer.step:
+            if not stopped and trainer.step > self.first_step and self.validated != trainer.step:
                 self.validate()
         finally:
             bar.close()
@@ -110,7 +111,7 @@ class Session:
                 self.board.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        return caught[0] if caught else None
+        return caught[0] if stopped else None
 
     def _must_stop(self, caught: bool) -> bool:
         """By a signal or the time limit; all processes at the same step."""

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import figures
+from datasets._pixels import quantised, scaled
 from datasets._splits import part
 from datasets._types import Source
 from metrics._judges import load_judge
@@ -40,7 +41,10 @@ class Validation:
                 for d in self.digit.tolist()
             ]
         )
-        shown = torch.stack([o[0] for o in order])
+        voices = held_out.c_speaker.unique()
+        shown = torch.stack(  # each digit by another voice
+            [o[held_out.c_speaker[o] == voices[d % len(voices)]][0] for d, o in enumerate(order)]
+        )
         self.shown, self.clips = held_out.c[shown], held_out.clips[shown]
         self.speakers = [source.recordings.speakers[i] for i in held_out.c_speaker[shown]]
         first = [int((held_out.x_digit == digit).nonzero()[0]) for digit in range(10)]
@@ -60,7 +64,7 @@ class Validation:
     def draws(self, model: GenerativeModel, n: int = N_DRAWS) -> Tensor:
         """(10, n, 28, 28) uint8: n draws for one validation recording of each digit."""
         x = _draw(model, self.shown.repeat_interleave(n, 0))
-        return (x * 255).round().to(torch.uint8).view(10, n, *x.shape[-2:])
+        return x.view(10, n, *x.shape[-2:])
 
     def grid(self, model: GenerativeModel) -> Figure:
         """One validation recording of each digit, a real partner, several draws."""
@@ -70,12 +74,12 @@ class Validation:
 
 @torch.no_grad()
 def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
-    """(n, 64, 64) uint8 -> (n, 1, 28, 28) in [0, 1] on the CPU, noise fixed."""
+    """(n, 64, 64) uint8 -> (n, 28, 28) uint8 on the CPU, noise fixed."""
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(SEED)
     return torch.cat(
         [
-            model.sample(chunk.to(device).unsqueeze(1) / 255, generator).cpu()
+            quantised(model.sample(scaled(chunk.to(device)), generator)).cpu()
             for chunk in c.split(250)
         ]
     )
@@ -85,5 +89,5 @@ def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
 def _hear(model: GenerativeModel, c: Tensor) -> Tensor | None:
     """(n,) the digits that the model's own classifier hears, if it has one."""
     device = next(model.parameters()).device
-    logits = [model.digit_logits(chunk.to(device).unsqueeze(1) / 255) for chunk in c.split(250)]
+    logits = [model.digit_logits(scaled(chunk.to(device))) for chunk in c.split(250)]
     return None if logits[0] is None else torch.cat(logits).argmax(1).cpu()  # type: ignore[arg-type]

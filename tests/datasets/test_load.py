@@ -57,7 +57,6 @@ def test_what_is_there_is_taken(
     monkeypatch.setattr(_download, "fetch", lambda _: pytest.fail("downloads what is there"))
     source = datasets.load(data, whole)
     assert (source.name, len(source.images), len(source.recordings)) == ("mnist-fsdd", 70_000, 24)
-    assert datasets.resolve(data, whole) == "mnist-fsdd"
 
 
 def test_what_is_not_there_is_downloaded(
@@ -72,7 +71,6 @@ def test_offline_is_offline_even_where_more_is_there(
 ) -> None:
     monkeypatch.setattr(offline, "load", lambda _: offline_source)
     assert datasets.load("offline", whole) is offline_source
-    assert datasets.resolve("offline", whole) == "offline"
 
 
 def unavailable(patch: pytest.MonkeyPatch) -> None:
@@ -96,7 +94,6 @@ def test_auto_falls_back_loudly(
     assert said.out == ""
     assert said.err.startswith("WARNING: OFFLINE DATA: ")
     assert said.err.count("\n") == 1
-    assert datasets.resolve("auto", tmp_path) == "offline"
 
 
 @pytest.mark.parametrize("absent", [unavailable, nobody_there])
@@ -112,7 +109,6 @@ def test_mnist_fsdd_never_falls_back(
         datasets.load("mnist-fsdd", tmp_path)
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().err == ""
-    assert datasets.resolve("mnist-fsdd", tmp_path) == "mnist-fsdd"
 
 
 def test_a_bad_download_is_no_reason_to_fall_back(
@@ -204,7 +200,7 @@ def test_default_dir(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_default_folder_is_used(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_DIR", str(whole))
-    assert datasets.load().name == datasets.resolve("auto") == "mnist-fsdd"
+    assert datasets.load().name == "mnist-fsdd"
 
 
 def test_spec() -> None:

@@ -5,7 +5,7 @@ import torch
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from torch import Tensor
 
-from metrics.accuracy import accuracy, by_group, confusion_matrix
+from metrics.accuracy import accuracy, confusion_matrix
 
 
 def labels() -> tuple[Tensor, Tensor]:
@@ -31,20 +31,11 @@ def test_confusion_agrees_with_scikit_learn_and_accuracy() -> None:
     assert matrix.trace() / matrix.sum() == pytest.approx(accuracy(predicted, digit))
 
 
-def test_by_group_is_the_accuracy_of_each_group() -> None:
-    predicted, digit = labels()
-    shares = by_group(predicted == digit, digit, 11)
-    for k in range(10):
-        assert shares[k] == pytest.approx(accuracy(predicted[digit == k], digit[digit == k]))
-    assert shares[10].isnan()
-
-
 def test_bad_input_is_refused() -> None:
     one, two = torch.tensor([1]), torch.tensor([1, 2])
     for bad in (
         lambda: accuracy(one, two),
         lambda: accuracy(one[:0], one[:0]),
-        lambda: by_group(two == 1, two, 2),
         lambda: confusion_matrix(torch.tensor([10]), one),
         lambda: confusion_matrix(one, -one),
     ):

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import bootstrap as scipy_bootstrap
 from torch import Tensor
 
-from metrics.bootstrap import group_weights, interval, over_seeds, weighted_means
+from metrics.bootstrap import group_weights, interval, over_seeds, weighted_means, wilson
 
 MU = 0.3
 
@@ -181,3 +181,17 @@ def test_shared_weights_make_differences_narrow() -> None:
     other = weighted_means(values, group, group_weights(group, 500, generator))
     assert interval(b - a)[0] > 0
     assert interval(b - other)[0] < 0
+
+
+@pytest.mark.parametrize(
+    # Newcombe 1998, table I, method 3
+    ("r", "n", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_gives_the_published_intervals(r: int, n: int, low: float, high: float) -> None:
+    assert wilson(r / n, n) == pytest.approx((low, high), abs=1e-4)

@@ -8,6 +8,7 @@ import inspect
 import itertools
 import sys
 from collections.abc import Iterator
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
@@ -21,13 +22,26 @@ from datasets._types import Batch
 from models._base import Config, GenerativeModel, Phase
 from training.loop import Trainer
 
-ALL = [(name, preset) for name in models.names() for preset in models.presets(name)]
 SPEC = datasets.spec("audio2image")
 
 
-def small(name: str, preset: str) -> Config:
-    """The preset, narrow and without a long warm start, so that a step is quick."""
+def variants() -> Iterator[tuple[str, str, str, str]]:
+    """(model, preset, "", "") for each preset, and (model, preset, setting, choice) for every other
+    choice of a setting that has a few."""
+    for name in models.names():
+        for preset, config in models.presets(name).items():
+            yield name, preset, "", ""
+            for setting, kind in get_type_hints(type(config)).items():
+                for choice in get_args(kind) if get_origin(kind) is Literal else ():
+                    if choice != getattr(config, setting):
+                        yield name, preset, setting, choice
+
+
+def small(name: str, preset: str, setting: str, choice: str) -> Config:
+    """The variant, narrow and without a long warm start, so that a step is quick."""
     config = models.presets(name)[preset]
+    if setting:
+        config = dataclasses.replace(config, **{setting: choice})
     sizes = {"width": 8, "encoder_width": 8, "warm_start": 2, "batch_size": 4}
     known = {f.name for f in dataclasses.fields(config)}
     return dataclasses.replace(config, **{k: v for k, v in sizes.items() if k in known})
@@ -47,7 +61,7 @@ class RandomBatches:
         return Batch(c[:, :, : SPEC.x_shape[1], : SPEC.x_shape[2]].clone(), c, digit)
 
 
-@pytest.fixture(params=ALL, ids=lambda p: "-".join(p))
+@pytest.fixture(params=variants(), ids=lambda p: "-".join(filter(None, p)))
 def model(request: pytest.FixtureRequest) -> GenerativeModel:
     torch.manual_seed(0)
     return small(*request.param).build(SPEC)
