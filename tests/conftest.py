@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from matplotlib.figure import Figure
 
 import datasets
 from datasets import mnist_fsdd, offline
 from datasets._types import Source
+from models._base import GenerativeModel
+from training.validation import Validation
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,3 +35,16 @@ def source(offline_source: Source) -> Source:
     """The best data that this machine has."""
     folder = datasets.default_dir()
     return mnist_fsdd.load(folder) if mnist_fsdd.present(folder) else offline_source
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation that costs nothing, where it is not the matter."""
+
+    def figures(self: Validation, model: GenerativeModel) -> dict[str, float]:
+        return {"accuracy": 0.5}
+
+    monkeypatch.setattr(Validation, "__init__", lambda self, source, split: None)
+    monkeypatch.setattr(Validation, "clips", torch.zeros(10, 8192), raising=False)
+    monkeypatch.setattr(Validation, "figures", figures)
+    monkeypatch.setattr(Validation, "grid", lambda self, model: Figure((1, 1)))

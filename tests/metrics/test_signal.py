@@ -1,0 +1,73 @@
+"""What the distances of sounds and pictures mean, and that they agree with torchmetrics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.audio import signal_noise_ratio
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+from metrics.signal import log_spectral_distance, psnr, snr, spectral_convergence, ssim
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def sound(n: int = 20_000) -> np.ndarray:
+    return 0.3 * np.sin(np.outer(np.arange(n), [0.05, 0.2])) + 0.01 * rng().standard_normal((n, 2))
+
+
+def picture() -> np.ndarray:
+    return (128 + 100 * np.sin(np.outer(np.arange(40), np.arange(50)) / 90)).astype(np.uint8)
+
+
+def test_snr_agrees_with_torchmetrics_and_falls_by_20_db_for_ten_times_the_noise() -> None:
+    true, noise = sound(), 1e-3 * rng().standard_normal((20_000, 2))
+    expected = signal_noise_ratio(
+        torch.tensor(true + noise).flatten(), torch.tensor(true).flatten()
+    )
+    assert snr(true, true + noise) == pytest.approx(expected.item(), abs=1e-3)
+    assert snr(true, true + 10 * noise) == pytest.approx(snr(true, true + noise) - 20)
+    assert snr(true, true) == np.inf
+    assert snr(0 * true, true) == -np.inf
+
+
+def test_spectral_convergence_hears_magnitude_and_no_phase() -> None:
+    true = sound()
+    assert spectral_convergence(true, true) == -np.inf
+    assert spectral_convergence(true, -true) == -np.inf
+    assert spectral_convergence(true, 0.9 * true) == pytest.approx(-20, abs=1e-6)
+    assert spectral_convergence(true, 0 * true) == pytest.approx(0)
+
+
+def test_log_spectral_distance_is_the_difference_of_levels() -> None:
+    true = 0.1 * rng().standard_normal((30_000, 1))
+    assert log_spectral_distance(true, true) == 0
+    assert log_spectral_distance(true, true / 2) == pytest.approx(6.0206, abs=1e-3)
+    # Silence has a floor, so that it is not infinitely far from a quiet sound.
+    assert log_spectral_distance(0 * true, 1e-9 * true) == 0
+
+
+def test_psnr_and_ssim_agree_with_torchmetrics() -> None:
+    true = picture()
+    found = (true.astype(int) + rng().integers(-9, 10, true.shape)).clip(0, 255).astype(np.uint8)
+    a, b = (torch.tensor(x).double()[None, None] for x in (true, found))
+    expected = peak_signal_noise_ratio(b, a, data_range=255.0)
+    assert psnr(true, found) == pytest.approx(expected.item(), abs=1e-3)
+    expected = structural_similarity_index_measure(b, a, data_range=255.0)
+    assert ssim(true, found) == pytest.approx(expected.item(), abs=0.01)  # edges differ
+    assert psnr(true, true) == np.inf and ssim(true, true) == pytest.approx(1)
+    assert ssim(true, 255 - true) < 0.2
+    colours = np.dstack([true, true, true]), np.dstack([found, found, found])
+    assert ssim(*colours) == pytest.approx(ssim(true, found))
+
+
+def test_bad_input_is_refused() -> None:
+    for metric in (snr, spectral_convergence, log_spectral_distance, psnr, ssim):
+        with pytest.raises(ValueError, match="one shape"):
+            metric(np.zeros((5, 2)), np.zeros((5, 1)))
