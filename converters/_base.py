@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from converters._header import ConverterError, Header
 from converters._types import Picture, Sound
@@ -53,7 +53,7 @@ class Converter(ABC):
         return Header(self.kind, made_from, dataclasses.asdict(self), **fields)  # type: ignore[call-overload, arg-type]
 
     @classmethod
-    def from_header(cls, header: Header) -> Converter:
+    def from_header(cls, header: Header) -> Self:
         """The converter that made a file.
 
         Raises:
