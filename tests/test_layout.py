@@ -11,13 +11,14 @@ from tests.conftest import ROOT
 
 LAYERS = {
     "converters": set(),
+    "conversion": {"converters"},
     "datasets": {"converters"},
     "metrics": set(),
     "models": {"datasets"},
     "training": {"converters", "datasets", "models", "metrics", "figures"},
     "evaluation": {"converters", "datasets", "models", "metrics", "training", "figures"},
 }
-OURS = {*LAYERS, "train", "evaluate", "benchmark", "report", "figures"}
+OURS = {*LAYERS, "train", "evaluate", "benchmark", "convert", "report", "figures"}
 
 
 def imports_of(path: Path) -> set[tuple[str, str]]:

@@ -1,0 +1,93 @@
+"""Names of files: what an output is called, and which tiles belong together.
+
+All of them come from the name of the input; nothing written inside a file becomes a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from converters._picture_files import WRITABLE
+
+__all__ = [
+    "PICTURES", "PREVIEW", "count_hint", "decoded_name", "encoded_name", "grouped", "plain_suffix",
+    "preview_of", "rate_hint", "tiles_of",
+]  # fmt: skip
+
+PICTURES = {*WRITABLE, ".bmp", ".gif", ".tif", ".tiff"}
+PREVIEW = ".preview.png"
+TILE = re.compile(r"(?P<stem>.+)-(?P<number>\d{3,7})-of-(?P<count>\d{3,7})")
+RATE = re.compile(r"_SR(\d{1,9})(?![0-9A-Za-z])")
+
+
+def encoded_name(path: Path, suffix: str, sample_rate: int | None = None) -> str:
+    """song.flac -> song_SR44100.png: the rate survives what strips a picture of its header."""
+    hint = f"_SR{sample_rate}" if sample_rate is not None else ""
+    return f"{path.stem}{hint}{suffix}"
+
+
+def decoded_name(path: Path, suffix: str) -> str:
+    """song_SR44100-001-of-012.png -> song.decoded.wav: never the name of the original."""
+    return f"{RATE.sub('', _parted(path)[0])}.decoded{suffix}"
+
+
+def rate_hint(path: Path) -> int | None:
+    """The sample rate that the name tells, in Hz."""
+    found = RATE.findall(path.stem)
+    return int(found[-1]) if found else None
+
+
+def count_hint(path: Path) -> int | None:
+    """Of how many tiles this is one, as its name tells."""
+    count = _parted(path)[1]
+    return int(count) if count else None
+
+
+def tiles_of(path: Path, n_tiles: int) -> tuple[Path, ...]:
+    """song.png -> song-001-of-003.png, ...; song.png itself where it is the only one."""
+    if n_tiles == 1:
+        return (path,)
+    width = max(3, len(str(n_tiles)))
+    return tuple(
+        path.with_name(f"{path.stem}-{i:0{width}}-of-{n_tiles:0{width}}{path.suffix}")
+        for i in range(1, n_tiles + 1)
+    )
+
+
+def plain_suffix(path: Path) -> str:
+    """The suffix, if it is one that any system takes."""
+    return path.suffix if re.fullmatch(r"\.[0-9A-Za-z]{1,16}", path.suffix) else ""
+
+
+def preview_of(path: Path) -> Path:
+    """Where the preview of an output lies: beside it."""
+    return path.with_name(_parted(path)[0] + PREVIEW)
+
+
+def grouped(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """Each path with all tiles that lie beside it, in order; none twice."""
+    groups: dict[Path, tuple[Path, ...]] = {}
+    for path in paths:
+        group = _siblings(path)
+        groups.setdefault(group[0].absolute(), group)
+    return list(groups.values())
+
+
+def _siblings(path: Path) -> tuple[Path, ...]:
+    stem, count = _parted(path)
+    if count is None or path.suffix.lower() not in PICTURES:
+        return (path,)
+    found = {}
+    for other in path.parent.iterdir():
+        parts = TILE.fullmatch(other.stem)
+        if parts and (parts["stem"], parts["count"], other.suffix) == (stem, count, path.suffix):
+            found[int(parts["number"])] = other
+    return tuple(found[number] for number in sorted(found)) or (path,)
+
+
+def _parted(path: Path) -> tuple[str, str | None]:
+    """The stem without the tile's number, and the count of tiles as it is written."""
+    parts = TILE.fullmatch(path.stem)
+    return (parts["stem"], parts["count"]) if parts else (path.stem, None)

@@ -1,0 +1,99 @@
+"""What a file holds, as it says itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from conversion.files import opened
+from conversion.naming import rate_hint
+from converters import Picture, Sound, find_header, kinds
+from converters._header import PictureFormat, SoundFormat, Value
+
+__all__ = ["probe", "table"]
+
+COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+
+
+def probe(path: Path) -> dict[str, Any]:
+    """What is known of a file, in plain values; what is not known is None.
+
+    Raises:
+        ConverterError: it is neither a picture nor a sound that can be read.
+    """
+    content = opened(path)
+    header = find_header(content)
+    found: dict[str, Any] = {
+        "file": str(path),
+        "is": "sound" if isinstance(content, Sound) else "picture",
+        "format": dataclasses.asdict(content.format),
+        "rate_in_name": rate_hint(path),
+        "header": None,
+    }
+    if not header:
+        return found
+    holds = header.sound or header.picture
+    # A header inside has a checksum of its kind's own, and that of a sound is of another picture.
+    sealed = not content.edited if isinstance(content, Picture) and content.header else None
+    return found | {
+        "header": "beside" if content.header else "inside",
+        "kind": header.kind,
+        "known": header.kind in kinds(),
+        "made_from": header.made_from,
+        "holds": dataclasses.asdict(holds) if holds else None,
+        "tile": header.tile + 1,
+        "n_tiles": header.n_tiles,
+        "options": dict(header.options),
+        "facts": dict(header.facts),
+        "as_sealed": sealed,
+    }
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The same, to be read."""
+    rows = list(_rows(found))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([found["file"], *(f"  {name:{width}}  {text}" for name, text in rows)])
+
+
+def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "is", "a " + _format(found["format"])
+    if found["header"] is None:
+        yield "header", "none: the file does not say how it was made"
+        if found["rate_in_name"]:
+            yield "name", f"tells {found['rate_in_name']:,} Hz"
+        return
+    content = {"picture": "pixels", "sound": "samples"}[found["is"]]
+    yield "header", f"{found['header']} the {content}"
+    yield "made", f"by {found['kind']}{'' if found['known'] else ' (not known here)'}"
+    yield "holds", "a " + _format(found["holds"]) if found["holds"] else "a file, byte by byte"
+    if found["n_tiles"] > 1:
+        yield "tile", f"{found['tile']} of {found['n_tiles']}"
+    if found["as_sealed"] is not None:
+        yield "pixels", "as they were made" if found["as_sealed"] else "edited since they were made"
+    for name in ("options", "facts"):
+        if found[name]:
+            yield name, _listed(found[name])
+    if found["known"]:
+        yield "decode", shlex.join(["python", "convert.py", found["file"]])
+
+
+def _format(values: Mapping[str, Any]) -> str:
+    if "width" in values:
+        picture = PictureFormat(**values)
+        colours = f"{COLOURS[picture.n_colours]}, {picture.bits} bits"
+        return f"picture of {picture.width:,} x {picture.height:,} pixels, {colours}"
+    sound = SoundFormat(**values)
+    seconds = sound.n_samples / sound.sample_rate
+    channels = "1 channel" if sound.n_channels == 1 else f"{sound.n_channels} channels"
+    return (
+        f"sound of {seconds:,.3f} s: {sound.n_samples:,} samples at {sound.sample_rate:,} Hz, "
+        f"{channels}, {sound.subtype} in {sound.container}"
+    )
+
+
+def _listed(values: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in values.items())
