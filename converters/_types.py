@@ -54,12 +54,9 @@ class Sound:
 
     def samples(self) -> np.ndarray:
         """All of it at once: (n_samples, n_channels) of format.dtype."""
-        samples = np.empty((self.format.n_samples, self.format.n_channels), self.format.dtype)
-        start = 0
-        for block in self.blocks(BLOCK):
-            samples[start : start + len(block)] = block
-            start += len(block)
-        return samples
+        # Not allocated at once: a header can promise more than there is.
+        none = np.empty((0, self.format.n_channels), self.format.dtype)
+        return np.concatenate([none, *self.blocks(BLOCK)])
 
     def floats(self, n: int = BLOCK) -> Iterator[np.ndarray]:
         """Blocks of (n, n_channels) float64; integers in [-1, 1)."""
