@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
 import torchaudio.functional as AF
 from torch import Tensor
+
+from converters._phase import sound_of_magnitude
+from converters._stft import n_frames_of
 
 __all__ = ["MEL64", "Profile", "fit_clip", "to_picture", "to_sound"]
 
@@ -127,12 +131,12 @@ def _to_pictures(clips: Tensor, profile: Profile) -> Tensor:
 def to_sound(pictures: Tensor, profile: Profile = MEL64, n_iter: int = 32) -> Tensor:
     """Pictures -> clips whose picture is close to the given one.
 
-    The mel bands are undone by their pseudo-inverse, the phase is found by Griffin and Lim (1984)
-    with the momentum of Perraudin et al. (2013). Deterministic: the first phase is zero.
+    The mel bands are undone by rounds of Richardson and Lucy, the phase is found by
+    `sound_of_magnitude`. Deterministic.
 
     Args:
         pictures: (..., n_mels, n_frames) uint8.
-        n_iter: rounds of Griffin-Lim.
+        n_iter: rounds of the search for the phase.
 
     Returns:
         (..., n_samples) float32.
@@ -144,25 +148,46 @@ def to_sound(pictures: Tensor, profile: Profile = MEL64, n_iter: int = 32) -> Te
     if pictures.shape[-2:] != size or pictures.dtype != torch.uint8 or not pictures.numel():
         given = f"{tuple(pictures.shape)} {pictures.dtype}"
         raise ValueError(f"pictures are uint8 of {size[0]} x {size[1]}, not {given}")
-    shape = pictures.shape[:-2]
-    grey = pictures.reshape(-1, profile.n_mels, profile.n_frames).flip(-2).double() / 255
+    rows = pictures.reshape(-1, *size).split(128)  # bounds the memory
+    clips = np.concatenate([_to_clips(chunk, profile, n_iter) for chunk in rows])
+    shape = (*pictures.shape[:-2], profile.n_samples)
+    return torch.from_numpy(clips).reshape(shape).to(pictures.device)
+
+
+def _to_clips(pictures: Tensor, profile: Profile, n_iter: int) -> np.ndarray:
+    grey = pictures.flip(-2).cpu().double().numpy() / 255
     decibel = profile.db_min + grey * (profile.db_max - profile.db_min)
-    mel = torch.where(grey > 0, 10 ** (decibel / 10), 0.0)
-    mel = torch.nn.functional.pad(mel, (0, 1))  # the frame that a picture leaves out
-    power = (torch.linalg.pinv(_mel_bands(profile).T) @ mel).clamp_min(0)
-    clips = AF.griffinlim(
-        power,
-        window=_window(profile),
-        n_fft=profile.n_fft,
-        hop_length=profile.hop,
-        win_length=profile.n_fft,
-        power=2.0,
-        n_iter=n_iter,
-        momentum=0.99,
-        length=profile.n_samples,
-        rand_init=False,
-    )
-    return clips.float().reshape(*shape, profile.n_samples)
+    mel = np.where(grey > 0, 10 ** (decibel / 10), 0.0)
+    magnitude = np.sqrt(_undo_bands(mel, _mel_bands(profile).numpy()))  # (n, bins, n_frames)
+    # Frame t of a picture has its middle at sample t * hop. Before the first and after the last
+    # one others lie over the clip too, which a picture leaves out.
+    n_fft, hop, n = profile.n_fft, profile.hop, profile.n_samples
+    before = n_fft // hop // 2 - 1
+    after = n_frames_of(n, n_fft, hop) - before - profile.n_frames
+    magnitude = np.pad(magnitude, ((0, 0), (0, 0), (before, after)))
+    return sound_of_magnitude(magnitude, n_fft, hop, n, n_iter)
+
+
+def _undo_bands(mel: np.ndarray, bands: np.ndarray, n_iter: int = 20) -> np.ndarray:
+    """The power in each bin from that in each band: none is negative, none stands out needlessly.
+
+    Richardson (1972) and Lucy (1974): EM for Poisson counts, so that errors are relative and what
+    is quiet comes back as well. Through the pseudo-inverse pictures of speech come back twice as
+    far off, through non-negative least squares three times.
+
+    Args:
+        mel: (n, n_mels, n_frames).
+        bands: (n_bins, n_mels).
+
+    Returns:
+        (n, n_bins, n_frames).
+    """
+    weight = bands.sum(1, keepdims=True)
+    share = np.divide(bands, weight, where=weight > 0, out=np.zeros_like(bands))
+    power = share @ (mel / bands.sum(0)[:, None])  # a level spectrum is right at once
+    for _ in range(n_iter):
+        power *= share @ (mel / np.maximum(bands.T @ power, 1e-30))
+    return power
 
 
 @cache
