@@ -2,6 +2,7 @@
 
     python benchmark.py --quick     # the four models, 2.5 minutes each -> results/quick/
     python benchmark.py             # both presets, up to 10 minutes each -> results/
+    python benchmark.py --converters    # the fixed converters -> results/converters.md
 
 A run that is finished is kept, one that was interrupted goes on, so the same command can be
 given again at any time.
@@ -15,9 +16,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tqdm import tqdm
 
 import datasets
 import models
@@ -28,7 +32,7 @@ from datasets._splits import recording_split
 from datasets._types import Source
 from errors import InputError, command, suggest
 from evaluate import PROTOCOL
-from evaluation import scorecard
+from evaluation import converter_report, material, round_trips, scorecard
 from evaluation.references import REFERENCES
 from evaluation.scorecard import NAME as SCORECARD
 from metrics._judges import load_judge
@@ -69,6 +73,8 @@ class Options:
     """Train again what is finished."""
     report: bool = False
     """Only write table and figures again from the rows that there are."""
+    converters: bool = False
+    """Instead of models, measure the fixed converters: into results/converters.md."""
     readme: bool = False
     """Put the table into README.md as well."""
 
@@ -96,6 +102,9 @@ def main() -> None:
     out = options.out or ROOT / "results" / ("quick" if options.quick else "")
     # Loaded first: only then is it known which data there are, and every run names them.
     source = datasets.load(options.data, options.data_dir)
+    if options.converters:
+        measure_converters(source, out)
+        return
     jobs = plan(options, source)
     failed = [] if options.report else run_all(jobs, options, source, out)
     if failed and not report.read_rows(out):
@@ -119,6 +128,20 @@ def main() -> None:
     print(f"charts:  tensorboard --logdir {options.runs}")
     if failed:
         raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
+
+
+def measure_converters(source: Source, out: Path) -> None:
+    """Every converter through files, channels and back: table, rows and charts."""
+    with tempfile.TemporaryDirectory() as name, tqdm(total=round_trips.n_measured()) as bar:
+        material.write(Path(name), source)
+
+        def tell(what: str) -> None:
+            bar.set_description(what)
+            bar.update()
+
+        rows = round_trips.measure_all(Path(name), tell)
+    converter_report.write(rows, out)
+    print(f"table:   {out / converter_report.TABLE}\nfigures: {out / report.FIGURES}")
 
 
 def _checked(options: Options) -> Options:

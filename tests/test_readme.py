@@ -63,17 +63,20 @@ def test_its_model_names_and_flags_exist() -> None:
     import models
     from benchmark import Options as BenchmarkOptions
     from commandline import flags
+    from conversion.arguments import Options as ConvertOptions
+    from evaluate import Options as EvaluateOptions
     from train import Options
 
     text = (ROOT / "README.md").read_text()
     for name in re.findall(r"train\.py --model (\w+)", text):
         assert name in {*models.names(), "mine"}
-    known = flags(Options, BenchmarkOptions) | {
+    known = flags(Options, BenchmarkOptions, ConvertOptions, EvaluateOptions) | {
         "--model",
         "--help",
-        "--checkpoint",
         "--logdir",
         "--hears",
+        "--with",
+        "--preset",
     }
     for flag in re.findall(r"(--[a-z][a-z-]+)", text):
         assert flag in known, flag

@@ -1,0 +1,135 @@
+"""Where in a row of pictures the bins of a sound are: the geometry of its tiles."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from PIL import Image
+
+from converters._header import ConverterError, Header
+from converters._photo import as_planes
+from converters._planes import Planes
+from converters._range import Range
+from converters._spectra import at_once, n_columns_of
+from converters._strip import strip_height
+from converters._types import ConverterWarning, Picture
+
+__all__ = ["Layout"]
+
+MAX_PIXELS = 8_400_000  # of a tile, where a tile of one column has no more
+MAX_HEIGHT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that decides what a pixel is. Raises ConverterError on what makes no picture."""
+
+    planes: Planes
+    range: Range
+    peak: float
+    """The magnitude that is white."""
+    n_rows: int
+    n_fft: int
+    hop: int
+    n_channels: int
+    n_samples: int
+    width: int
+    """Columns of a tile; the last one may have fewer."""
+
+    def __post_init__(self) -> None:
+        if self.height > MAX_HEIGHT or (self.width > 1 and self.height * self.width > MAX_PIXELS):
+            raise ConverterError(
+                f"{self.n_channels} channels of {self.n_rows} rows are too many for a picture: "
+                "take a smaller n_fft or fewer rows"
+            )
+
+    @staticmethod
+    def width_for(height: int, most: int) -> int:
+        return max(1, min(most, MAX_PIXELS // height))
+
+    @property
+    def height(self) -> int:
+        """Pixels, without the strip."""
+        return self.n_channels * self.planes.per_channel * self.n_rows
+
+    @property
+    def n_columns(self) -> int:
+        return n_columns_of(self.n_samples, self.n_fft, self.hop)
+
+    @property
+    def n_tiles(self) -> int:
+        return -(-self.n_columns // self.width)
+
+    def width_of(self, tile: int) -> int:
+        return min(self.width, self.n_columns - tile * self.width)
+
+    def n_samples_of(self, tile: int) -> int:
+        """Samples of each channel that are whole with this tile, and were not before."""
+        return self._whole(min((tile + 1) * self.width, self.n_columns)) - self._whole(
+            tile * self.width
+        )
+
+    def _whole(self, n_columns: int) -> int:
+        overlap = self.n_fft // self.hop
+        return min(max(n_columns - overlap + 1, 0) * self.hop, self.n_samples)
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        """(n_channels, n_rows, n) complex -> (height, n) or (height, n, 3)."""
+        magnitude = np.abs(rows) / (self.peak or 1.0)
+        return self.planes.pixels(self.range.shade(magnitude.clip(0, 1)), np.angle(rows))
+
+    def polar(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
+        """The inverse of `pixels`, (2, n_channels, n_rows, n): magnitude and phase, by pieces."""
+        step = at_once(self.n_channels, self.n_fft)
+        for start in range(0, pixels.shape[1], step):
+            level, phase = self.planes.bins(pixels[:, start : start + step], self.n_channels)
+            yield np.stack([self._magnitudes[level], phase])
+
+    @cached_property
+    def _magnitudes(self) -> np.ndarray:
+        """(n_levels,): of each level of shade."""
+        shades = np.linspace(0, 1, self.planes.n_levels)
+        return self.peak * self.range.magnitude(shades)
+
+    def cropped(self, picture: Picture, header: Header, tile: int) -> np.ndarray | None:
+        """The pixels of a tile without its strip; None where the picture was resized."""
+        strip = strip_height(header, self.width_of(tile)) if header.options.get("strip") else 0
+        excess = len(picture.pixels) - self.height
+        if picture.pixels.shape[1] != self.width_of(tile) or not 0 <= excess <= 1.1 * strip + 16:
+            return None
+        return as_planes(picture.pixels[: self.height], self.planes, picture.name)
+
+    def resized(self, picture: Picture, header: Header, tile: int) -> Iterator[np.ndarray]:
+        """Polar rows of a picture of another size: its shades; phases do not outlast that.
+
+        Raises:
+            ConverterError: a size that has nothing to do with the tile's.
+        """
+        width = self.width_of(tile)
+        given = picture.pixels.shape
+        if not (1 / 8 < given[1] / width < 8 and 1 / 8 < given[0] / self.height < 8):
+            raise ConverterError(
+                f"{picture.name}: {given[1]} x {given[0]} pixels are no copy of a picture of "
+                f"{width} x {self.height}: its header belongs to another, or it was cropped"
+            )
+        warnings.warn(
+            f"{picture.name}: was resized or cropped from {width} pixels to "
+            f"{given[1]} in width; its phases are lost, and found anew",
+            ConverterWarning,
+            2,
+        )
+        strip = strip_height(header, width) if header.options.get("strip") else 0
+        height = max(1, round(len(picture.pixels) * self.height / (self.height + strip)))
+        pixels = as_planes(picture.pixels[:height], self.planes, picture.name)
+        image = Image.fromarray((pixels.max(-1) if pixels.ndim == 3 else pixels).astype("f4"))
+        shades = np.asarray(image.resize((width, self.height), Image.Resampling.BICUBIC))
+        most = self.planes.n_levels - 1
+        for start in range(0, width, at_once(self.n_channels, self.n_fft)):
+            piece = shades[:, start : start + at_once(self.n_channels, self.n_fft)]
+            stacked = piece.reshape(self.n_channels, self.planes.per_channel, self.n_rows, -1)
+            magnitude = self.peak * self.range.magnitude(stacked[:, 0, ::-1].clip(0, most) / most)
+            yield np.stack([magnitude, np.full(magnitude.shape, np.nan)])

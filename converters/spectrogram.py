@@ -1,0 +1,384 @@
+"""Sound <-> spectrogram, the same interpretation both ways.
+
+Time runs to the right, a column for each frame of the short-time Fourier transform; high
+frequencies are on top; bright is loud. The profile says how a bin is shown:
+
+    colour     8-bit RGB: brightness is magnitude, hue is phase; about 48 dB
+    16+8       16-bit grey, magnitude above phase, of which 8 bits are used; about 49 dB
+    16+16      16-bit grey, magnitude above phase; about 94 dB, and exact with a residual
+    magnitude  8-bit grey; the phase is found again by PGHI and fast Griffin-Lim
+    mel64      64 x 64 grey mel bands of one second, as the models see sound; all other options
+               are without effect
+
+Channels are stacked, the first on top. A long sound is a row of tiles, shaded alike. White is the
+loudest bin of all, which takes a first reading of the sound. Any other picture can be heard as if
+it were a spectrogram, and seen again in that sound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from converters._axis import AXES, Axis, axis_of
+from converters._base import Converter
+from converters._header import ConverterError, Header, PictureFormat, SoundFormat
+from converters._layout import Layout
+from converters._photo import as_planes, grey_of
+from converters._planes import PLANES, PROFILES, planes_of
+from converters._range import RANGES, Range
+from converters._seen import heard, seen
+from converters._spectra import cut, n_columns_of
+from converters._strip import header_in, with_strip
+from converters._survey import survey
+from converters._tiles import decoded, encoded
+from converters._types import ConverterWarning, Picture, Sound, crc_of
+
+__all__ = ["CONVERTER", "PRESETS", "Spectrogram"]
+
+MAX_OVERLAP = 32  # windows over a sample
+MAX_PEAK = 1e40
+MAX_HEARD = 1 << 25  # bins or pixels of a picture that is heard: some minutes of work
+MAGNITUDE = PLANES["magnitude"]
+
+
+@dataclass(frozen=True)
+class Spectrogram(Converter):
+    """The spectrogram of a sound, and the sound of any picture."""
+
+    kind: ClassVar[str] = "spectrogram"
+    exact: ClassVar[Literal["sound", "picture", "both", "neither"]] = "neither"
+
+    profile: str = "colour"
+    """colour, 16+8, 16+16, magnitude or mel64."""
+    n_fft: int = 2048
+    """Samples of a frame: long frames tell pitches apart, short ones moments."""
+    hop: int = 512
+    """Samples from one frame to the next; n_fft is a multiple of it, 2 to 32 times."""
+    axis: str = "linear"
+    """Frequencies of the rows: linear, log or mel."""
+    rows: int = 0
+    """Rows of a channel; 0: one for each bin (n_fft / 2 + 1), on log and mel axes n_fft."""
+    f_min: float = 20.0
+    """Lowest frequency of log and mel axes in Hz."""
+    range: str = "power"
+    """Magnitude to brightness: power, decibel, double-log, adaptive (the power that shows the
+    sound's median in the middle) or linear."""
+    exponent: float = 0.2
+    """Of the range power: less shows quiet parts brighter; 0.3 is 1 dB better."""
+    floor: float = 100.0
+    """Of the ranges decibel and double-log: how far below the loudest they reach, in dB."""
+    tile: int = 4096
+    """Columns of a picture at most; tall pictures have fewer."""
+    residual: bool = False
+    """Keep beside the pixels what they lack: PCM samples come back exactly, as long as the picture
+    is not edited."""
+    strip: bool = True
+    """Keep the header in the pixels too, as a strip along the lower edge."""
+    sample_rate: int = 44100
+    """In Hz, of sounds made from pictures that do not say."""
+
+    def __post_init__(self) -> None:
+        for name, among in (("profile", PROFILES), ("axis", AXES), ("range", RANGES)):
+            if getattr(self, name) not in among:
+                raise ConverterError(
+                    f"{name} is {getattr(self, name)!r}: take one of {', '.join(among)}"
+                )
+        bounds = {
+            "n_fft": (16, 32768), "hop": (1, 16384), "rows": (0, 1 << 16), "f_min": (1e-3, 1e6),
+            "exponent": (0.05, 1.0), "floor": (10.0, 300.0), "tile": (1, 1 << 16),
+            "sample_rate": (1, 2**31 - 1),
+        }  # fmt: skip
+        for name, (least, most) in bounds.items():
+            if not least <= getattr(self, name) <= most:
+                value = getattr(self, name)
+                raise ConverterError(f"{name} is {value}: not from {least} to {most}")
+        if (
+            self.n_fft % 2
+            or self.n_fft % self.hop
+            or not 2 <= self.n_fft // self.hop <= MAX_OVERLAP
+        ):
+            raise ConverterError(
+                f"n_fft {self.n_fft} with hop {self.hop}: n_fft must be even, and the hop's "
+                f"multiple by 2 to {MAX_OVERLAP}"
+            )
+        if self.residual and not (
+            self.profile in ("colour", "16+8", "16+16")
+            and self.axis == "linear"
+            and self._n_rows == self.n_fft // 2 + 1
+        ):
+            raise ConverterError(
+                "a residual needs a profile with phase, and a linear axis with a row for each bin"
+            )
+
+    # Sound -> tiles
+
+    def encode_sound(self, sound: Sound) -> Iterator[Picture]:
+        """Tiles of a picture; the sound is read twice, with a residual three times.
+
+        Raises:
+            ConverterError: samples that are not finite, too many channels for a picture, or a
+                residual of samples that are no whole numbers.
+        """
+        if self.profile == "mel64":
+            yield self._mel64_picture(sound)
+            return
+        format = sound.format
+        if self.residual and format.dtype.kind != "i":
+            raise ConverterError(
+                f"{sound.name}: a residual makes only whole numbers exact (PCM_16, PCM_24 ...), "
+                f"not {format.subtype}; pack keeps such samples"
+            )
+        layout = self._layout_for(sound)
+        facts = {"peak": layout.peak, "exponent": layout.range.exponent, "width": layout.width}
+        axis = self._axis(format.sample_rate, layout.n_rows)
+        for tile, (pixels, chunks, sha256) in enumerate(
+            encoded(sound, layout, axis, self.residual)
+        ):
+            header = self.header(
+                "sound",
+                sound=format,
+                tile=tile,
+                n_tiles=layout.n_tiles,
+                facts=facts,
+                sha256=sha256,
+            )
+            pixels = with_strip(pixels, header) if self.strip else pixels
+            yield Picture(pixels, chunks=chunks).sealed(header)
+
+    def _mel64_picture(self, sound: Sound) -> Picture:
+        from converters import _mel64_files  # it takes torch
+
+        pixels = _mel64_files.pixels_of(sound)
+        return Picture(pixels).sealed(self.header("sound", sound=_mel64_files.FORMAT))
+
+    # Tiles -> sound
+
+    def decode_sound(self, pictures: Iterator[Picture]) -> Sound:
+        """All tiles, in order -> the sound. Of more than one tile it can be read only once.
+
+        Raises:
+            ConverterError: the header does not fit the options, or holds no sound. While the sound
+                is read: a tile is missing or foreign.
+        """
+        rest = iter(pictures)
+        first = next(rest, None)
+        if first is None:
+            raise ConverterError("no pictures: give the tiles of a sound, in order")
+        header = first.header or _stripped(first)
+        if self.profile == "mel64":
+            return self._mel64_sound(first, header)
+        if header is None:
+            header = self._assumed(first)
+        if header is None:
+            return self.encode_picture(first)
+        first = dataclasses.replace(first, header=header)
+        format = header.sound
+        if format is None or header.made_from != "sound":
+            raise ConverterError(f"{first.name}: its header holds no sound")
+        layout = self._layout_of(first.name, header)
+        unread = True
+
+        def blocks(n: int) -> Iterator[np.ndarray]:
+            nonlocal unread
+            if not unread and layout.n_tiles > 1:
+                raise ConverterError(f"{first.name}: its tiles are read already: decode it again")
+            unread = False
+            tiles = self._tiles(chain([first], rest), layout, format)
+            axis = self._axis(format.sample_rate, layout.n_rows)
+            return cut(decoded(tiles, layout, axis, format), n, 0)
+
+        return Sound(format, blocks, name=first.name)
+
+    def _tiles(
+        self, pictures: Iterator[Picture], layout: Layout, format: SoundFormat
+    ) -> Iterator[tuple[Picture, Header]]:
+        """All tiles with their headers.
+
+        Raises:
+            ConverterError: one is missing, or of another sound.
+        """
+        for tile in range(layout.n_tiles):
+            picture = next(pictures, None)
+            which = f"tile {tile + 1} of {layout.n_tiles}"
+            if picture is None:
+                raise ConverterError(f"{which} is missing: give all tiles, in order")
+            header = picture.header or _stripped(picture)
+            if header is None:
+                raise ConverterError(f"{picture.name}: has no header: it is not {which}")
+            if (
+                (header.tile, header.n_tiles, header.sound) != (tile, layout.n_tiles, format)
+                or self.from_header(header) != self
+                or self._layout_of(picture.name, header) != layout
+            ):
+                raise ConverterError(
+                    f"{picture.name}: is tile {header.tile + 1} of {header.n_tiles} of a sound, "
+                    f"not {which} of this one: give all tiles, in order"
+                )
+            if header.crc != crc_of(picture.pixels):
+                _warn(
+                    f"{picture.name}: {which} was changed since it was made; it keeps the phases "
+                    "that it has"
+                )
+            yield picture, header
+
+    def _mel64_sound(self, picture: Picture, header: Header | None) -> Sound:
+        from converters import _mel64_files  # it takes torch
+
+        if header is not None and header.crc != crc_of(picture.pixels):
+            _warn(f"{picture.name}: was changed since it was made")
+        return _mel64_files.sound_of(picture, as_planes(picture.pixels, MAGNITUDE, picture.name))
+
+    def _assumed(self, picture: Picture) -> Header | None:
+        """A header for a picture that has none, if it has the height that the options give."""
+        height, width = picture.pixels.shape[:2]
+        planes = planes_of(self.profile)
+        n_channels = height // (self._n_rows * planes.per_channel)
+        n_samples = (width - self.n_fft // self.hop + 1) * self.hop
+        if not n_channels or n_samples < 1:
+            return None
+        format = SoundFormat(self.sample_rate, n_channels, n_samples)
+        _warn(
+            f"{picture.name}: has no header; it is taken as profile {self.profile}, {n_channels} "
+            f"channel(s) at {self.sample_rate} Hz, white as full scale"
+        )
+        # A sine of full scale has half the sum of the window.
+        facts = {"peak": self.n_fft / 4, "exponent": self.exponent, "width": width}
+        header = self.header("sound", sound=format, facts=facts)
+        return dataclasses.replace(header, crc=crc_of(picture.pixels))
+
+    # Any picture -> sound -> picture
+
+    def encode_picture(self, picture: Picture) -> Sound:
+        """A picture heard: a row for each of its rows, a column for each frame, peak -1 dBFS.
+
+        Raises:
+            ConverterError: profile mel64, or a picture too large.
+        """
+        axis = self._axis_of_picture(picture.name, picture.format, self.sample_rate)
+        shade = grey_of(picture.pixels, picture.name)
+        range_ = Range(self.range, self.exponent, self.floor)
+        samples, peak = heard(shade, axis, range_, self.n_fft, self.hop)
+        sound = Sound.of(samples, self.sample_rate)
+        header = self.header(
+            "picture",
+            sound=sound.format,
+            picture=picture.format,
+            facts={"peak": peak},
+            crc=crc_of(picture.pixels),
+        )
+        return dataclasses.replace(sound, header=header, name=picture.name)
+
+    def decode_picture(self, sound: Sound) -> Picture:
+        """The picture that a sound was, in grey.
+
+        Raises:
+            ConverterError: the sound was not made from a picture by a spectrogram.
+        """
+        header = sound.header
+        if header is None or header.picture is None or header.sound is None:
+            raise ConverterError(
+                f"{sound.name}: says of no picture; encode it to see its spectrogram"
+            )
+        if header.sound.sample_rate != sound.format.sample_rate:
+            raise ConverterError(
+                f"{sound.name}: was resampled from {header.sound.sample_rate} to "
+                f"{sound.format.sample_rate} Hz: resample it back"
+            )
+        wanted = header.picture
+        axis = self._axis_of_picture(sound.name, wanted, header.sound.sample_rate)
+        range_ = Range(self.range, self.exponent, self.floor)
+        peak = header.fact("peak", float, 0.0, MAX_PEAK)
+        shade = seen(sound, wanted.width, axis, range_, peak, self.n_fft, self.hop)
+        if wanted.n_colours > 1:
+            _warn(f"{sound.name}: the picture had colours; it comes back in grey")
+        dtype = np.uint8 if wanted.bits == 8 else np.uint16
+        return Picture(np.rint(shade * np.iinfo(dtype).max).astype(dtype), name=sound.name)
+
+    @classmethod
+    def find(cls, source: Picture | Sound) -> Header | None:
+        header = header_in(source) if isinstance(source, Picture) else None
+        return header if header is not None and header.kind == cls.kind else None
+
+    # Options and headers to what they mean
+
+    @property
+    def _n_rows(self) -> int:
+        return self.rows or (self.n_fft // 2 + 1 if self.axis == "linear" else self.n_fft)
+
+    def _axis(self, sample_rate: int, n_rows: int) -> Axis:
+        return axis_of(self.axis, n_rows, self.n_fft, sample_rate, self.f_min)
+
+    def _axis_of_picture(self, name: str, format: PictureFormat, sample_rate: int) -> Axis:
+        if self.profile == "mel64":
+            raise ConverterError(f"{name}: only 64 x 64 pictures of sounds are mel64")
+        if format.width * max(format.height, self.n_fft // 2 + 1) > MAX_HEARD:
+            raise ConverterError(
+                f"{name}: {format.width} x {format.height} pixels are too many to be heard: make "
+                "it smaller"
+            )
+        return self._axis(sample_rate, format.height)
+
+    def _layout_for(self, sound: Sound) -> Layout:
+        format = sound.format
+        axis = self._axis(format.sample_rate, self._n_rows)
+        peak, adapted = survey(sound, axis, self.n_fft, self.hop, self.range == "adaptive")
+        exponent = adapted if self.range == "adaptive" else self.exponent
+        height = format.n_channels * planes_of(self.profile).per_channel * self._n_rows
+        width = min(
+            Layout.width_for(height, self.tile),
+            n_columns_of(format.n_samples, self.n_fft, self.hop),
+        )
+        return self._layout(format, peak, exponent, width)
+
+    def _layout_of(self, name: str, header: Header) -> Layout:
+        """Raises ConverterError: numbers that cannot be."""
+        assert header.sound is not None
+        layout = self._layout(
+            header.sound,
+            header.fact("peak", float, 0.0, MAX_PEAK),
+            header.fact("exponent", float, 0.05, 1.0),
+            header.fact("width", int, 1, 1 << 20),
+        )
+        if layout.n_tiles != header.n_tiles:
+            raise ConverterError(
+                f"{name}: its header says {header.n_tiles} tiles, where {layout.n_tiles} hold "
+                f"{header.sound.n_samples:,} samples: it is damaged"
+            )
+        return layout
+
+    def _layout(self, format: SoundFormat, peak: float, exponent: float, width: int) -> Layout:
+        return Layout(
+            planes_of(self.profile), Range(self.range, exponent, self.floor), peak, self._n_rows,
+            self.n_fft, self.hop, format.n_channels, format.n_samples, width,
+        )  # fmt: skip
+
+
+def _stripped(picture: Picture) -> Header | None:
+    header = Spectrogram.find(picture)
+    if header is not None:
+        _warn(f"{picture.name}: the header beside its pixels is lost; the one in them is used")
+    return header
+
+
+def _warn(what: str) -> None:
+    warnings.warn(what, ConverterWarning, 3)
+
+
+CONVERTER = Spectrogram
+PRESETS = {
+    "colour": Spectrogram(),
+    "16+8": Spectrogram(profile="16+8"),
+    "16+16": Spectrogram(profile="16+16"),
+    "exact": Spectrogram(profile="16+16", residual=True),
+    "magnitude": Spectrogram(profile="magnitude", range="decibel", floor=90.0),
+    # As the source's desktop program shows it by default.
+    "source": Spectrogram(axis="log", range="double-log", floor=60.0),
+    "mel64": Spectrogram(profile="mel64"),
+}
