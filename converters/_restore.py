@@ -18,6 +18,7 @@ from converters._stft import stft
 __all__ = ["spectra_shown"]
 
 ROUNDS = 32  # where phases are missing
+SEARCH = 512  # rounds where there are none, over the overlap: the same work for a second of sound
 REFINEMENTS = 3  # of rows that are not bins: 34, 45, 53, 58 dB of speech on a logarithmic axis
 PHASELESS = 1 << 21  # bins of all channels that get their phases together
 
@@ -77,7 +78,7 @@ def _phaseless(magnitude: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
     n = (padded.shape[-1] - overlap + 1) * hop
     spectra = np.empty(magnitude.shape, np.complex128)
     for one, spectrum in zip(padded, spectra, strict=True):  # one by one: bounds the memory
-        sound = sound_of_magnitude(one, n_fft, hop, n)
+        sound = sound_of_magnitude(one, n_fft, hop, n, SEARCH // overlap)
         spectrum[:] = _unit(stft(sound, n_fft, hop))[:, :n_columns]
     return spectra * from_first_sample(n_fft) * magnitude
 

@@ -43,6 +43,7 @@ from converters._types import ConverterWarning, Picture, Sound, crc_of
 __all__ = ["CONVERTER", "PRESETS", "Spectrogram"]
 
 MAX_OVERLAP = 32  # windows over a sample
+FRAME = 0.0464  # s
 MAX_PEAK = 1e40
 MAX_HEARD = 1 << 25  # bins or pixels of a picture that is heard: some minutes of work
 MAGNITUDE = PLANES["magnitude"]
@@ -57,10 +58,12 @@ class Spectrogram(Converter):
 
     profile: str = "colour"
     """colour, 16+8, 16+16, magnitude or mel64."""
-    n_fft: int = 2048
-    """Samples of a frame: long frames tell pitches apart, short ones moments."""
-    hop: int = 512
-    """Samples from one frame to the next; n_fft is a multiple of it, 2 to 32 times."""
+    n_fft: int = 0
+    """Samples of a frame: long frames tell pitches apart, short ones moments. 0: the power of two
+    nearest to 46 ms, which is 2048 at 44.1 kHz."""
+    hop: int = 0
+    """Samples from one frame to the next; n_fft is a multiple of it, 2 to 32 times. 0: a quarter
+    of n_fft; without phase an eighth."""
     axis: str = "linear"
     """Frequencies of the rows: linear, log or mel."""
     rows: int = 0
@@ -91,7 +94,7 @@ class Spectrogram(Converter):
                     f"{name} is {getattr(self, name)!r}: take one of {', '.join(among)}"
                 )
         bounds = {
-            "n_fft": (16, 32768), "hop": (1, 16384), "rows": (0, 1 << 16), "f_min": (1e-3, 1e6),
+            "n_fft": (0, 32768), "hop": (0, 16384), "rows": (0, 1 << 16), "f_min": (1e-3, 1e6),
             "exponent": (0.05, 1.0), "floor": (10.0, 300.0), "tile": (1, 1 << 16),
             "sample_rate": (1, 2**31 - 1),
         }  # fmt: skip
@@ -99,19 +102,21 @@ class Spectrogram(Converter):
             if not least <= getattr(self, name) <= most:
                 value = getattr(self, name)
                 raise ConverterError(f"{name} is {value}: not from {least} to {most}")
-        if (
-            self.n_fft % 2
-            or self.n_fft % self.hop
-            or not 2 <= self.n_fft // self.hop <= MAX_OVERLAP
+        hop = self.hop or self.n_fft // 8
+        if hop and (
+            self.n_fft < 16
+            or self.n_fft % 2
+            or self.n_fft % hop
+            or not 2 <= self.n_fft // hop <= MAX_OVERLAP
         ):
             raise ConverterError(
-                f"n_fft {self.n_fft} with hop {self.hop}: n_fft must be even, and the hop's "
-                f"multiple by 2 to {MAX_OVERLAP}"
+                f"n_fft {self.n_fft} with hop {self.hop}: n_fft must be even, 16 or "
+                f"more, and the hop's multiple by 2 to {MAX_OVERLAP}"
             )
         if self.residual and not (
             self.profile in ("colour", "16+8", "16+16")
             and self.axis == "linear"
-            and self._n_rows == self.n_fft // 2 + 1
+            and self.rows in (0, self.n_fft // 2 + 1)
         ):
             raise ConverterError(
                 "a residual needs a profile with phase, and a linear axis with a row for each bin"
@@ -129,6 +134,9 @@ class Spectrogram(Converter):
         if self.profile == "mel64":
             yield self._mel64_picture(sound)
             return
+        yield from self.settled(sound.format.sample_rate)._tiles_of(sound)
+
+    def _tiles_of(self, sound: Sound) -> Iterator[Picture]:
         format = sound.format
         if self.residual and format.dtype.kind != "i":
             raise ConverterError(
@@ -175,13 +183,17 @@ class Spectrogram(Converter):
         if self.profile == "mel64":
             return self._mel64_sound(first, header)
         if header is None:
-            header = self._assumed(first)
+            header = self.settled(self.sample_rate)._assumed(first)
         if header is None:
             return self.encode_picture(first)
-        first = dataclasses.replace(first, header=header)
-        format = header.sound
-        if format is None or header.made_from != "sound":
+        if header.sound is None or header.made_from != "sound":
             raise ConverterError(f"{first.name}: its header holds no sound")
+        first = dataclasses.replace(first, header=header)
+        return self.settled(header.sound.sample_rate)._sound_of(first, rest, header, header.sound)
+
+    def _sound_of(
+        self, first: Picture, rest: Iterator[Picture], header: Header, format: SoundFormat
+    ) -> Sound:
         layout = self._layout_of(first.name, header)
         unread = True
 
@@ -261,12 +273,13 @@ class Spectrogram(Converter):
         Raises:
             ConverterError: profile mel64, or a picture too large.
         """
-        axis = self._axis_of_picture(picture.name, picture.format, self.sample_rate)
+        maker = self.settled(self.sample_rate)
+        axis = maker._axis_of_picture(picture.name, picture.format, self.sample_rate)
         shade = grey_of(picture.pixels, picture.name)
         range_ = Range(self.range, self.exponent, self.floor)
-        samples, peak = heard(shade, axis, range_, self.n_fft, self.hop)
+        samples, peak = heard(shade, axis, range_, maker.n_fft, maker.hop)
         sound = Sound.of(samples, self.sample_rate)
-        header = self.header(
+        header = maker.header(
             "picture",
             sound=sound.format,
             picture=picture.format,
@@ -291,11 +304,11 @@ class Spectrogram(Converter):
                 f"{sound.name}: was resampled from {header.sound.sample_rate} to "
                 f"{sound.format.sample_rate} Hz: resample it back"
             )
-        wanted = header.picture
-        axis = self._axis_of_picture(sound.name, wanted, header.sound.sample_rate)
+        wanted, maker = header.picture, self.settled(header.sound.sample_rate)
+        axis = maker._axis_of_picture(sound.name, wanted, header.sound.sample_rate)
         range_ = Range(self.range, self.exponent, self.floor)
         peak = header.fact("peak", float, 0.0, MAX_PEAK)
-        shade = seen(sound, wanted.width, axis, range_, peak, self.n_fft, self.hop)
+        shade = seen(sound, wanted.width, axis, range_, peak, maker.n_fft, maker.hop)
         if wanted.n_colours > 1:
             _warn(f"{sound.name}: the picture had colours; it comes back in grey")
         dtype = np.uint8 if wanted.bits == 8 else np.uint16
@@ -307,6 +320,12 @@ class Spectrogram(Converter):
         return header if header is not None and header.kind == cls.kind else None
 
     # Options and headers to what they mean
+
+    def settled(self, sample_rate: int) -> Spectrogram:
+        """With the n_fft and hop that 0 stands for."""
+        n_fft = self.n_fft or min(max(1 << round(np.log2(FRAME * sample_rate)), 16), 32768)
+        hop = self.hop or n_fft // (4 if planes_of(self.profile).has_phase else 8)
+        return dataclasses.replace(self, n_fft=n_fft, hop=max(hop, 1))
 
     @property
     def _n_rows(self) -> int:
@@ -377,7 +396,7 @@ PRESETS = {
     "16+8": Spectrogram(profile="16+8"),
     "16+16": Spectrogram(profile="16+16"),
     "exact": Spectrogram(profile="16+16", residual=True),
-    "magnitude": Spectrogram(profile="magnitude", range="decibel", floor=90.0),
+    "magnitude": Spectrogram(profile="magnitude"),
     # As the source's desktop program shows it by default.
     "source": Spectrogram(axis="log", range="double-log", floor=60.0),
     "mel64": Spectrogram(profile="mel64"),

@@ -29,17 +29,19 @@ def snr(true: np.ndarray, found: np.ndarray) -> float:
     )
 
 
-def spectral_convergence(true: np.ndarray, found: np.ndarray) -> float:
+def spectral_convergence(
+    true: np.ndarray, found: np.ndarray, n_fft: int = N_FFT, hop: int = HOP
+) -> float:
     """|| |STFT(found)| - |STFT(true)| || / || |STFT(true)| || in dB; -inf for equal magnitudes.
 
-    The phase does not count. A plain convention of the phase retrieval papers (Sturmel & Daudet
-    2011); here over a Hann window of 2,048 samples, hop 512, and all channels.
+    The phase does not count. Sturmel & Daudet (2011); over all channels, a Hann window.
 
     Args:
         true, found: (n, n_channels) floats.
+        n_fft, hop: of the transform; of one that was inverted, its own.
     """
     _check(true, found)
-    a, b = _magnitude(true), _magnitude(found)
+    a, b = (_magnitude(x, n_fft, hop) for x in (true, found))
     error, size = np.linalg.norm(b - a), np.linalg.norm(a)
     return float(20 * np.log10(error / size)) if error and size else (np.inf if error else -np.inf)
 
@@ -93,11 +95,11 @@ def ssim(true: np.ndarray, found: np.ndarray) -> float:
     return float(similarity.mean())
 
 
-def _magnitude(samples: np.ndarray) -> np.ndarray:
+def _magnitude(samples: np.ndarray, n_fft: int = N_FFT, hop: int = HOP) -> np.ndarray:
     """(n, n_channels) -> (n_channels, n_bins, n_frames), 1 for a sine of full scale."""
-    short = max(N_FFT - len(samples), 0)
+    short = max(n_fft - len(samples), 0)
     padded = np.pad(samples.astype(np.float64), ((0, short), (0, 0)))
-    return 2 * np.abs(stft(padded.T, nperseg=N_FFT, noverlap=N_FFT - HOP)[2])
+    return 2 * np.abs(stft(padded.T, nperseg=n_fft, noverlap=n_fft - hop)[2])
 
 
 def _check(a: np.ndarray, b: np.ndarray) -> None:
