@@ -58,10 +58,10 @@ def _markdown(rows: Sequence[Row]) -> str:
         f"of itself. Rows: [{ROWS}]({ROWS}).\n",
         "## Sound -> picture -> sound\n",
         _table(sounds, SOUND_COLUMNS),
-        "\n*SNR*: of the samples. *SC*: spectral convergence, the error of the magnitudes alone, in the "
-        "converter's own transform. "
-        "*LSD*: log-spectral distance. *bits*: of the PNG files, a sample. *x real time*: seconds "
-        "of sound in a second. *memory*: what the process grew by over all materials.\n",
+        "\n*SNR*: of the samples. *SC*: spectral convergence, the error of magnitudes alone, in "
+        "the transform that the picture shows. *LSD*: log-spectral distance. *bits*: of the PNG "
+        "files, a sample. *x real time*: seconds of sound in a second. *memory*: what the process "
+        "grew by over all materials.\n",
         f"![Quality against size]({FIGURES}/converters-sound.png)\n",
         "## Picture -> sound -> picture\n",
         _table(pictures, PICTURE_COLUMNS),
