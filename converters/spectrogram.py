@@ -273,6 +273,8 @@ class Spectrogram(Converter):
         Raises:
             ConverterError: profile mel64, or a picture too large.
         """
+        if self.profile == "mel64":
+            raise ConverterError(f"{picture.name}: only 64 x 64 pictures of sounds are mel64")
         maker = self.settled(self.sample_rate)
         axis = maker._axis_of_picture(picture.name, picture.format, self.sample_rate)
         shade = grey_of(picture.pixels, picture.name)
@@ -335,8 +337,6 @@ class Spectrogram(Converter):
         return axis_of(self.axis, n_rows, self.n_fft, sample_rate, self.f_min)
 
     def _axis_of_picture(self, name: str, format: PictureFormat, sample_rate: int) -> Axis:
-        if self.profile == "mel64":
-            raise ConverterError(f"{name}: only 64 x 64 pictures of sounds are mel64")
         if format.width * max(format.height, self.n_fft // 2 + 1) > MAX_HEARD:
             raise ConverterError(
                 f"{name}: {format.width} x {format.height} pixels are too many to be heard: make "
