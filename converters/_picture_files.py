@@ -18,6 +18,7 @@ __all__ = ["MAX_PIXELS", "READABLE", "WRITABLE", "read_picture", "write_picture"
 MAX_PIXELS = 80_000_000  # of one picture; bounds the memory of a decompression bomb
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+LARGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels in a row or column
 KEY = "synesthesia"  # of the header: PNG iTXt keyword, first word of a JPEG or WebP comment
 
 
@@ -38,12 +39,15 @@ def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
                     )
                 if getattr(image, "n_frames", 1) > 1:
                     warnings.warn(f"{name}: only its first frame is used", ConverterWarning, 2)
+                deep = any(";16" in str(tile[3]) for tile in image.tile)
                 image.load()
                 header = header_beside(_text_of(image), name)
                 chunks = {chunk[0]: chunk[1] for chunk in getattr(image, "private_chunks", ())}
                 if header is None:
                     ImageOps.exif_transpose(image, in_place=True)
                 pixels = _pixels_of(image)
+                if lost := _lost(image, deep and pixels.dtype == np.uint8):
+                    warnings.warn(f"{name}: {lost}", ConverterWarning, 2)
     except (ConverterError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # what Pillow raises of a damaged file is not listed anywhere
@@ -65,6 +69,16 @@ def _pixels_of(image: Image.Image) -> np.ndarray:
         return np.asarray(image.convert("L"))
     see_through = image.has_transparency_data
     return np.asarray(image.convert("RGBA" if see_through else "RGB"))
+
+
+def _lost(image: Image.Image, cut: bool) -> str:
+    """What Pillow, or the form that pixels have here, does not keep of a file."""
+    if cut:
+        return "its 16-bit colours are taken with 8 bits"
+    other = (
+        image.mode not in ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "I") and "I;" not in image.mode
+    )
+    return f"its {image.mode} pixels are taken as RGB" if other else ""
 
 
 def _text_of(image: Image.Image) -> str | bytes | None:
@@ -97,6 +111,11 @@ def write_picture(target: Path | BinaryIO, picture: Picture, format: str = "") -
 
 def _write(file: BinaryIO, picture: Picture, format: str) -> None:
     pixels = np.ascontiguousarray(picture.pixels)
+    if max(pixels.shape[:2]) > LARGEST.get(format, MAX_PIXELS):
+        raise ConverterError(
+            f"{format} holds no more than {LARGEST[format]:,} pixels in a row or column, not "
+            f"{max(pixels.shape[:2]):,}: write a PNG"
+        )
     if format != "PNG" and pixels.dtype == np.uint16:
         raise ConverterError(f"{format} has no 16-bit pixels: write a PNG")
     if format == "JPEG" and pixels.shape[2:] == (4,):

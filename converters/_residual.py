@@ -68,8 +68,8 @@ class Residual:
 
     def applied(self, floats: np.ndarray, format: SoundFormat) -> np.ndarray:
         """The samples themselves."""
-        samples = rounded(floats, format) + self.difference
-        samples.reshape(-1)[self.ties] = self.at_ties
+        samples = np.ascontiguousarray(rounded(floats, format) + self.difference)
+        samples.reshape(-1)[self.ties] = self.at_ties  # a view, as the samples lie in order
         limits = np.iinfo(format.dtype)
         return samples.clip(limits.min, limits.max).astype(format.dtype)
 

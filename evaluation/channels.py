@@ -86,10 +86,13 @@ def _renamed(path: Path, image: Image.Image) -> Path:
     return path.rename(path.with_name(f"IMG_{path.stem[-4:]}.png"))
 
 
-def _jpeg(path: Path, image: Image.Image) -> Path:
-    arrived = path.with_suffix(".jpg")
-    _eight_bits(image).save(arrived, quality=95, subsampling=0)
-    return arrived
+def _jpeg(subsampling: str) -> PictureChannel:
+    def save(path: Path, image: Image.Image) -> Path:
+        arrived = path.with_suffix(".jpg")
+        _eight_bits(image).save(arrived, quality=95, subsampling=subsampling)
+        return arrived
+
+    return save
 
 
 def _resized(path: Path, image: Image.Image) -> Path:
@@ -100,6 +103,7 @@ def _resized(path: Path, image: Image.Image) -> Path:
 PICTURE_CHANNELS: dict[str, PictureChannel] = {
     "renamed": _renamed,
     "metadata stripped": _saved,
-    "JPEG quality 95": _jpeg,
+    "JPEG 95, 4:4:4": _jpeg("4:4:4"),
+    "JPEG 95, 4:2:0": _jpeg("4:2:0"),
     "resized to 90 %": _resized,
 }

@@ -51,6 +51,7 @@ def _markdown(rows: Sequence[Row]) -> str:
     hours = [row for row in plain if row["material"].startswith("an hour")]
     sounds = [row for row in plain if "bits_per_sample" in row and row not in hours]
     pictures = [row for row in plain if "exact_pixels" in row]
+    phaseless = {_name(row) for row in sounds if row.get("snr_db", 0) < 10}
     refused = [row for row in plain if "refused" in row]
     parts = [
         "<!-- Made by `python benchmark.py --converters`. Do not edit. -->\n# Converters\n",
@@ -66,12 +67,13 @@ def _markdown(rows: Sequence[Row]) -> str:
         "## Picture -> sound -> picture\n",
         _table(pictures, PICTURE_COLUMNS),
         "\n## Through the world: pictures that became sounds\n",
-        "Exact pixels of a grey 100 x 100 photograph in %, or what the decoder said.\n",
+        "Exact pixels of a grey 100 x 100 photograph in %.\n",
         _channels(rows, SOUND_CHANNELS, _pixels),
         f"\n![Exact pixels by channel]({FIGURES}/converters-channels.png)\n",
         "## Through the world: sounds that became pictures\n",
-        "SNR of speech in dB (SC where the phase is not kept), or what the decoder said.\n",
-        _channels(rows, PICTURE_CHANNELS, _decibels),
+        "SNR of speech in dB (SC where a converter does not keep the phase). *told*: the decoder "
+        "warned. *refused*: it said why and gave nothing.\n",
+        _channels(rows, PICTURE_CHANNELS, lambda row: _decibels(row, _name(row) in phaseless)),
     ]
     if hours:
         parts += ["\n## An hour of 48 kHz stereo\n", _table(hours, HOUR_COLUMNS)]
@@ -79,7 +81,9 @@ def _markdown(rows: Sequence[Row]) -> str:
         parts += ["\n## Refused as they are\n"]
         parts += [f"- {_name(row)}, {row['material']}: {row['refused']}" for row in refused]
     before = [f"- {system}: {found}." for system, found in SOURCE_SYSTEMS.items()]
-    return "\n".join([*parts, "\n## The systems before\n", *before, ""])
+    return "\n".join(
+        [*parts, "\n## The systems before\n\nOn other speech and music.\n", *before, ""]
+    )
 
 
 Column = tuple[str, Callable[[Row], str]]
@@ -161,13 +165,13 @@ def _pixels(row: Row) -> str:
     return _share(row) if "exact_pixels" in row else "another size"
 
 
-def _decibels(row: Row) -> str:
+def _decibels(row: Row, phaseless: bool) -> str:
     if "refused" in row:
         return "refused"
     if "snr_db" not in row:
         return "another length"
-    said = ", warned" if row.get("warned") else ""
-    if row["snr_db"] < 5 and row["spectral_convergence_db"] < -5:
+    said = ", told" if row.get("warned") else ""
+    if phaseless:
         return f"SC {row['spectral_convergence_db']:.1f}{said}"
     return ("exact" if row["exact"] else f"{row['snr_db']:.1f}") + said
 

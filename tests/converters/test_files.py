@@ -1,0 +1,143 @@
+"""Picture and sound files: what is written comes back, and what cannot is said."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from converters import ConverterError, ConverterWarning, Header, Picture, Sound
+from converters._header import SoundFormat
+from converters._picture_files import MAX_PIXELS, read_picture, write_picture
+from converters._sound_files import read_sound, write_sound
+
+HEADER = Header("pack", "sound", {"layout": "rgb"}, SoundFormat(8000, 1, 5), facts={"start": 3})
+DEEP = {"grey": (0, 8), "RGB": (2, 24), "grey and alpha": (4, 16), "RGBA": (6, 32)}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 4)])
+def test_pixels_and_header_come_back(suffix: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    pixels[..., -1] |= 1  # what is seen through wholly has no colour in WebP
+    write_picture(tmp_path / f"p{suffix}", Picture(pixels).sealed(HEADER))
+    found = read_picture(tmp_path / f"p{suffix}")
+    assert found.header == Picture(pixels).sealed(HEADER).header
+    if suffix != ".jpg":
+        grey = shape == (5, 7) and suffix == ".webp"  # WebP has no grey
+        assert (found.pixels == (np.dstack([pixels] * 3) if grey else pixels)).all()
+        assert found.edited == grey
+
+
+def test_sixteen_bits_and_private_chunks_come_back(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65_536, (5, 7)).astype(np.uint16)
+    write_picture(tmp_path / "p.png", Picture(pixels, chunks={b"reSd": b"kept"}))
+    found = read_picture(tmp_path / "p.png")
+    assert found.pixels.dtype == np.uint16 and (found.pixels == pixels).all()
+    assert found.chunks == {b"reSd": b"kept"}
+    with pytest.raises(ConverterError, match="16-bit"):
+        write_picture(tmp_path / "p.jpg", Picture(pixels))
+    assert not (tmp_path / "p.jpg").exists()
+
+
+def deep_png(path: Path, colour: int, row: int) -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(
+            ">I", zlib.crc32(name + content)
+        )  # fmt: skip
+
+    head = struct.pack(">IIBBBBB", 4, 3, 16, colour, 0, 0, 0)
+    body = zlib.compress((b"\0" + bytes(range(row))) * 3)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+
+
+@pytest.mark.parametrize("colours", DEEP)
+def test_bits_that_are_lost_are_told(colours: str, tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    deep_png(path, *DEEP[colours])
+    if colours == "grey":
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert read_picture(path).format.bits == 16
+    else:
+        with pytest.warns(ConverterWarning, match="16-bit colours are taken with 8"):
+            assert read_picture(path).format.bits == 8
+
+
+def test_other_colours_are_told(tmp_path: Path) -> None:
+    Image.new("CMYK", (4, 3)).save(tmp_path / "p.jpg")
+    with pytest.warns(ConverterWarning, match="CMYK"):
+        assert read_picture(tmp_path / "p.jpg").pixels.shape == (3, 4, 3)
+
+
+@pytest.mark.parametrize(("suffix", "width"), [(".webp", 16_384), (".jpg", 65_501)])
+def test_what_a_format_is_too_small_for(suffix: str, width: int, tmp_path: Path) -> None:
+    with pytest.raises(ConverterError, match="write a PNG"):
+        write_picture(tmp_path / f"p{suffix}", Picture(np.zeros((2, width), np.uint8)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_decompression_bomb_is_refused_unread(tmp_path: Path) -> None:
+    side = int(MAX_PIXELS**0.5) + 1
+    Image.new("1", (side, side)).save(tmp_path / "bomb.png")
+    assert (tmp_path / "bomb.png").stat().st_size < 100_000
+    with pytest.raises(ConverterError, match="more than"):
+        read_picture(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff"])
+def test_sounds_and_header_come_back(suffix: str, tmp_path: Path) -> None:
+    lossy = {"ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
+    samples = np.random.default_rng(0).integers(-9000, 9000, (4001, 2)).astype(np.int16)
+    sound = Sound.of(samples, 44_100)
+    if suffix in lossy:
+        floats = (samples / 32_768).astype(np.float32)
+        sound = Sound.of(floats, 44_100, lossy[suffix], suffix.upper())
+    elif suffix != "wav":
+        sound = Sound.of(samples, 44_100, container=suffix.upper())
+    sound = Sound(sound.format, sound.blocks, HEADER)
+    path = tmp_path / f"s.{suffix}"
+    write_sound(path, sound)
+    found = read_sound(path)
+    assert found.header == HEADER
+    assert found.format == sound.format
+    if suffix not in lossy:
+        assert (found.samples() == samples).all()
+
+
+def test_a_damaged_header_is_told_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "s.wav"
+    sound = Sound.of(np.zeros((10, 1), np.int16), 8000)
+    write_sound(path, Sound(sound.format, sound.blocks, HEADER))
+    path.write_bytes(path.read_bytes().replace(b'"kind"', b'"kine"'))
+    with pytest.warns(ConverterWarning, match="header cannot be used"):
+        assert read_sound(path).header is None
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"\x89PNG\r\n\x1a\n", b"hello " * 99])
+def test_what_is_no_file_of_the_kind_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    for read in (read_picture, read_sound):
+        with pytest.raises(ConverterError, match="can be read"):
+            read(path)
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "s.wav"
+    path.write_bytes(b"old")
+
+    def blocks(n: int):
+        yield np.zeros((5, 1), np.int16)
+        raise ConverterError("the source ends")
+
+    with pytest.raises(ConverterError, match="the source ends"):
+        write_sound(path, Sound(SoundFormat(8000, 1, 10), blocks))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
