@@ -1,6 +1,6 @@
 """Fixed (not learned) converters between sound and pictures.
 
-`KINDS` are the converters by name, `PRESETS` the ready-made options of each; both are found, not
+`kinds` are the converters by name, `presets` the ready-made options of each; both are found, not
 listed: a module here without an underscore has CONVERTER and PRESETS.
 """
 

@@ -81,9 +81,8 @@ def _markdown(rows: Sequence[Row]) -> str:
         parts += ["\n## Refused as they are\n"]
         parts += [f"- {_name(row)}, {row['material']}: {row['refused']}" for row in refused]
     before = [f"- {system}: {found}." for system, found in SOURCE_SYSTEMS.items()]
-    return "\n".join(
-        [*parts, "\n## The systems before\n\nOn other speech and music.\n", *before, ""]
-    )
+    title = "\n## The systems before\n\nOn other speech and music.\n"
+    return "\n".join([*parts, title, *before, ""])
 
 
 Column = tuple[str, Callable[[Row], str]]

@@ -88,8 +88,9 @@ def measure(kind: str, preset: str, folder: Path) -> list[Row]:
             for path, trip, _ in trips]  # fmt: skip
     memory = {"memory_mib": _memory() - before}
     for path, trip, channels in trips:
-        for channel in channels if path.stem in TRAVELLERS else ():
-            rows.append({"material": path.stem, "channel": channel} | _told(trip, channel))
+        if path.stem in TRAVELLERS:
+            rows += [{"material": path.stem, "channel": each} | _told(trip, each)
+                     for each in channels]  # fmt: skip
     return [{"kind": kind, "preset": preset} | row | memory for row in rows]
 
 
