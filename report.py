@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shutil
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from datasets._types import Source
 from errors import InputError
 from evaluation.scorecard import GRID
 from training import checkpoint
-from training.checkpoint import save_atomically
+from training.checkpoint import save_atomically, save_rows
 from training.run import ROOT
 from training.validation import Validation
 
@@ -46,12 +45,7 @@ def add_row(out: Path, card: dict[str, Any]) -> None:
     rows = {_key(row): row for row in read_rows(out)}
     row = row_of(card)
     rows[_key(row)] = row
-    fields = list(dict.fromkeys(name for each in rows.values() for name in each))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows.values())
-    save_atomically(out / ROWS, text.getvalue().encode())
+    save_rows(out / ROWS, list(rows.values()))
 
 
 def read_rows(out: Path) -> list[dict[str, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,7 +12,7 @@ from matplotlib.figure import Figure
 from evaluation.channels import PICTURE_CHANNELS, SOUND_CHANNELS
 from evaluation.round_trips import AS_IT_IS, Row
 from figures import png
-from training.checkpoint import save_atomically
+from training.checkpoint import save_atomically, save_rows
 from training.run import code_version
 
 __all__ = ["TABLE", "write"]
@@ -35,12 +33,7 @@ SOURCE_SYSTEMS = {
 
 def write(rows: Sequence[Row], out: Path) -> None:
     """Everything from the rows of `round_trips`."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    save_atomically(out / ROWS, text.getvalue().encode())
+    save_rows(out / ROWS, rows)
     save_atomically(out / FIGURES / "converters-sound.png", png(_sound_chart(rows)))
     save_atomically(out / FIGURES / "converters-channels.png", png(_channel_chart(rows)))
     save_atomically(out / TABLE, _markdown(rows).encode())

@@ -1,6 +1,6 @@
 """Whether what was heard before a sound went through a picture is heard after it.
 
-    python -m evaluation.hearing
+    python -m evaluation.hearing --seeds 3 --out results/hearing.csv
 
 Trains the models' sound encoder with a linear head to name digits, on the training recordings and
 with their augmentation; then it names the validation recordings from their pictures, and from the
@@ -29,7 +29,9 @@ from datasets._types import TaskSpec
 from errors import InputError, command
 from metrics.bootstrap import group_weights, interval, weighted_means
 from models._base import ConditionalConfig, ConditionalModel, Phase
+from training.checkpoint import save_rows
 from training.loop import Trainer
+from training.run import code_version
 
 N_RESAMPLES = 10_000
 
@@ -48,6 +50,8 @@ class Options:
     """Of training, for each classifier."""
     seeds: int = 2
     """Classifiers, trained from seeds 0, 1, ..."""
+    out: Path | None = None
+    """A CSV file for the rows."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def main() -> None:
 
     n = f"{len(held_out.c)} validation recordings, {options.seeds} classifiers"
     print(f"{source.name}, split {options.split}: {n} of {options.steps} steps")
-    before = torch.stack(right["before"])
+    before, rows = torch.stack(right["before"]), []
     for name, c in pictures.items():
         after = torch.stack(right[name])
         lost, low, high = points_lost(before, after, held_out.c_digit)
@@ -100,6 +104,16 @@ def main() -> None:
         print(
             f"{name}: accuracy {after.double().mean():.2%}, {loss}; {apart:.2%} of the grey apart"
         )
+        rows.append({
+            "pictures": name, "data": source.name, "data_sha256": source.fingerprint,
+            "split": options.split, "part": "validation", "recordings": len(c),
+            "seeds": options.seeds, "steps": options.steps, "code": code_version(),
+            "accuracy": after.double().mean().item(), "points_lost": lost, "low": low, "high": high,
+            "grey_apart": apart.item(),
+        })  # fmt: skip
+    if options.out:
+        save_rows(options.out, rows)
+        print(options.out)
 
 
 def trained(train: Part, seed: int, steps: int) -> Listener:

@@ -7,8 +7,6 @@ Validation data and judge B alone; nothing here sees the test part.
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from rich.table import Table
 from commandline import parse
 from errors import InputError, command
 from figures import read_scalars
-from training.checkpoint import find, load, save_atomically
+from training.checkpoint import find, load, save_rows
 
 __all__ = ["row_of"]
 
@@ -80,11 +78,7 @@ def main() -> None:
         table.add_row(*(f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells))
     Console(highlight=False).print(table)
     if options.out:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        save_atomically(options.out, text.getvalue().encode())
+        save_rows(options.out, rows)
         print(options.out)
 
 

@@ -5,12 +5,14 @@ It is safetensors, so that reading a stranger's file runs nothing. The metadata 
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import errno
 import hashlib
+import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,16 @@ from torch import Tensor, nn
 from errors import InputError
 from training.run import Run
 
-__all__ = ["NAME", "Checkpoint", "find", "load", "load_into", "save_atomically", "write"]
+__all__ = [
+    "NAME",
+    "Checkpoint",
+    "find",
+    "load",
+    "load_into",
+    "save_atomically",
+    "save_rows",
+    "write",
+]
 
 NAME = "checkpoint.safetensors"
 FORMAT = "synesthesia-checkpoint-1"
@@ -97,6 +108,16 @@ def save_atomically(path: Path, data: bytes) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def save_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A CSV file with a column for every name in any row; written as `save_atomically` does."""
+    text = io.StringIO()
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    save_atomically(path, text.getvalue().encode())
 
 
 def find(path: Path) -> Path:
