@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,10 @@ from tqdm import tqdm
 from conversion.arguments import Options, read_arguments
 from conversion.batch import Group, Planned, convert_all
 from conversion.inputs import Output, groups_of, inputs_and_out, output_of
-from conversion.plan import Request, Watch, plan
+from conversion.naming import clashing
+from conversion.plan import OutputExists, Request, Watch, plan
 from conversion.probe import probe, table
-from conversion.telling import reason, warnings_told
+from conversion.telling import line_for, reason, warnings_told
 from converters import ConverterError, Sound, kinds, presets
 from errors import InputError, command
 
@@ -58,24 +58,31 @@ def main() -> None:
         names, out = inputs_and_out(names, out)
     with tempfile.TemporaryDirectory(prefix="convert-") as folder:
         spool = Path(folder)
-        groups = groups_of(names, spool, options.bytes, apart=options.encode or options.probe)
+        apart = options.encode or options.probe
+        every_output = options.decode or options.probe
+        groups = groups_of(names, spool, options.bytes, apart, every_output)
         if options.probe:
             _probe([path for (path,) in groups], options.json)
             return
         output = output_of(out, groups, spool)
         if options.preview and output.to_stdout:
             raise InputError("--preview is drawn beside the output, and a stream has no place")
-        request = dataclasses.replace(request, file=output.file, folder=output.folder)
+        request = dataclasses.replace(
+            request, file=output.file, folder=output.folder, clashing=clashing(groups)
+        )
+        folders = {Path(name) for name in names if Path(name).is_dir()}
         if len(groups) == 1:
-            _convert_one(groups[0], request, output, options.dry_run)
+            _convert_one(groups[0], request, output, options.dry_run, folders)
         else:
-            _convert_many(groups, request, options)
+            _convert_many(groups, request, options, folders)
 
 
 # One file
 
 
-def _convert_one(group: Group, request: Request, output: Output, dry_run: bool) -> None:
+def _convert_one(
+    group: Group, request: Request, output: Output, dry_run: bool, folders: Set[Path]
+) -> None:
     talk = sys.stderr if output.to_stdout else sys.stdout
 
     def warn(text: str) -> None:
@@ -83,7 +90,7 @@ def _convert_one(group: Group, request: Request, output: Output, dry_run: bool) 
 
     with warnings_told(warn), contextlib.ExitStack() as bars:
         try:
-            work = plan(group, request, _watching(bars))
+            work = plan(group, request, _watching(bars), dry_run)
             work.check(request.force)
             if output.to_stdout and len(work.outputs) > 1:
                 raise ConverterError(f"{len(work.outputs)} tiles are no one stream: name an OUT")
@@ -92,6 +99,9 @@ def _convert_one(group: Group, request: Request, output: Output, dry_run: bool) 
                 return
             work.write()
         except (ConverterError, OSError, MemoryError) as error:
+            if isinstance(error, OutputExists) and group[0].parent in folders:
+                print(f"skipped: {error}")
+                return
             raise InputError(output.readable(_about(group, reason(error)))) from error
     if output.to_stdout:
         with work.outputs[0].open("rb") as file:
@@ -100,7 +110,7 @@ def _convert_one(group: Group, request: Request, output: Output, dry_run: bool) 
     if work.preview:
         print(f"preview: {work.preview}")
     if work.encodes:
-        print(f"back:    {shlex.join(['python', 'convert.py', str(work.outputs[0])])}")
+        print(f"back:    {line_for(work.outputs[0])}")
 
 
 def _watching(bars: contextlib.ExitStack) -> Watch:
@@ -127,7 +137,11 @@ def _watching(bars: contextlib.ExitStack) -> Watch:
 # Many files
 
 
-def _convert_many(groups: Sequence[Group], request: Request, options: Options) -> None:
+def _convert_many(
+    groups: Sequence[Group], request: Request, options: Options, folders: Set[Path]
+) -> None:
+    """A file of these folders whose output exists is skipped, any other fails then."""
+    n_skipped = 0
     failed: dict[Group, str] = {}
     events = convert_all(groups, request, options.jobs, options.dry_run)
     with contextlib.closing(events), tqdm(total=len(groups), unit=" files", disable=None) as bar:
@@ -138,10 +152,14 @@ def _convert_many(groups: Sequence[Group], request: Request, options: Options) -
                 tqdm.write(_line(event.group, event.outputs, event.what), sys.stdout)
                 continue
             bar.update()
-            if event.error:
+            if event.exists and event.group[0].parent in folders:
+                n_skipped += 1
+                tqdm.write(f"skipped: {event.error}", sys.stdout)
+            elif event.error:
                 failed[event.group] = _about(event.group, event.error)
     done = "would be converted" if options.dry_run else "done"
-    print(f"{len(groups) - len(failed)} {done}, {len(failed)} failed")
+    skipped = f"{n_skipped} skipped, " if n_skipped else ""
+    print(f"{len(groups) - len(failed) - n_skipped} {done}, {skipped}{len(failed)} failed")
     for text in (failed[group] for group in groups if group in failed):
         print(f"error: {text}", file=sys.stderr)
     if failed:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from conversion.plan import Request, plan
+from conversion.plan import OutputExists, Request, plan
 from conversion.telling import reason, warnings_told
 from converters import kinds
 
@@ -48,6 +48,8 @@ class Done:
     error: str
     """Empty: well."""
     warnings: tuple[str, ...] = ()
+    exists: bool = False
+    """Whether nothing was done because the output is there."""
 
 
 @dataclass
@@ -71,12 +73,12 @@ def convert_all(
     Closing the iterator stops all processes, and nothing is left half-written.
     """
     todo = deque(groups)
-    inputs = {path.absolute() for group in groups for path in group}
+    inputs = {mark for group in groups for path in group for mark in _marks(path)}
     outputs: dict[Path, Path] = {}
     workers: dict[Connection, _Worker] = {}
 
     def start() -> None:
-        worker = _started(request)
+        worker = _started(request, dry_run)
         workers[worker.pipe] = worker
         worker.give(todo)
 
@@ -100,7 +102,7 @@ def convert_all(
                 if isinstance(event, Planned):
                     objection = _objection(event, inputs, outputs)
                     go_on = not objection and not dry_run
-                    outputs |= {path.absolute(): event.group[0] for path in event.outputs}
+                    outputs |= {path.resolve(): event.group[0] for path in event.outputs}
                     with contextlib.suppress(OSError):  # that it died is told when it is read
                         pipe.send(go_on)
                     if go_on:
@@ -111,17 +113,27 @@ def convert_all(
         _stop(workers.values())
 
 
-def _objection(event: Planned, inputs: set[Path], outputs: dict[Path, Path]) -> str:
+def _marks(path: Path) -> set[Path | tuple[int, int]]:
+    """What tells a file: its place, whichever way leads there, and for hard links its inode."""
+    marks: set[Path | tuple[int, int]] = {path.resolve()}
+    with contextlib.suppress(OSError):  # it is not there yet
+        marks.add((path.stat().st_dev, path.stat().st_ino))
+    return marks
+
+
+def _objection(
+    event: Planned, inputs: set[Path | tuple[int, int]], outputs: dict[Path, Path]
+) -> str:
     """Why the plan cannot be followed beside the others; empty if it can."""
     for path in event.outputs:
-        if path.absolute() in inputs:
+        if _marks(path) & inputs:
             return f"{path} is an input, too: choose another --out"
-        if other := outputs.get(path.absolute()):
+        if other := outputs.get(path.resolve()):
             return f"{path} is also what {other} becomes: convert one of them alone"
     return ""
 
 
-def _started(request: Request) -> _Worker:
+def _started(request: Request, dry_run: bool) -> _Worker:
     # Not forked from this process, whose threads would be missing in the copy.
     forks = "forkserver" in multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
@@ -129,7 +141,7 @@ def _started(request: Request) -> _Worker:
         _find_modules_here()
         context.set_forkserver_preload([__name__, *(kind.__module__ for kind in kinds().values())])
     ours, its = context.Pipe()
-    process = context.Process(target=_work, args=(its, request), daemon=True)
+    process = context.Process(target=_work, args=(its, request, dry_run), daemon=True)
     process.start()
     its.close()  # so that its end is the pipe's end
     return _Worker(process, ours)
@@ -153,12 +165,12 @@ def _stop(workers: Iterable[_Worker]) -> None:
         worker.process.join()
 
 
-def _work(pipe: Connection, request: Request) -> None:
+def _work(pipe: Connection, request: Request, dry_run: bool) -> None:
     """What a worker does until its pipe is closed, or a signal stops it."""
     signal.signal(signal.SIGINT, _interrupt_once)
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
         while True:
-            if done := _convert(pipe.recv(), request, pipe):
+            if done := _convert(pipe.recv(), request, dry_run, pipe):
                 pipe.send(done)
 
 
@@ -168,18 +180,20 @@ def _interrupt_once(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _convert(group: Group, request: Request, pipe: Connection) -> Done | None:
+def _convert(group: Group, request: Request, dry_run: bool, pipe: Connection) -> Done | None:
     """None: it was planned only."""
     told: list[str] = []
     try:
         with warnings_told(told.append):
-            work = plan(group, request)
+            work = plan(group, request, dry_run=dry_run)
             work.check(request.force)
             pipe.send(Planned(group, work.touched, work.what, tuple(told)))
             told.clear()
             if not pipe.recv():
                 return None
             work.write()
+    except OutputExists as error:
+        return Done(group, reason(error), tuple(told), exists=True)
     except Exception as error:  # of one file; the others go on
         return Done(group, reason(error), tuple(told))
     return Done(group, "", tuple(told))

@@ -16,7 +16,7 @@ from converters import _picture_files as picture_files
 from converters import _sound_files as sound_files
 from converters._header import DTYPES, SoundFormat
 
-__all__ = ["check_picture", "fitted", "picture_format", "sound_suffix"]
+__all__ = ["check_picture", "fitted", "picture_format", "sound_format", "sound_suffix"]
 
 # Subtype -> bits of the integers that it holds exactly, and that a sample of a dtype can have.
 BITS = {
@@ -42,11 +42,7 @@ def fitted(sound: Sound, path: Path, converter: Converter | None = None) -> Soun
     Raises:
         ConverterError: there is no such format, or what it loses cannot be done without.
     """
-    container = sound_files.WRITABLE.get(path.suffix.lower())
-    if container is None:
-        raise ConverterError(
-            f"{path}: what comes out is a sound, in a file {_one_of(sound_files.WRITABLE)}"
-        )
+    container = sound_format(path)
     old = sound.format
     if container == "WAV" and old.container in RIFF:
         container = old.container
@@ -61,6 +57,19 @@ def fitted(sound: Sound, path: Path, converter: Converter | None = None) -> Soun
     if new.subtype == old.subtype:
         return dataclasses.replace(sound, format=new)
     return dataclasses.replace(sound, format=new, blocks=lambda n: _converted(sound, new, path, n))
+
+
+def sound_format(path: Path) -> str:
+    """What the name's suffix says.
+
+    Raises:
+        ConverterError: there is no such format.
+    """
+    format = sound_files.WRITABLE.get(path.suffix.lower())
+    if format is None:
+        known = _one_of(sound_files.WRITABLE)
+        raise ConverterError(f"{path}: what comes out is a sound, in a file {known}")
+    return format
 
 
 def _nearest(container: str, subtype: str) -> str:

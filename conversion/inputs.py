@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import soundfile
 
-from conversion.naming import PICTURES, PREVIEW, grouped
+from conversion.files import by_header, header_of
+from conversion.naming import DECODED, PICTURES, PREVIEW, grouped
 from converters import ConverterError
 from converters._sound_files import WRITABLE
 
@@ -54,7 +56,11 @@ def inputs_and_out(files: Sequence[str], out: str | None) -> tuple[list[str], st
 
 
 def groups_of(
-    names: Sequence[str], spool: Path, every: bool = False, apart: bool = False
+    names: Sequence[str],
+    spool: Path,
+    every: bool = False,
+    apart: bool = False,
+    outputs: bool = False,
 ) -> list[tuple[Path, ...]]:
     """The files of these names, folders and patterns, each with the tiles that belong to it.
 
@@ -62,14 +68,17 @@ def groups_of(
         spool: an empty folder for what comes from standard input.
         every: whether all files of a folder are meant, not only sounds and pictures.
         apart: whether tiles are pictures as any others.
+        outputs: whether what this command made is meant in any folder, too.
 
     Raises:
         ConverterError: there is nothing there.
     """
     if not names:
         raise ConverterError("no input: name a file, a folder or - (see --help)")
-    paths = dict.fromkeys(path for name in names for path in _expanded(name, spool, every))
-    return [(path,) for path in paths] if apart else grouped(paths)
+    paths = dict.fromkeys(
+        path for name in names for path in _expanded(name, spool, every, apart, outputs)
+    )
+    return [(path,) for path in paths] if apart else by_header(grouped(paths))
 
 
 def _is_output(first: str, second: str) -> bool:
@@ -96,9 +105,13 @@ def _matches(name: str) -> list[Path]:
     return [path] if path.exists() else sorted(map(Path, glob.glob(name, recursive=True)))
 
 
-def _expanded(name: str, spool: Path, every: bool) -> Iterator[Path]:
+def _expanded(name: str, spool: Path, every: bool, apart: bool, outputs: bool) -> Iterator[Path]:
     if name == STREAM:
-        yield _spooled(spool)
+        if sys.stdin.isatty():
+            raise ConverterError(
+                "- is standard input, and that is a terminal: give it a file with <"
+            )
+        yield _spooled(sys.stdin.buffer, spool / "stdin")
         return
     found = _matches(name)
     if not found:
@@ -108,26 +121,38 @@ def _expanded(name: str, spool: Path, every: bool) -> Iterator[Path]:
         hint = f": did you mean {parent / near[0]}?" if near else ""
         raise ConverterError(f"{name}: there is no such file{hint}")
     if found != [Path(name)]:  # a pattern, which may fit folders, too
-        yield from (path for path in found if path.is_file())
+        yield from (p for p in found if p.is_file() and not p.name.endswith(PREVIEW))
         return
     (path,) = found
-    if not path.is_dir():
+    if path.is_file():
         yield path
+        return
+    if not path.is_dir():  # a pipe can be read only once
+        with path.open("rb") as pipe:
+            yield _spooled(pipe, spool / f"pipe-{path.name}")
         return
     inside = [p for p in sorted(path.iterdir()) if p.is_file() and p.name[0] != "."]
     fit = [p for p in inside if every or _type(p.name) in ("picture", "sound")]
     fit = [p for p in fit if not p.name.endswith(PREVIEW)]
     if not fit:
         raise ConverterError(f"{name}: there is no sound or picture in this folder")
-    yield from fit
+    yield from fit if outputs else _originals(fit, apart)
 
 
-def _spooled(spool: Path) -> Path:
-    if sys.stdin.isatty():
-        raise ConverterError("- is standard input, and that is a terminal: give it a file with <")
-    path = spool / "stdin"
-    with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+def _originals(paths: Sequence[Path], apart: bool) -> Sequence[Path]:
+    """What this command did not make; else what can be decoded; else all.
+
+    Args:
+        apart: whether what can be decoded is taken as any other file.
+    """
+    encoded = [p for p in paths if not p.stem.endswith(DECODED)]
+    originals = encoded if apart else [p for p in encoded if not header_of(p)]
+    return originals or encoded or paths
+
+
+def _spooled(stream: BinaryIO, path: Path) -> Path:
+    with path.open("xb") as file:
+        shutil.copyfileobj(stream, file)
     return path
 
 
@@ -146,7 +171,9 @@ def output_of(out: str | None, groups: Sequence[tuple[Path, ...]], spool: Path) 
         return Output(folder=spool, spool=spool)
     if out is None:
         if any(group[0].parent == spool for group in groups):
-            raise ConverterError("standard input has no name: name the output, or - for a stream")
+            raise ConverterError(
+                "standard input has no name, nor has a pipe: name the output, or - for a stream"
+            )
         return Output(spool=spool)
     path = Path(out)
     if path.is_dir() or out.endswith(("/", os.sep)):

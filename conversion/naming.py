@@ -12,25 +12,49 @@ from pathlib import Path
 from converters._picture_files import WRITABLE
 
 __all__ = [
-    "PICTURES", "PREVIEW", "count_hint", "decoded_name", "encoded_name", "grouped", "plain_suffix",
-    "preview_of", "rate_hint", "tiles_of",
+    "DECODED", "PICTURES", "PREVIEW", "clashing", "count_hint", "decoded_name", "encoded_name",
+    "grouped", "number_hint", "plain_suffix", "preview_of", "rate_hint", "tiles_of",
 ]  # fmt: skip
 
 PICTURES = {*WRITABLE, ".bmp", ".gif", ".tif", ".tiff"}
 PREVIEW = ".preview.png"
+DECODED = ".decoded"  # behind the stem
 TILE = re.compile(r"(?P<stem>.+)-(?P<number>\d{3,7})-of-(?P<count>\d{3,7})")
 RATE = re.compile(r"_SR(\d{1,9})(?![0-9A-Za-z])")
 
 
-def encoded_name(path: Path, suffix: str, sample_rate: int | None = None) -> str:
-    """song.flac -> song_SR44100.png: the rate survives what strips a picture of its header."""
+def encoded_name(
+    path: Path, suffix: str, sample_rate: int | None = None, whole: bool = False
+) -> str:
+    """song.flac -> song_SR44100.png: the rate survives what strips a picture of its header.
+
+    Args:
+        whole: whether the old suffix stays: song.flac_SR44100.png.
+    """
     hint = f"_SR{sample_rate}" if sample_rate is not None else ""
-    return f"{path.stem}{hint}{suffix}"
+    return f"{path.name if whole else path.stem}{hint}{suffix}"
 
 
-def decoded_name(path: Path, suffix: str) -> str:
+def decoded_name(path: Path, suffix: str, whole: bool = False) -> str:
     """song_SR44100-001-of-012.png -> song.decoded.wav: never the name of the original."""
-    return f"{RATE.sub('', _parted(path)[0])}.decoded{suffix}"
+    return f"{RATE.sub('', _parted(path)[0])}{path.suffix if whole else ''}{DECODED}{suffix}"
+
+
+def clashing(groups: Iterable[tuple[Path, ...]]) -> frozenset[Path]:
+    """The first file of each group whose name differs from another's in the suffix alone."""
+    found: dict[tuple[Path, str, bool], list[Path]] = {}
+    for path, *_ in groups:
+        key = (path.parent, _parted(path)[0], path.suffix.lower() in PICTURES)
+        found.setdefault(key, []).append(path)
+    return frozenset(
+        path for same in found.values() if len({p.suffix for p in same}) > 1 for path in same
+    )
+
+
+def number_hint(path: Path) -> int | None:
+    """Which tile this is, counted from 1, as its name tells."""
+    parts = TILE.fullmatch(path.stem)
+    return int(parts["number"]) if parts else None
 
 
 def rate_hint(path: Path) -> int | None:

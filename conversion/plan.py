@@ -14,7 +14,13 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from conversion.files import is_picture, opened, read_tiles, write_bytes, write_tiles
-from conversion.fitting import check_picture, fitted, picture_format, sound_suffix
+from conversion.fitting import (
+    check_picture,
+    fitted,
+    picture_format,
+    sound_format,
+    sound_suffix,
+)  # fmt: skip
 from conversion.naming import (
     decoded_name,
     encoded_name,
@@ -33,14 +39,19 @@ from converters import (
     converter_of,
     find_header,
 )  # fmt: skip
-from converters._header import Value
+from converters._header import PictureFormat, SoundFormat, Value
 from converters._picture_files import write_picture
 from converters._sound_files import write_sound
 
-__all__ = ["Plan", "Request", "Watch", "plan"]
+__all__ = ["OutputExists", "Plan", "Request", "Watch", "plan"]
 
 Watch = Callable[[Sound], Sound]
 BLOCK = 1 << 20  # bytes that are read at once
+LONG = 600  # s of sound that a picture becomes, and more than one thinks
+
+
+class OutputExists(ConverterError):
+    """An output is there, and shall not be written over."""
 
 
 @runtime_checkable
@@ -82,6 +93,8 @@ class Request:
     """Whether input and output are drawn."""
     force: bool = False
     """Whether outputs that exist are written over."""
+    clashing: frozenset[Path] = frozenset()
+    """Inputs that keep their suffix in a made name, for another has the same stem."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +107,22 @@ class Plan:
     encodes: bool
     convert: Callable[[], None]
     preview: Path | None = None
+    makes: SoundFormat | PictureFormat | None = None
+    """What one output is, where it is known."""
 
     @property
     def what(self) -> str:
-        """The kind, and how many tiles there are."""
+        """The kind, how many tiles there are, and how large or long the output is."""
         n = max(len(self.outputs), len(self.sources))
-        return f"{self.kind}, {n} tiles" if n > 1 else self.kind
+        tiles = [f"{n} tiles"] if n > 1 else []
+        match self.makes:
+            case SoundFormat():
+                size = [f"{_length(self.makes)} of sound"]
+            case PictureFormat(width, height) if n == 1:
+                size = [f"{width} x {height} pixels"]
+            case _:
+                size = []
+        return ", ".join([self.kind, *tiles, *size])
 
     @property
     def touched(self) -> tuple[Path, ...]:
@@ -114,7 +137,7 @@ class Plan:
             if path.is_dir():
                 raise ConverterError(f"{path} is a folder: choose another output")
             if path.exists() and not force:
-                raise ConverterError(f"{path} exists: choose another output, or add --force")
+                raise OutputExists(f"{path} exists: choose another output, or add --force")
 
     def write(self) -> None:
         """Writes all outputs, or none."""
@@ -126,17 +149,23 @@ class Plan:
             draw(self.sources[0], self.outputs[0], self.preview)
 
 
-def plan(paths: tuple[Path, ...], request: Request, watch: Watch = lambda sound: sound) -> Plan:
+def plan(
+    paths: tuple[Path, ...],
+    request: Request,
+    watch: Watch = lambda sound: sound,
+    dry_run: bool = False,
+) -> Plan:
     """What becomes of a file, or of all tiles of one.
 
     Args:
         paths: a file, or tiles in order.
         watch: gives back a sound that it sees being read; for progress bars.
+        dry_run: whether what takes long is left out; it cannot be written then.
 
     Raises:
         ConverterError: it cannot be converted as it is asked for.
     """
-    job = _Job(paths, request, watch, request.converter)
+    job = _Job(paths, request, watch, request.converter, dry_run)
     encode = request.direction == "encode"
     if request.as_bytes and (encode or not is_picture(paths[0])):
         return job.bytes_to_tiles()
@@ -192,10 +221,11 @@ class _Job:
     request: Request
     watch: Watch
     converter: Converter
+    dry_run: bool
 
     def sound_to_tiles(self, sound: Sound) -> Plan:
         target = self._target(encoded_name, ".png", sound.format.sample_rate)
-        picture_format(target)  # before the work of the first tile
+        self._check_first(target)
         return self._tiles(self.converter.encode_sound(self.watch(sound)), target)
 
     def bytes_to_tiles(self) -> Plan:
@@ -203,15 +233,23 @@ class _Job:
         path = self.paths[0]
         assert isinstance(self.converter, KeepsBytes)
         blocks, size = _blocks_of(path), path.stat().st_size
+        target = self._target(encoded_name, ".png")
+        self._check_first(target)
         tiles = self.converter.encode_bytes(blocks, size, plain_suffix(path))
-        return self._tiles(tiles, self._target(encoded_name, ".png"))
+        return self._tiles(tiles, target)
+
+    def _check_first(self, target: Path) -> None:
+        """Before the work of the first tile, which tells how many there are."""
+        picture_format(target)
+        self._plan((target,)).check(self.request.force)
 
     def _tiles(self, tiles: Iterator[Picture], target: Path) -> Plan:
         first = next(tiles)
         assert first.header
         check_picture(first, target, self.converter)
         outputs = tiles_of(target, first.header.n_tiles)
-        return self._plan(outputs, partial(write_tiles, chain([first], tiles), outputs), True)
+        work = self._plan(outputs, partial(write_tiles, chain([first], tiles), outputs), True)
+        return dataclasses.replace(work, makes=first.format)
 
     def tiles_to_sound(self, first: Picture, header: Header | None) -> Plan:
         converter, tiles = self.converter, read_tiles(first, header, self.paths)
@@ -224,7 +262,7 @@ class _Job:
         sound = _to_the_end(tiles, converter.decode_sound(tiles))
         target = self._target(decoded_name, sound_suffix(sound.format))
         sound = fitted(self.watch(sound), target)
-        return self._plan((target,), partial(write_sound, target, sound))
+        return self._to_sound(target, sound)
 
     def picture_to_sound(self, picture: Picture) -> Plan:
         if len(self.paths) > 1:
@@ -233,9 +271,20 @@ class _Job:
                 f"make a {self.converter.kind} sound of it"
             )
         target = self._target(encoded_name, ".wav")
+        sound_format(target)
+        short = self._plan((target,), encodes=True)
+        short.check(self.request.force)
+        if self.dry_run:
+            return short
         sound = self.converter.encode_picture(picture)
-        sound = fitted(self.watch(sound), target, self.converter)
-        return self._plan((target,), partial(write_sound, target, sound), True)
+        if sound.format.n_samples > LONG * sound.format.sample_rate:
+            message = f"{picture.name}: becomes {_length(sound.format)} of sound: is it too large?"
+            warnings.warn(message, ConverterWarning, 2)
+        return self._to_sound(target, fitted(self.watch(sound), target, self.converter), True)
+
+    def _to_sound(self, target: Path, sound: Sound, encodes: bool = False) -> Plan:
+        work = self._plan((target,), partial(write_sound, target, sound), encodes)
+        return dataclasses.replace(work, makes=sound.format)
 
     def sound_to_picture(self, sound: Sound) -> Plan:
         target = self._target(decoded_name, ".png")
@@ -266,13 +315,25 @@ class _Job:
         path, request = self.paths[0], self.request
         if request.file:
             return request.file
-        return (request.folder or path.parent) / name_of(path, request.suffix or suffix, *more)
+        name = name_of(path, request.suffix or suffix, *more, whole=path in request.clashing)
+        return (request.folder or path.parent) / name
 
     def _plan(
-        self, outputs: tuple[Path, ...], convert: Callable[[], None], encodes: bool = False
+        self,
+        outputs: tuple[Path, ...],
+        convert: Callable[[], None] = lambda: None,
+        encodes: bool = False,
     ) -> Plan:
         preview = preview_of(outputs[0]) if self.request.preview else None
         return Plan(self.paths, outputs, self.converter.kind, encodes, convert, preview)
+
+
+def _length(format: SoundFormat) -> str:
+    seconds = format.n_samples / format.sample_rate
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def _to_the_end(tiles: Iterator[Picture], sound: Sound) -> Sound:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from conversion.files import opened
 from conversion.naming import rate_hint
+from conversion.telling import line_for
 from converters import Picture, Sound, find_header, kinds
 from converters._header import PictureFormat, SoundFormat, Value
 
@@ -78,7 +78,7 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if found[name]:
             yield name, _listed(found[name])
     if found["known"]:
-        yield "decode", shlex.join(["python", "convert.py", found["file"]])
+        yield "decode", line_for(found["file"])
 
 
 def _format(values: Mapping[str, Any]) -> str:

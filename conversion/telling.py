@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from converters import ConverterError, ConverterWarning
 
-__all__ = ["reason", "warnings_told"]
+__all__ = ["line_for", "reason", "warnings_told"]
+
+
+def line_for(path: Path | str) -> str:
+    """What to type to decode a file, whatever its name is."""
+    name = f"./{path}" if str(path).startswith("-") else str(path)
+    return shlex.join(["python", "convert.py", name])
 
 
 def reason(error: Exception) -> str:

@@ -7,9 +7,11 @@ import dataclasses
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -141,7 +143,8 @@ def test_samples_come_back_from_every_format(folder: Path, suffix: str) -> None:
 def test_pictures_come_back_from_every_format(folder: Path, kind: str, suffix: str) -> None:
     original = picture_file(folder / f"a.{suffix}")
     done = converted(original.name, "--with", kind)
-    assert done.out == f"a.{suffix} -> a.wav  ({kind})\nback:    python convert.py a.wav\n"
+    assert done.out.startswith(f"a.{suffix} -> a.wav  ({kind}, ")
+    assert done.out.endswith(" s of sound)\nback:    python convert.py a.wav\n")
     assert converted("a.wav").out == f"a.wav -> a.decoded.png  ({kind})\n"
     assert np.array_equal(pixels_of(folder / "a.decoded.png"), pixels_of(original))
 
@@ -163,7 +166,7 @@ def test_every_preset_makes_files_that_are_decoded_without_options(
 
 def test_the_default_is_a_spectrogram(folder: Path) -> None:
     sound_file(folder / "a.wav")
-    assert "a.wav -> a_SR8000.png  (spectrogram)\n" in converted("a.wav").out
+    assert "a.wav -> a_SR8000.png  (spectrogram, 3" in converted("a.wav").out
     converted("a_SR8000.png")
     a, b = (read_sound(folder / name) for name in ("a.wav", "a.decoded.wav"))
     assert a.format == b.format
@@ -223,7 +226,7 @@ def test_any_tile_leads_to_the_others(folder: Path, tiles: list[str], which: str
             (folder / name).rename(folder / "tiles" / name)
     given = {"first": tiles[:1], "middle": [tiles[1]], "all": tiles, "folder": ["tiles"]}[which]
     done = converted(*given, "-o", "b.wav")
-    assert done.out.endswith(" -> b.wav  (pack, 3 tiles)\n")
+    assert done.out.endswith(" -> b.wav  (pack, 3 tiles, 1 s of sound)\n")
     assert np.array_equal(*(read_sound(folder / name).samples() for name in ("a.wav", "b.wav")))
 
 
@@ -237,11 +240,27 @@ def test_tiles_that_are_missing_or_foreign_are_named(folder: Path, tiles: list[s
     (folder / tiles[1]).write_bytes((folder / tiles[2]).read_bytes())
     assert f"{tiles[1]}: tile 3, where 2" in refused_while_writing(tiles[0])
     (folder / tiles[1]).unlink()
-    assert "one of 3 tiles" in refused(tiles[0])
+    assert "one of 3 tiles; 2 missing" in refused(tiles[0])
     (folder / tiles[1]).write_bytes(mine)
     (folder / tiles[0]).rename(folder / "renamed.png")
-    assert "one of 3 tiles" in refused("renamed.png")
     assert not list(folder.glob("*.decoded.*"))
+    converted("renamed.png")
+    (folder / tiles[1]).unlink()
+    assert "one of 3 tiles; 2 missing" in refused("renamed.png", "-o", "x.wav")
+
+
+@pytest.mark.parametrize("which", ["one", "all", "folder"])
+def test_renamed_tiles_are_known_by_their_headers(
+    folder: Path, tiles: list[str], which: str
+) -> None:
+    (folder / "in").mkdir()
+    names = [f"in/IMG_{i}.png" for i in (3, 1, 2)]
+    for tile, name in zip(tiles, names, strict=True):
+        (folder / tile).rename(folder / name)
+    converted(*{"one": names[1:2], "all": names, "folder": ["in"]}[which], "-o", "b.wav")
+    assert np.array_equal(*(read_sound(folder / name).samples() for name in ("a.wav", "b.wav")))
+    (folder / "again.png").write_bytes((folder / names[0]).read_bytes())
+    assert "4 files look like one" in refused(*names, "again.png", "-o", "c.wav")
 
 
 def refused_while_writing(*given: str) -> str:
@@ -291,6 +310,13 @@ def test_an_input_is_never_an_output(folder: Path) -> None:
     done = call("c", "--out", "c", "--force", "--encode", "--with", "pack")
     assert (folder / "c" / "a.wav").read_bytes() == before["a.wav"]
     assert done.code == 2 and "c/a.wav is an input, too" in done.err
+    (folder / "to_c").symlink_to("c")
+    (folder / "hard").mkdir()
+    os.link(folder / "c" / "a.wav", folder / "hard" / "a.wav")
+    for out in ("to_c", "c/../c", "hard"):
+        done = call("c/a.png", "c/a.wav", "--out", out, "--force", "--encode", "--with", "pack")
+        assert (folder / "c" / "a.wav").read_bytes() == before["a.wav"]
+        assert done.code == 2 and f"{out}/a.wav is an input, too" in done.err
     assert all((folder / name).read_bytes() == content for name, content in before.items())
 
 
@@ -303,9 +329,9 @@ def test_a_dry_run_writes_nothing(folder: Path) -> None:
     sound_file(folder / "a.wav")
     picture_file(folder / "b.png")
     before = contents(folder)
-    assert converted("a.wav", "--dry-run").out == "a.wav -> a_SR8000.png  (spectrogram)\n"
+    assert converted("a.wav", "--dry-run").out.startswith("a.wav -> a_SR8000.png  (spectrogram, ")
     done = converted("a.wav", "b.png", "--dry-run", "--out", "new", "--with", "pack")
-    assert "a.wav -> new/a_SR8000.png  (pack)\n" in done.out
+    assert "a.wav -> new/a_SR8000.png  (pack, " in done.out
     assert "2 would be converted, 0 failed" in done.out
     assert contents(folder) == before and not (folder / "new").exists()
 
@@ -329,7 +355,7 @@ def test_options_that_contradict_the_header_are_refused(folder: Path) -> None:
     assert "leave --f-max or --preset out" in refused("a.wav", "--with", "tone", "--f-max", "6000")
     assert "made with f_max 7000.0" in refused("a.wav", "--with", "tone", "--preset", "default")
     assert "(tone)" in converted("a.wav", "--with", "tone", "--f-max", "7000").out
-    assert "(pack)" in converted("a.wav", "--with", "pack", "--encode").out
+    assert "(pack, " in converted("a.wav", "--with", "pack", "--encode").out
 
 
 def strip(path: Path) -> None:
@@ -341,7 +367,7 @@ def test_a_header_in_the_pixels_is_enough(folder: Path) -> None:
     sound_file(folder / "a.wav")
     converted("a.wav", "b.png", "--with", "pack")
     strip(folder / "b.png")
-    assert "(pack)" in converted("b.png").out
+    assert "(pack, " in converted("b.png").out
     assert np.array_equal(*(read_sound(folder / f).samples() for f in ("a.wav", "b.decoded.wav")))
 
 
@@ -377,7 +403,7 @@ def test_tiles_without_headers_are_not_cut_off_silently(folder: Path) -> None:
     converted("a.wav", "--tile", "16", "--no-strip")
     for path in folder.glob("*.png"):
         strip(path)
-    done = call("a_SR8000-001-of-003.png")
+    done = call(min(folder.glob("*.png")).name)
     assert done.code == 2 and "rename them to decode each alone" in done.err
     assert not list(folder.glob("*.decoded.*"))
 
@@ -433,11 +459,17 @@ def run(*given: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
 def test_standard_input_and_output(folder: Path) -> None:
     original = sound_file(folder / "a.flac").read_bytes()
     there = run("-", "-", "--with", "pack", stdin=original)
-    assert (there.returncode, there.stderr) == (0, b"stdin -> stdin_SR8000.png  (pack)\n")
+    assert (there.returncode, there.stderr) == (
+        0,
+        b"stdin -> stdin_SR8000.png  (pack, 768 x 8 pixels)\n",
+    )
     (folder / "b.png").write_bytes(there.stdout)
     assert read_picture(folder / "b.png").header
     back = run("b.png", "-")
-    assert (back.returncode, back.stderr) == (0, b"b.png -> b.decoded.flac  (pack)\n")
+    assert (back.returncode, back.stderr) == (
+        0,
+        b"b.png -> b.decoded.flac  (pack, 0.5 s of sound)\n",
+    )
     (folder / "c.flac").write_bytes(back.stdout)
     assert np.array_equal(*(read_sound(folder / f"{n}.flac").samples() for n in "ac"))
     tiles = call("-", "-", *SMALL, stdin=original)
@@ -464,7 +496,9 @@ def test_one_bad_file_does_not_stop_the_rest(folder: Path) -> None:
     (folder / "in" / "0.preview.png").write_text("x")
     done = call("in", "in/**/4.wav", "--with", "pack", "--out", "out")
     assert done.code == 2
-    lines = sorted(line for line in done.out.splitlines() if " -> " in line)
+    lines = sorted(
+        line.partition(", ")[0] + ")" for line in done.out.splitlines() if " -> " in line
+    )
     assert lines == sorted(
         [f"in/{i}.wav -> out/{i}_SR8000.png  (pack)" for i in range(3)]
         + [f"in/{i}.bmp -> out/{i}.wav  (pack)" for i in range(3)]
@@ -484,13 +518,87 @@ def test_one_bad_file_does_not_stop_the_rest(folder: Path) -> None:
 
 
 def test_two_files_do_not_become_one(folder: Path) -> None:
-    picture_file(folder / "a.png")
-    picture_file(folder / "a.bmp", seed=1)
+    for name in ("x", "y"):
+        (folder / name).mkdir()
+        picture_file(folder / name / "a.png")
     sound_file(folder / "b.wav")
-    done = call("a.png", "a.bmp", "b.wav", "--with", "pack", "--force")
+    done = call("x/a.png", "y/a.png", "b.wav", "--with", "pack", "--force", "--out", "out")
     assert done.code == 2 and "2 done, 1 failed" in done.out
-    assert "a.wav is also what a." in done.err
-    assert read_sound(folder / "a.wav").header
+    assert "a.wav is also what " in done.err
+    assert read_sound(folder / "out" / "a.wav").header
+
+
+def test_names_that_would_clash_keep_their_suffix(folder: Path) -> None:
+    (folder / "in").mkdir()
+    for suffix in ("wav", "flac"):
+        sound_file(folder / "in" / f"a.{suffix}")
+    converted("in", "--with", "pack")
+    made = {f"a.{suffix}_SR8000.png" for suffix in ("wav", "flac")}
+    assert {path.name for path in folder.glob("in/*.png")} == made
+    assert "-> in/a.flac.decoded.flac  (" in converted("in/a.flac_SR8000.png").out
+
+
+def test_a_folder_does_not_feed_on_what_was_made_of_it(folder: Path) -> None:
+    (folder / "in").mkdir()
+    sound_file(folder / "in" / "a.wav")
+    assert "back: " in converted("in", "--with", "pack", "--preview").out
+    converted("in/a_SR8000.png")
+    assert converted("in", "--with", "pack").out.startswith("skipped: in/a_SR8000.png exists")
+    assert "(pack, " in converted("in", "--with", "pack", "--force").out
+    sound_file(folder / "in" / "b.wav")
+    picture_file(folder / "in" / "c.png")
+    assert "2 done, 1 skipped, 0 failed\n" in converted("in", "--with", "pack").out
+    before = contents(folder)
+    assert "0 done, 3 skipped, 0 failed\n" in converted("in", "--with", "pack").out
+    assert contents(folder) == before
+    (folder / "packed").mkdir()
+    for name in ("a_SR8000.png", "c.wav", "a.decoded.wav"):
+        (folder / "in" / name).rename(folder / "packed" / name)
+    assert "1 done, 1 skipped, 0 failed\n" in converted("packed").out
+    assert (folder / "packed" / "c.decoded.png").exists()
+    assert "x.preview.png" not in call("in/*.png", "--dry-run", "--with", "tone").out
+
+
+def test_what_is_there_is_found_before_any_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture_file(folder / "a.png")
+    sound_file(folder / "b.wav")
+    for name in ("x.wav", "x.png"):
+        (folder / name).touch()
+    kind = kinds()["spectrogram"]
+    for name in ("encode_picture", "encode_sound"):
+        monkeypatch.setattr(kind, name, lambda *given: pytest.fail("worked"))
+    assert "x.wav exists" in refused("a.png", "-o", "x.wav")
+    assert "x.png exists" in refused("b.wav", "-o", "x.png")
+    assert converted("a.png", "--dry-run").out == "a.png -> a.wav  (spectrogram)\n"
+
+
+def test_long_sounds_of_pictures_are_told(folder: Path) -> None:
+    picture_file(folder / "a.png", 300, 200)
+    done = call("a.png", "--with", "tone", "--duration", "40")
+    assert "min of sound)\n" in done.out
+    assert done.err.startswith("warning: a.png: becomes ") and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["-x.png", "a b'$.png"])
+def test_the_way_back_can_be_typed(folder: Path, name: str) -> None:
+    sound_file(folder / "a.wav")
+    line = converted("a.wav", f"--out={name}", "--with", "pack").out.rpartition("back:    ")[2]
+    _, _, *typed = shlex.split(line)
+    assert f" {line}" in converted("--probe", *typed).out
+    assert " -> " in converted(*typed, "-o", "b.wav").out
+
+
+def test_a_pipe_is_read_like_standard_input(folder: Path) -> None:
+    content = sound_file(folder / "a.wav").read_bytes()
+    os.mkfifo(folder / "pipe")
+    writer = threading.Thread(target=(folder / "pipe").write_bytes, args=(content,))
+    writer.start()
+    converted("pipe", "b.png", "--with", "pack")
+    writer.join()
+    converted("b.png")
+    assert np.array_equal(*(read_sound(folder / f).samples() for f in ("a.wav", "b.decoded.wav")))
 
 
 def test_two_sounds_are_two_inputs(folder: Path) -> None:
@@ -592,7 +700,9 @@ def test_previews_are_drawn(folder: Path) -> None:
     converted("$x_{a.png", "音.wav", "--with", "tone", "--preview")
     soundfile.write(folder / "none.wav", np.zeros((0, 1)), RATE)
     converted("none.wav", "--with", "pack", "--preview")
-    names = ("a_SR8000", "音", "none_SR8000")
+    picture_file(folder / "narrow.png", 9, 90)
+    converted("narrow.png", "--with", "tone", "--preview")
+    names = ("a_SR8000", "音", "none_SR8000", "narrow")
     for path in (folder / f"{name}.preview.png" for name in names):
         with Image.open(path) as image:
             assert image.size == (1300, 600)
