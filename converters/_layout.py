@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from converters._header import ConverterError, Header
 from converters._photo import as_planes
@@ -22,6 +23,7 @@ __all__ = ["Layout"]
 
 MAX_PIXELS = 8_400_000  # of a tile, where a tile of one column has no more
 MAX_HEIGHT = 1 << 20
+BLUR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16  # columns: a hue goes round in most bins meanwhile
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,26 @@ class Layout:
             level, phase = self.planes.bins(pixels[:, start : start + step], self.n_channels)
             yield np.stack([self._magnitudes[level], phase])
 
+    def phaseless(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
+        """As `polar`, of pixels whose phases are not to be trusted: they are NaN."""
+        levels = self._levels(pixels)
+        most = self.planes.n_levels - 1
+        step = at_once(self.n_channels, self.n_fft)
+        for start in range(0, levels.shape[1], step):
+            piece = levels[:, start : start + step]
+            stacked = piece.reshape(self.n_channels, self.planes.per_channel, self.n_rows, -1)
+            magnitude = self.peak * self.range.magnitude(stacked[:, 0, ::-1].clip(0, most) / most)
+            yield np.stack([magnitude, np.full(magnitude.shape, np.nan)])
+
+    def _levels(self, pixels: np.ndarray) -> np.ndarray:
+        """(height, n) float: brightness. Where colours are mixed or lost it is no longer their
+        greatest; the mean of a colour and its opposite is grey of half their brightness."""
+        if not self.planes.colour:
+            return pixels.astype(np.float32)
+        mixed = ndimage.convolve1d(pixels.astype(np.float32), BLUR, axis=1)
+        mixed = ndimage.convolve1d(mixed, np.array([1, 2, 1]) / 4, axis=0)
+        return mixed.max(-1) + mixed.min(-1)
+
     @cached_property
     def _magnitudes(self) -> np.ndarray:
         """(n_levels,): of each level of shade."""
@@ -97,14 +119,18 @@ class Layout:
 
     def cropped(self, picture: Picture, header: Header, tile: int) -> np.ndarray | None:
         """The pixels of a tile without its strip; None where the picture was resized."""
-        strip = strip_height(header, self.width_of(tile)) if header.options.get("strip") else 0
-        excess = len(picture.pixels) - self.height
-        if picture.pixels.shape[1] != self.width_of(tile) or not 0 <= excess <= 1.1 * strip + 16:
+        width = self.width_of(tile)
+        if picture.pixels.shape[1] != width or not self.is_high(picture, header, width):
             return None
         return as_planes(picture.pixels[: self.height], self.planes, picture.name)
 
+    def is_high(self, picture: Picture, header: Header, width: int) -> bool:
+        """Whether a picture is as high as it was made, of this width."""
+        strip = strip_height(header, width) if header.options.get("strip") else 0
+        return 0 <= len(picture.pixels) - self.height <= 1.1 * strip + 16
+
     def resized(self, picture: Picture, header: Header, tile: int) -> Iterator[np.ndarray]:
-        """Polar rows of a picture of another size: its shades; phases do not outlast that.
+        """As `phaseless`, of a picture of another size: phases do not outlast that.
 
         Raises:
             ConverterError: a size that has nothing to do with the tile's.
@@ -117,19 +143,15 @@ class Layout:
                 f"{width} x {self.height}: its header belongs to another, or it was cropped"
             )
         warnings.warn(
-            f"{picture.name}: was resized or cropped from {width} pixels to "
-            f"{given[1]} in width; its phases are lost, and found anew",
+            f"{picture.name}: was resized from {width} to {given[1]} columns and from about "
+            f"{self.height} to {given[0]} rows; its phases are searched anew",
             ConverterWarning,
             2,
         )
         strip = strip_height(header, width) if header.options.get("strip") else 0
         height = max(1, round(len(picture.pixels) * self.height / (self.height + strip)))
         pixels = as_planes(picture.pixels[:height], self.planes, picture.name)
-        image = Image.fromarray((pixels.max(-1) if pixels.ndim == 3 else pixels).astype("f4"))
-        shades = np.asarray(image.resize((width, self.height), Image.Resampling.BICUBIC))
-        most = self.planes.n_levels - 1
-        for start in range(0, width, at_once(self.n_channels, self.n_fft)):
-            piece = shades[:, start : start + at_once(self.n_channels, self.n_fft)]
-            stacked = piece.reshape(self.n_channels, self.planes.per_channel, self.n_rows, -1)
-            magnitude = self.peak * self.range.magnitude(stacked[:, 0, ::-1].clip(0, most) / most)
-            yield np.stack([magnitude, np.full(magnitude.shape, np.nan)])
+        size, how = (width, self.height), Image.Resampling.BICUBIC
+        planes = np.moveaxis(np.atleast_3d(pixels), -1, 0).astype(np.float32)
+        scaled = [np.asarray(Image.fromarray(plane).resize(size, how)) for plane in planes]
+        yield from self.phaseless(scaled[0] if pixels.ndim == 2 else np.stack(scaled, -1))

@@ -51,10 +51,11 @@ class Mender:
     """Residual, and of each sample whether it is to be used."""
     _all: bool = True
     _sha256: str = ""
+    _name: str = ""
 
     def add(self, tile: int, picture: Picture, pixels: np.ndarray | None, sha256: str) -> None:
         """The next tile; pixels are without strip, None where they are not its own any more."""
-        self._sha256 = sha256
+        self._sha256, self._name = sha256, picture.name
         n = self.layout.n_samples_of(tile)
         residual = None
         untouched: np.ndarray = np.zeros(self.layout.width_of(tile), bool)
@@ -75,7 +76,11 @@ class Mender:
         self._tiles[tile] = residual, whole.repeat(self.layout.hop)[:n]
 
     def samples(self, floats: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """The samples of all tiles. Reading floats makes tiles known by `add`."""
+        """The samples of all tiles. Reading floats makes tiles known by `add`.
+
+        Raises:
+            ConverterError: at the end: nothing was edited, yet these are not the samples.
+        """
         reader = Reader(floats, self.format.n_channels)
         found = hashlib.sha256()
         for tile in range(self.layout.n_tiles):
@@ -90,9 +95,7 @@ class Mender:
             found.update(samples.tobytes())
             yield samples
         if self._all and self._sha256 not in ("", found.hexdigest()):
-            warnings.warn(
-                "the samples are not those that were encoded, although nothing was edited: the "
-                "last bits are not to be trusted",
-                ConverterWarning,
-                2,
+            raise ConverterError(
+                f"{self._name}: not the samples that were encoded (SHA-256), although no pixel was "
+                "changed: a residual or header is damaged; take another copy of it"
             )

@@ -15,7 +15,7 @@ from converters._phase import sound_of_magnitude
 from converters._spectra import at_once, consistent, from_first_sample, windows
 from converters._stft import stft
 
-__all__ = ["spectra_shown"]
+__all__ = ["inconsistency", "spectra_shown"]
 
 ROUNDS = 32  # where phases are missing
 SEARCH = 512  # rounds where there are none, over the overlap: the same work for a second of sound
@@ -50,6 +50,19 @@ def spectra_shown(
             yield _settled(magnitude, phase, sounding & ~known, axis, n_fft, hop)[..., inner]
         else:
             yield _phaseless(axis.bins(magnitude).clip(0), n_fft, hop)[..., inner]
+
+
+def inconsistency(polar: np.ndarray, axis: Axis, n_fft: int, hop: int) -> np.ndarray:
+    """How far columns are from any sound's, (n,) in dB: of those that tell phases, without the
+    first and last ones, which need their neighbours."""
+    magnitude, phase = polar
+    known = (magnitude > 0) & ~np.isnan(phase)
+    rows = np.where(known, _complex(magnitude, phase), 0)
+    apart = known * np.abs(axis.rows(_consistent(axis.bins(rows), n_fft, hop)) - rows)
+    inner = slice(n_fft // hop - 1, max(rows.shape[-1] - n_fft // hop + 1, 0))
+    apart, whole = (np.linalg.norm(each, axis=(0, 1))[inner] for each in (apart, rows))
+    told = whole > 0
+    return 20 * np.log10(np.maximum(apart[told] / whole[told], 1e-9))
 
 
 def _settled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from converters._restore import spectra_shown
 from converters._spectra import at_once, cut, samples_of, spectra_of
 from converters._types import Sound
 
-__all__ = ["LEVEL", "heard", "margin", "seen"]
+__all__ = ["LEVEL", "crc_of_int16", "heard", "margin", "seen"]
 
 LEVEL = 10 ** (-1 / 20)  # of the highest peak: -1 dBFS
 
@@ -63,3 +64,12 @@ def seen(
         n_kept += magnitude.shape[1]
     shades = np.concatenate(columns, 1)[:, silent : silent + width]
     return np.pad(shades, ((0, 0), (0, width - shades.shape[1])))
+
+
+def crc_of_int16(sound: Sound) -> int:
+    """CRC-32 of the first channel with 16 bits, whatever the file keeps of a sample."""
+    crc = 0
+    for block in sound.floats():
+        samples = np.rint(np.nan_to_num(block[:, 0]) * 32768).clip(-32768, 32767)
+        crc = zlib.crc32(samples.astype(np.int16).tobytes(), crc)
+    return crc

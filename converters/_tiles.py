@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from converters._axis import Axis
+from converters._changed import keeps_phases, tell_tile
 from converters._header import Header, SoundFormat
 from converters._layout import Layout
 from converters._mend import Mender, Reader
 from converters._residual import CHUNK, Residual
 from converters._restore import spectra_shown
 from converters._spectra import cut, samples_of, spectra_of
-from converters._types import BLOCK, Picture, Sound
+from converters._types import BLOCK, Picture, Sound, crc_of
 
 __all__ = ["decoded", "encoded"]
+
 
 Tile = tuple[np.ndarray, dict[bytes, bytes], str]
 
@@ -43,7 +46,7 @@ def _with_residual(
             waiting.append(pixels)
             yield from layout.polar(pixels)
 
-    floats = Reader(_floats(polar(), layout, axis), layout.n_channels)
+    floats = Reader(_floats(polar(), layout, axis, layout.planes.has_phase), layout.n_channels)
     samples = Reader(sound.blocks(BLOCK), layout.n_channels)
     sha256 = hashlib.sha256()
     for tile in range(layout.n_tiles):
@@ -63,20 +66,31 @@ def decoded(
 ) -> Iterator[np.ndarray]:
     """Samples (n, n_channels) of the format's dtype, a tile at a time."""
     mender = Mender(layout, format)
+    told = layout.planes.has_phase  # by the tiles so far
 
     def polar() -> Iterator[np.ndarray]:
+        nonlocal told
         for tile, (picture, header) in enumerate(tiles):
             pixels = layout.cropped(picture, header, tile)
             mender.add(tile, picture, pixels, header.sha256)
             if pixels is None:
+                told = False
                 yield from layout.resized(picture, header, tile)
-            else:
-                yield from layout.polar(pixels)
+                continue
+            keeps = True
+            if header.crc != crc_of(picture.pixels):
+                keeps = not layout.planes.has_phase or keeps_phases(pixels, layout, axis)
+                tell_tile(picture.name, tile, layout, keeps)
+            told &= keeps
+            yield from layout.polar(pixels) if keeps else layout.phaseless(pixels)
 
-    return mender.samples(_floats(polar(), layout, axis))
+    rows = polar()
+    first = [piece for piece in [next(rows, None)] if piece is not None]  # `told` is known now
+    yield from mender.samples(_floats(chain(first, rows), layout, axis, told))
 
 
-def _floats(polar: Iterator[np.ndarray], layout: Layout, axis: Axis) -> Iterator[np.ndarray]:
+def _floats(
+    polar: Iterator[np.ndarray], layout: Layout, axis: Axis, has_phase: bool
+) -> Iterator[np.ndarray]:
     n_fft, hop = layout.n_fft, layout.hop
-    spectra = spectra_shown(polar, axis, n_fft, hop, layout.planes.has_phase)
-    return samples_of(spectra, n_fft, hop)
+    return samples_of(spectra_shown(polar, axis, n_fft, hop, has_phase), n_fft, hop)

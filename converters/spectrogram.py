@@ -7,8 +7,8 @@ frequencies are on top; bright is loud. The profile says how a bin is shown:
     16+8       16-bit grey, magnitude above phase, of which 8 bits are used; about 49 dB
     16+16      16-bit grey, magnitude above phase; about 94 dB, and exact with a residual
     magnitude  8-bit grey; the phase is found again by PGHI and fast Griffin-Lim
-    mel64      64 x 64 grey mel bands of one second, as the models see sound; all other options
-               are without effect
+    mel64      64 x 64 grey mel bands of one second, as the models see sound; it takes no other
+               options
 
 Channels are stacked, the first on top. A long sound is a row of tiles, shaded alike. White is the
 loudest bin of all, which takes a first reading of the sound. Any other picture can be heard as if
@@ -26,13 +26,15 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from converters._axis import AXES, Axis, axis_of
+from converters._axis import Axis, axis_of
 from converters._base import Converter
+from converters._changed import if_cut, tell_sound
 from converters._header import ConverterError, Header, PictureFormat, SoundFormat
 from converters._layout import Layout
+from converters._options import check
 from converters._photo import as_planes, grey_of
-from converters._planes import PLANES, PROFILES, planes_of
-from converters._range import RANGES, Range
+from converters._planes import PLANES, planes_of
+from converters._range import Range
 from converters._seen import heard, seen
 from converters._spectra import cut, n_columns_of
 from converters._strip import header_in, with_strip
@@ -42,9 +44,9 @@ from converters._types import ConverterWarning, Picture, Sound, crc_of
 
 __all__ = ["CONVERTER", "PRESETS", "Spectrogram"]
 
-MAX_OVERLAP = 32  # windows over a sample
 FRAME = 0.0464  # s
 MAX_PEAK = 1e40
+MAX_CHANNELS = 1024
 MAX_HEARD = 1 << 25  # bins or pixels of a picture that is heard: some minutes of work
 MAGNITUDE = PLANES["magnitude"]
 
@@ -85,42 +87,11 @@ class Spectrogram(Converter):
     strip: bool = True
     """Keep the header in the pixels too, as a strip along the lower edge."""
     sample_rate: int = 44100
-    """In Hz, of sounds made from pictures that do not say."""
+    """In Hz, of sounds made from pictures that do not say; in the header of a sound's picture the
+    sound's."""
 
     def __post_init__(self) -> None:
-        for name, among in (("profile", PROFILES), ("axis", AXES), ("range", RANGES)):
-            if getattr(self, name) not in among:
-                raise ConverterError(
-                    f"{name} is {getattr(self, name)!r}: take one of {', '.join(among)}"
-                )
-        bounds = {
-            "n_fft": (0, 32768), "hop": (0, 16384), "rows": (0, 1 << 16), "f_min": (1e-3, 1e6),
-            "exponent": (0.05, 1.0), "floor": (10.0, 300.0), "tile": (1, 1 << 16),
-            "sample_rate": (1, 2**31 - 1),
-        }  # fmt: skip
-        for name, (least, most) in bounds.items():
-            if not least <= getattr(self, name) <= most:
-                value = getattr(self, name)
-                raise ConverterError(f"{name} is {value}: not from {least} to {most}")
-        hop = self.hop or self.n_fft // 8
-        if hop and (
-            self.n_fft < 16
-            or self.n_fft % 2
-            or self.n_fft % hop
-            or not 2 <= self.n_fft // hop <= MAX_OVERLAP
-        ):
-            raise ConverterError(
-                f"n_fft {self.n_fft} with hop {self.hop}: n_fft must be even, 16 or "
-                f"more, and the hop's multiple by 2 to {MAX_OVERLAP}"
-            )
-        if self.residual and not (
-            self.profile in ("colour", "16+8", "16+16")
-            and self.axis == "linear"
-            and self.rows in (0, self.n_fft // 2 + 1)
-        ):
-            raise ConverterError(
-                "a residual needs a profile with phase, and a linear axis with a row for each bin"
-            )
+        check(self, Spectrogram)
 
     # Sound -> tiles
 
@@ -164,7 +135,9 @@ class Spectrogram(Converter):
         from converters import _mel64_files  # it takes torch
 
         pixels = _mel64_files.pixels_of(sound)
-        return Picture(pixels).sealed(self.header("sound", sound=_mel64_files.FORMAT))
+        format = _mel64_files.FORMAT
+        made = dataclasses.replace(self, sample_rate=format.sample_rate)
+        return Picture(pixels).sealed(made.header("sound", sound=format))
 
     # Tiles -> sound
 
@@ -188,8 +161,12 @@ class Spectrogram(Converter):
             return self.encode_picture(first)
         if header.sound is None or header.made_from != "sound":
             raise ConverterError(f"{first.name}: its header holds no sound")
-        first = dataclasses.replace(first, header=header)
-        return self.settled(header.sound.sample_rate)._sound_of(first, rest, header, header.sound)
+        maker = self.settled(header.sound.sample_rate)
+        layout = maker._layout_of(first.name, header)
+        axis = maker._axis(header.sound.sample_rate, layout.n_rows)
+        first = if_cut(dataclasses.replace(first, header=header), header, layout, axis)
+        assert first.header is not None and first.header.sound is not None
+        return maker._sound_of(first, rest, first.header, first.header.sound)
 
     def _sound_of(
         self, first: Picture, rest: Iterator[Picture], header: Header, format: SoundFormat
@@ -226,17 +203,13 @@ class Spectrogram(Converter):
                 raise ConverterError(f"{picture.name}: has no header: it is not {which}")
             if (
                 (header.tile, header.n_tiles, header.sound) != (tile, layout.n_tiles, format)
-                or self.from_header(header) != self
+                or dataclasses.replace(self.from_header(header), sample_rate=self.sample_rate)
+                != self
                 or self._layout_of(picture.name, header) != layout
             ):
                 raise ConverterError(
                     f"{picture.name}: is tile {header.tile + 1} of {header.n_tiles} of a sound, "
                     f"not {which} of this one: give all tiles, in order"
-                )
-            if header.crc != crc_of(picture.pixels):
-                _warn(
-                    f"{picture.name}: {which} was changed since it was made; it keeps the phases "
-                    "that it has"
                 )
             yield picture, header
 
@@ -250,20 +223,26 @@ class Spectrogram(Converter):
     def _assumed(self, picture: Picture) -> Header | None:
         """A header for a picture that has none, if it has the height that the options give."""
         height, width = picture.pixels.shape[:2]
-        planes = planes_of(self.profile)
-        n_channels = height // (self._n_rows * planes.per_channel)
+        n_high = self._n_rows * planes_of(self.profile).per_channel
+        n_channels = height // n_high
         n_samples = (width - self.n_fft // self.hop + 1) * self.hop
-        if not n_channels or n_samples < 1:
-            return None
-        format = SoundFormat(self.sample_rate, n_channels, n_samples)
-        _warn(
-            f"{picture.name}: has no header; it is taken as profile {self.profile}, {n_channels} "
-            f"channel(s) at {self.sample_rate} Hz, white as full scale"
-        )
         # A sine of full scale has half the sum of the window.
         facts = {"peak": self.n_fft / 4, "exponent": self.exponent, "width": width}
-        header = self.header("sound", sound=format, facts=facts)
-        return dataclasses.replace(header, crc=crc_of(picture.pixels))
+        fits = 1 <= n_channels <= MAX_CHANNELS and n_samples >= 1
+        if fits and Layout.width_for(n_channels * n_high, width) == width:
+            format = SoundFormat(self.sample_rate, n_channels, n_samples)
+            header = self.header("sound", sound=format, facts=facts, crc=crc_of(picture.pixels))
+            if self._layout_of(picture.name, header).is_high(picture, header, width):
+                _warn(
+                    f"{picture.name}: has no header; it is taken as profile {self.profile}, "
+                    f"{n_channels} channel(s) at {self.sample_rate} Hz, white as full scale"
+                )
+                return header
+        _warn(
+            f"{picture.name}: has no header, and not the size of a sound's picture with these "
+            "options; it is heard as any picture"
+        )
+        return None
 
     # Any picture -> sound -> picture
 
@@ -285,7 +264,7 @@ class Spectrogram(Converter):
             "picture",
             sound=sound.format,
             picture=picture.format,
-            facts={"peak": peak},
+            facts={"peak": peak, "crc": crc_of(samples)},
             crc=crc_of(picture.pixels),
         )
         return dataclasses.replace(sound, header=header, name=picture.name)
@@ -306,6 +285,7 @@ class Spectrogram(Converter):
                 f"{sound.name}: was resampled from {header.sound.sample_rate} to "
                 f"{sound.format.sample_rate} Hz: resample it back"
             )
+        tell_sound(sound, header, header.sound)
         wanted, maker = header.picture, self.settled(header.sound.sample_rate)
         axis = maker._axis_of_picture(sound.name, wanted, header.sound.sample_rate)
         range_ = Range(self.range, self.exponent, self.floor)
@@ -324,10 +304,10 @@ class Spectrogram(Converter):
     # Options and headers to what they mean
 
     def settled(self, sample_rate: int) -> Spectrogram:
-        """With the n_fft and hop that 0 stands for."""
+        """For sounds of this rate: with the n_fft and hop that 0 stands for."""
         n_fft = self.n_fft or min(max(1 << round(np.log2(FRAME * sample_rate)), 16), 32768)
         hop = self.hop or n_fft // (4 if planes_of(self.profile).has_phase else 8)
-        return dataclasses.replace(self, n_fft=n_fft, hop=max(hop, 1))
+        return dataclasses.replace(self, n_fft=n_fft, hop=max(hop, 1), sample_rate=sample_rate)
 
     @property
     def _n_rows(self) -> int:

@@ -251,18 +251,83 @@ def test_stripped() -> None:
                 assert (again.samples() == back(tiles).samples()).all()
 
 
+def jpeg(pixels: np.ndarray, subsampling: int) -> Picture:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95, subsampling=subsampling)
+    file.seek(0)
+    return read_picture(file, "jpeg")
+
+
+def told(tiles: list[Picture]) -> tuple[Sound, list[str]]:
+    """A sound that is read to its end, and what is warned of it."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        sound = back(tiles)
+        samples = sound.samples()
+    return Sound.of(samples, sound.format.sample_rate), [str(each.message) for each in seen]
+
+
 def test_jpeg_keeps_what_the_strip_says(source: Source) -> None:
     sound = Sound.of(speech(source), 8000)
     for options in ({}, SMALL):
         (tile,) = there(sound, **options)
-        file = io.BytesIO()
-        Image.fromarray(tile.pixels).save(file, "JPEG", quality=95)
-        file.seek(0)
-        blurred = read_picture(file, "jpeg")
-        with pytest.warns(ConverterWarning, match="changed"):
-            again = back([blurred])
-            found = again.samples()
-        assert again.format == sound.format and snr(sound.samples(), found) > 1
+        with pytest.warns(ConverterWarning, match="the picture was changed"):
+            again = back([jpeg(tile.pixels, 2)])
+            again.samples()
+        assert again.format == sound.format
+
+
+@pytest.mark.parametrize("options", [{}, SMALL])
+def test_phases_are_kept_where_they_fit_a_sound(options: dict) -> None:
+    samples = music(40_000)
+    sound = Sound.of(samples, 44_100)
+    (tile,) = there(sound, **options)
+    n_fft, hop = options.get("n_fft", 2048), options.get("hop", 512)
+    magnitude = np.abs(stft(samples / 32768, n_fft, hop))
+
+    def convergence(found: Sound) -> float:
+        return spectral_convergence(found.samples()[:, 0] / 32768, magnitude, n_fft, hop)
+
+    fine = jpeg(tile.pixels, 0).pixels
+    found, messages = told([dataclasses.replace(tile, pixels=fine)])
+    assert len(messages) == 1 and "keeps the phases" in messages[0]
+    assert snr(samples, found.samples()) > 24
+    grey = np.asarray(Image.fromarray(tile.pixels).convert("L"))
+    for pixels, most in ((jpeg(tile.pixels, 2).pixels, -5), (grey, -2.5)):
+        found, messages = told([dataclasses.replace(tile, pixels=pixels)])
+        assert len(messages) == 1 and "searched anew" in messages[0]
+        assert convergence(found) < most
+
+
+def test_a_cut_is_the_sound_of_its_columns() -> None:
+    samples = music(40_000)
+    for options in (SMALL, {"profile": "16+16", **SMALL}, {"residual": True, **SMALL}):
+        (tile,) = there(Sound.of(samples, 44_100), **options)
+        for first, last in ((0, 300), (101, 300)):
+            found, messages = told([saved(tile, pixels=tile.pixels[:, first:last])])
+            assert len(messages) == 1 and "was cut from" in messages[0]
+            wanted = samples[first * 64 : (last - 3) * 64]
+            assert found.format.n_samples == len(wanted)
+            assert snr(wanted, found.samples()) > 40
+    (tile,) = there(Sound.of(samples, 44_100), profile="magnitude", **SMALL)
+    found, messages = told([saved(tile, pixels=tile.pixels[:, 100:300])])
+    assert len(messages) == 1 and found.format.n_samples == 197 * 64
+
+
+def test_a_squeezed_picture_is_no_cut() -> None:
+    (tile,) = there(Sound.of(music(40_000), 44_100), **SMALL)
+    height, width = tile.pixels.shape[:2]
+    for size in ((width // 2, height), (width * 2, height * 2), (width, height * 2)):
+        image = Image.fromarray(tile.pixels).resize(size)
+        found, messages = told([saved(tile, pixels=np.asarray(image))])
+        assert found.format.n_samples == 40_000
+        assert len(messages) == 1 and "resized" in messages[0] and "anew" in messages[0]
+
+
+def test_a_residual_of_other_samples_is_refused() -> None:
+    (tile,) = there(Sound.of(music(9000), 8000), profile="16+16", residual=True, **SMALL)
+    with pytest.raises(ConverterError, match=r"other\.png.*not the samples"):
+        back([dataclasses.replace(forged(tile, sha256="0" * 64), name="other.png")]).samples()
 
 
 @pytest.mark.parametrize("profile", ["colour", "16+8", "16+16"])
@@ -348,6 +413,31 @@ def test_a_header_that_nobody_has_left() -> None:
     assert np.corrcoef(magnitude.ravel(), wanted.ravel())[0, 1] > 0.95
 
 
+def test_a_picture_of_another_height_is_heard() -> None:
+    converter = Spectrogram(**SMALL)
+    for height in (100, 129 + 60, 3 * 129 - 1):
+        with pytest.warns(ConverterWarning, match="heard as any picture"):
+            sound = converter.decode_sound(iter([Picture(np.zeros((height, 300), np.uint8))]))
+        assert sound.header is not None and sound.header.made_from == "picture"
+    photo = Picture(np.zeros((6000, 6000), np.uint8))  # no tile is as large
+    with (
+        pytest.warns(ConverterWarning, match="heard as any picture"),
+        pytest.raises(ConverterError, match="too many to be heard"),
+    ):
+        Spectrogram().decode_sound(iter([photo]))
+    with pytest.warns(ConverterWarning, match="2 channel"):
+        sound = converter.decode_sound(iter([Picture(np.zeros((2 * 129 + 16, 300), np.uint8))]))
+    assert sound.header is None and sound.format.n_channels == 2
+
+
+def test_the_header_tells_the_rate_of_the_sound() -> None:
+    (tile,) = there(Sound.of(music(9000), 8000))
+    assert tile.header is not None and tile.header.options["sample_rate"] == 8000
+    # Others tell the rate that was not used.
+    old = forged(tile, options={**tile.header.options, "sample_rate": 44_100})
+    assert (back([old]).samples() == back([tile]).samples()).all()
+
+
 # Pictures as sounds
 
 
@@ -409,6 +499,29 @@ def test_what_a_picture_loses_is_told() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         converter.encode_picture(Picture(drawing()))
+
+
+def test_a_sound_that_shows_another_picture_is_told() -> None:
+    sound = Spectrogram(**SMALL).encode_picture(Picture(drawing()))
+    samples = sound.samples()[:, 0]
+    n = len(samples)
+
+    def warned(other: np.ndarray) -> list[str]:
+        again = dataclasses.replace(Sound.of(other, 44_100), header=sound.header)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            assert Spectrogram(**SMALL).decode_picture(again).pixels.shape == (100, 160)
+        return [str(each.message) for each in seen]
+
+    for same in (samples, samples / 32768, samples.astype(np.int32) << 16):
+        assert not warned(same)
+    seconds = f"was cut from {n / 44_100:.3f} to {n // 3 / 44_100:.3f} s"
+    assert seconds in warned(samples[: n // 3])[0]
+    assert "lengthened" in warned(np.append(samples, samples))[0]
+    zeroed = np.where(np.arange(n) < n // 2, 0, samples).astype(np.int16)
+    for other in (zeroed, samples // 4, np.roll(samples, 50)):
+        (message,) = warned(other)
+        assert "was changed since it was made" in message
 
 
 def test_black_is_silence() -> None:
@@ -516,7 +629,9 @@ def test_sounds_that_are_none() -> None:
     [{"profile": "x"}, {"axis": "x"}, {"range": "x"}, {"n_fft": 15}, {"n_fft": 1 << 16}, {"hop": 3},
      {"hop": 2048}, {"hop": 16}, {"rows": -1}, {"exponent": 0.0}, {"floor": 0.0}, {"tile": 0},
      {"sample_rate": 0}, {"f_min": 0.0}, {"residual": True, "axis": "log"},
-     {"residual": True, "profile": "magnitude"}, {"f_min": float("nan")}],
+     {"residual": True, "profile": "magnitude"}, {"f_min": float("nan")},
+     {"profile": "mel64", "n_fft": 512}, {"profile": "mel64", "axis": "log"},
+     {"profile": "mel64", "residual": True}, {"profile": "mel64", "tile": 9}],
     ids=str,
 )  # fmt: skip
 def test_bad_options(options: dict) -> None:
