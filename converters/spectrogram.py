@@ -79,7 +79,7 @@ class Spectrogram(Converter):
     """Of the range power: less shows quiet parts brighter; 0.3 is 1 dB better."""
     floor: float = 100.0
     """Of the ranges decibel and double-log: how far below the loudest they reach, in dB."""
-    tile: int = 4096
+    tile: int = 2048
     """Columns of a picture at most; tall pictures have fewer."""
     residual: bool = False
     """Keep beside the pixels what they lack: PCM samples come back exactly, as long as the picture

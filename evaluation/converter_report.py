@@ -191,7 +191,7 @@ def _sound_chart(rows: Sequence[Row]) -> Figure:
             )
         axis.set(xlabel="bits per sample", ylabel=label)
         axis.axhline(sign * best, color="0.7", zorder=0)
-        axis.annotate("exact", (0.02, sign * best), (0, -12 * sign), color="0.4",
+        axis.annotate("exact", (0.02, sign * best), (0, -12), color="0.4",
                       xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
         axis.grid(alpha=0.3)
     axes[1].invert_yaxis()
