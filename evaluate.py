@@ -245,6 +245,8 @@ def _from_checkpoint(options: Options) -> Iterator[tuple[Subject, Ruler, Path]]:
     device, path = _device(options.device), find(options.checkpoint)
     checkpoint = load(path, groups=("ema",))
     subject, run = Subject.from_checkpoint(checkpoint, device), checkpoint.run
+    if checkpoint.step <= run.config.get("warm_start", 0):
+        print(f"warning: {path}: it is in its warm start and draws noise yet", file=sys.stderr)
     source = datasets.load(run.data, options.data_dir)  # type: ignore[arg-type]
     if source.fingerprint != run.data_fingerprint:
         raise InputError(

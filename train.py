@@ -56,7 +56,8 @@ class Options:
     seed: int = 0
     """Of weights, batches and noise."""
     max_seconds: float | None = None
-    """Stop after so many seconds of training, if the steps are not done before."""
+    """Stop after so many seconds of training, earlier sittings included, if the steps are not done
+    before."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train."""
     precision: Precision = "32-true"
@@ -233,6 +234,8 @@ def _say_what_next(session: Session, stopped_by: int | None, data_dir: Path) -> 
         f"{steps} steps in {session.seconds - session.before:.0f} s; the loop's time: "
         + ", ".join(f"{k} {v:.1%}" for k, v in shares.items())
     )
+    if not steps:
+        print("nothing was left to do: give more --steps or --max-seconds to go on")
     warm_start = session.run.config.get("warm_start", 0)
     if session.trainer.step <= warm_start:
         print(f"nothing has learnt to draw yet: the warm start takes {warm_start} steps")

@@ -17,24 +17,12 @@ from datasets._types import Source
 from tests.conftest import ROOT
 from training.loop import Trainer
 
-HEAD = """
-from __future__ import annotations
-from collections.abc import Sequence
-from dataclasses import dataclass
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-from datasets._types import Batch, TaskSpec
-from models._base import ConditionalConfig, ConditionalModel, Config, Logs, Optimiser, Phase
-from models._networks import ImageDecoder
-"""
-
 
 def test_the_example_of_a_new_model_trains(offline_source: Source, tmp_path: Path) -> None:
     example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert example
     path = tmp_path / "mine.py"
-    path.write_text(HEAD + example[1])
+    path.write_text(example[1])
     spec = importlib.util.spec_from_file_location("mine", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -75,6 +63,7 @@ def test_its_model_names_and_flags_exist() -> None:
         "--help",
         "--logdir",
         "--hears",
+        "--warm-start",
         "--with",
         "--preset",
     }
