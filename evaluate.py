@@ -245,8 +245,6 @@ def _from_checkpoint(options: Options) -> Iterator[tuple[Subject, Ruler, Path]]:
     device, path = _device(options.device), find(options.checkpoint)
     checkpoint = load(path, groups=("ema",))
     subject, run = Subject.from_checkpoint(checkpoint, device), checkpoint.run
-    if checkpoint.step <= run.config.get("warm_start", 0):
-        print(f"warning: {path}: it is in its warm start and draws noise yet", file=sys.stderr)
     source = datasets.load(run.data, options.data_dir)  # type: ignore[arg-type]
     if source.fingerprint != run.data_fingerprint:
         raise InputError(
@@ -272,12 +270,15 @@ def _from_references(options: Options) -> Iterator[tuple[Subject, Ruler, Path]]:
 @command
 def main() -> None:
     options = _checked(parse(Options, None, sys.argv[1:], "evaluate.py"))
-    found = _from_checkpoint(options) if options.checkpoint else _from_references(options)
+    subjects = _from_checkpoint(options) if options.checkpoint else _from_references(options)
     start = time.perf_counter()
-    for subject, ruler, out in found:
+    for subject, ruler, out in subjects:
         json_path = options.json or out / scorecard.NAME
         card = evaluate(subject, ruler, out, json_path)
         scorecard.show(card)
+        found = subject.checkpoint
+        if found and found.step <= found.run.config.get("warm_start", 0):
+            print("it had not learnt to draw yet: its warm start is not over")
         for path in (json_path, out / scorecard.GRID, out / scorecard.CONFUSION):
             print(path)
         print(f"scored in {time.perf_counter() - start:.0f} s, loading included")

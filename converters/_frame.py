@@ -116,8 +116,8 @@ def frame_of(sound: Sound, kind: str) -> Frame:
     frame = find_frame(sound, everywhere=True)
     if frame is None:
         raise ConverterError(
-            f"{sound.name}: no mark of a {kind} sound is in it: {kind} did not make it, or it is too "
-            "damaged; for a picture of any sound take spectrogram or pack"
+            f"{sound.name}: no mark of a {kind} sound is in it: {kind} did not make it, or "
+            "it is too damaged; for a picture of any sound take spectrogram or pack"
         )
     return frame
 
