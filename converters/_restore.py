@@ -119,7 +119,8 @@ def _complex(magnitude: np.ndarray, phase: np.ndarray) -> np.ndarray:
 
 def _unit(z: np.ndarray) -> np.ndarray:
     size = np.abs(z)
-    return np.divide(z, size, where=size > 0, out=np.ones_like(z))
+    # A quotient by less than the smallest normal number can overflow.
+    return np.divide(z, size, where=size > np.finfo(size.dtype).tiny, out=np.ones_like(z))
 
 
 def _and(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

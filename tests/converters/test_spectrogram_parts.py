@@ -15,6 +15,7 @@ from converters._header import SoundFormat
 from converters._planes import PLANES
 from converters._range import RANGES, Range, adapted_exponent
 from converters._residual import Residual, rounded
+from converters._restore import _unit
 from converters._spectra import cut, n_columns_of, samples_of, spectra_of, windows
 from converters._strip import header_in, with_strip
 
@@ -143,3 +144,11 @@ def test_residuals(n: int, subtype: str, error: float, seed: int) -> None:
     assert again.untouched(pixels).all()
     pixels[2, 9] ^= 1
     assert list(again.untouched(pixels)) == [True] * 8 + [False] * 8 + [True] * 4
+
+
+def test_phases_of_what_is_almost_silent_are_finite() -> None:
+    z = np.array([0, 1e-45, 1e-40 - 1e-41j, 1e-30j, -3], np.complex64)
+    with np.errstate(all="raise", under="ignore"):
+        found = _unit(z)
+    np.testing.assert_allclose(np.abs(found), 1, atol=1e-6)
+    np.testing.assert_allclose(found[3:], [1j, -1], atol=1e-6)
