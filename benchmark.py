@@ -25,20 +25,20 @@ from tqdm import tqdm
 
 import datasets
 import models
-import report
-from commandline import parse
-from datasets._pairing import Pairing
-from datasets._splits import recording_split
-from datasets._types import Source
-from errors import InputError, command, suggest
+from benchmarking import converter_report, report, round_trips, signals
+from common.command_line import parse
+from common.errors import InputError, command, suggest
+from common.files import ROOT
+from datasets.base import PairedDataset
+from datasets.pairing import Pairing
+from datasets.splits import recording_split
 from evaluate import PROTOCOL
-from evaluation import converter_report, material, round_trips, scorecard
-from evaluation.references import REFERENCES
-from evaluation.scorecard import NAME as SCORECARD
-from metrics._judges import load_judge
+from evaluation import outputs
+from evaluation.baselines import REFERENCES
+from evaluation.outputs import NAME as SCORECARD
+from judges import load_judge
 from models._base import Config
 from training import checkpoint
-from training.run import ROOT
 
 RUNS = ROOT / "results" / "runs"
 
@@ -130,10 +130,10 @@ def main() -> None:
         raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
 
 
-def measure_converters(source: Source, out: Path) -> None:
+def measure_converters(source: PairedDataset, out: Path) -> None:
     """Every converter through files, channels and back: table, rows and charts."""
     with tempfile.TemporaryDirectory() as name, tqdm(total=round_trips.n_measured()) as bar:
-        material.write(Path(name), source)
+        signals.write(Path(name), source)
 
         def tell(what: str) -> None:
             bar.set_description(what)
@@ -161,11 +161,11 @@ def _checked(options: Options) -> Options:
     return options
 
 
-def _where(options: Options, source: Source) -> str:
+def _where(options: Options, source: PairedDataset) -> str:
     return f"{source.name}-{options.split.replace(':', '-')}-{options.pairing}"
 
 
-def plan(options: Options, source: Source) -> list[Job]:
+def plan(options: Options, source: PairedDataset) -> list[Job]:
     """The runs, presets first, so that a matrix that is stopped early is still a comparison."""
     recording_split(source, options.split)  # refuses an unknown one
     budget = "quick" if options.quick else f"{options.max_seconds:g}s"
@@ -183,7 +183,7 @@ def plan(options: Options, source: Source) -> list[Job]:
     return jobs
 
 
-def run_all(jobs: list[Job], options: Options, source: Source, out: Path) -> list[str]:
+def run_all(jobs: list[Job], options: Options, source: PairedDataset, out: Path) -> list[str]:
     """Scores the references, then does every job; each adds its row at once. Returns failures."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     failed = []
@@ -196,17 +196,17 @@ def run_all(jobs: list[Job], options: Options, source: Source, out: Path) -> lis
             failed.append("references")
     if not failed:
         for path in cards:
-            report.add_row(out, scorecard.read(path))
+            report.add_row(out, outputs.read(path))
     for i, job in enumerate(jobs):
         print(f"[{i + 1}/{len(jobs)}] {job.label}", flush=True)
         if _one(job, options, source, data):
-            report.add_row(out, scorecard.read(job.folder / SCORECARD))
+            report.add_row(out, outputs.read(job.folder / SCORECARD))
         else:
             failed.append(job.label)
     return failed
 
 
-def _one(job: Job, options: Options, source: Source, data: tuple[str, str]) -> bool:
+def _one(job: Job, options: Options, source: PairedDataset, data: tuple[str, str]) -> bool:
     """Trains what is not finished, evaluates what is not scored by these judges."""
     path = job.folder / checkpoint.NAME
     if options.fresh:
@@ -240,10 +240,12 @@ def _changed(config: Config, other: Mapping[str, object]) -> list[str]:
     return [k for k, v in mine.items() if k != "steps" and k in other and other[k] != v]
 
 
-def _is_current(path: Path, source: Source, found: checkpoint.Checkpoint | None = None) -> bool:
+def _is_current(
+    path: Path, source: PairedDataset, found: checkpoint.Checkpoint | None = None
+) -> bool:
     """Whether a scorecard is of these data, judges and protocol, and of the weights found."""
     try:
-        card = scorecard.read(path)
+        card = outputs.read(path)
     except InputError:
         return False
     made = card["fingerprint"]

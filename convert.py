@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from common.errors import InputError, command
 from conversion.arguments import Options, read_arguments
 from conversion.batch import Group, Planned, convert_all
 from conversion.inputs import Output, groups_of, inputs_and_out, output_of
+from conversion.messages import line_for, reason, warnings_told
 from conversion.naming import clashing
 from conversion.plan import OutputExists, Request, Watch, plan
 from conversion.probe import probe, table
-from conversion.telling import line_for, reason, warnings_told
 from converters import ConverterError, Sound, kinds, presets
-from errors import InputError, command
 
 EXAMPLES = """\
 examples:

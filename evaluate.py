@@ -17,22 +17,23 @@ from torch import Tensor
 from tqdm import tqdm
 
 import datasets
-from commandline import parse
-from converters._mel64 import MEL64
-from datasets._pairing import seed_of
-from datasets._splits import part, recording_split
-from datasets._types import Source
-from errors import InputError, command
-from evaluation import scorecard
-from evaluation.subjects import Subject
-from figures import sample_grid
-from metrics._judges import load_judge
-from metrics._scorecard import STAGES, K, Reality, Views, by_group, pixels_of, score
+from common.command_line import parse
+from common.errors import InputError, command
+from common.files import ROOT
+from common.plots import sample_grid
+from converters.mel64.features import MEL64
+from datasets.base import PairedDataset
+from datasets.pairing import seed_of
+from datasets.splits import part, recording_split
+from evaluation import outputs
+from evaluation.candidates import Candidate
+from evaluation.scorecard import STAGES, JudgeOutputs, K, RealStatistics, by_group, pixels_of, score
+from judges import load_judge
 from metrics.accuracy import confusion_matrix
 from training.checkpoint import find, load
-from training.run import ROOT, code_version
+from training.run import code_version
 
-__all__ = ["Ruler", "evaluate"]
+__all__ = ["Evaluator", "evaluate"]
 
 PROTOCOL = "audio2image-2"
 SEED = 0  # of conditions and noise: the same for all models
@@ -40,7 +41,7 @@ JUDGED = 100  # images in a batch
 N_DRAWS = 8  # of one sound in the sample grid
 
 
-class Ruler:
+class Evaluator:
     """What every subject of one source and split is measured with.
 
     Args:
@@ -50,7 +51,7 @@ class Ruler:
         InputError: there is no such split, or no judge for this source.
     """
 
-    def __init__(self, source: Source, split: str, device: torch.device) -> None:
+    def __init__(self, source: PairedDataset, split: str, device: torch.device) -> None:
         self.source, self.split, self.device = source, split, device
         self.train, self.validation, self.test = (
             part(source, split, name).to(device) for name in ("train", "validation", "test")
@@ -59,22 +60,21 @@ class Ruler:
             self.judges = tuple(load_judge(source.name, which, device) for which in "ab")
         except FileNotFoundError as error:
             raise InputError(
-                f"no judge for the data '{source.name}': python -m metrics._judges "
-                f"--data {source.name}"
+                f"no judge for the data '{source.name}': python -m judges --data {source.name}"
             ) from error
         for judge in self.judges:  # with small batches some times faster on a CPU
             judge.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.recording = self._conditions()
-        self._reality: Reality | None = None
+        self._reality: RealStatistics | None = None
 
     @property
-    def reality(self) -> Reality:
+    def reality(self) -> RealStatistics:
         """Measured once, at the first use."""
         if self._reality is None:
             first, second = (
                 self.judges[0](self.train.x[i], JUDGED)[0] for i in self._training_images()
             )
-            self._reality = Reality(
+            self._reality = RealStatistics(
                 digit=self.test.x_digit,
                 test=self.views(self.test.x),
                 train=first,
@@ -84,10 +84,10 @@ class Ruler:
             )
         return self._reality
 
-    def views(self, images: Tensor) -> Views:
+    def views(self, images: Tensor) -> JudgeOutputs:
         """What the judges make of (n, 28, 28) uint8."""
         (features, logits), (_, logits_b) = (judge(images, JUDGED) for judge in self.judges)
-        return Views(features, logits.argmax(1), logits_b.argmax(1), pixels_of(images))
+        return JudgeOutputs(features, logits.argmax(1), logits_b.argmax(1), pixels_of(images))
 
     def generator(self, purpose: str) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
@@ -134,20 +134,20 @@ class Ruler:
 
 @torch.no_grad()  # not inference_mode: some models optimise while they sample
 def evaluate(
-    subject: Subject, ruler: Ruler, out: Path, json_path: Path | None = None
+    subject: Candidate, evaluator: Evaluator, out: Path, json_path: Path | None = None
 ) -> dict[str, Any]:
     """Draws the samples, scores them and writes all files.
 
     Returns:
         What the JSON holds: subject, fingerprint, figures, by_digit, by_speaker, confusion, cost.
     """
-    test, recording, digit = ruler.test, ruler.recording, ruler.test.x_digit
+    test, recording, digit = evaluator.test, evaluator.recording, evaluator.test.x_digit
     start = time.perf_counter()
-    images = subject.draw(test.c[recording], digit, ruler.generator("noise"))
-    if ruler.device.type == "cuda":
+    images = subject.draw(test.c[recording], digit, evaluator.generator("noise"))
+    if evaluator.device.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    cost = subject.cost(ruler.train) | {"samples_per_second": len(images) / seconds}
+    cost = subject.cost(evaluator.train) | {"samples_per_second": len(images) / seconds}
 
     with tqdm(total=STAGES + 2, leave=False, disable=None) as bar:
 
@@ -156,33 +156,33 @@ def evaluate(
             bar.update()
 
         tell("judges on real images")
-        reality = ruler.reality
+        reality = evaluator.reality
         tell("judges on samples")
-        fake = ruler.views(images)
+        fake = evaluator.views(images)
         figures = score(fake, reality, recording, tell)
-        figures |= subject.own_figures(ruler.train, test, ruler.generator("partners"))
+        figures |= subject.extra_metrics(evaluator.train, test, evaluator.generator("partners"))
         if subject.name == "real-data":  # its images are the held-out ones
             figures = {k: v for k, v in figures.items() if not k.startswith("nearest_held_out")}
 
-    correct, voices = fake.read_a == digit, ruler.source.recordings.speakers
+    correct, voices = fake.read_a == digit, evaluator.source.recordings.speakers
     digits = by_group(correct, recording, digit, digit)
     speakers = by_group(correct, recording, digit, test.c_speaker[recording])
     card: dict[str, Any] = {
         "subject": subject.about(),
-        "fingerprint": ruler.fingerprint(),
+        "fingerprint": evaluator.fingerprint(),
         "figures": {name: figure._asdict() for name, figure in figures.items()},
         "by_digit": {str(d): f._asdict() for d, f in digits.items()},
         "by_speaker": {voices[s]: f._asdict() for s, f in speakers.items()},
         "confusion": confusion_matrix(fake.read_a, digit).tolist(),
         "cost": cost,
     }
-    scorecard.write(card, _grid(subject, ruler), out, json_path or out / scorecard.NAME)
+    outputs.write(card, _grid(subject, evaluator), out, json_path or out / outputs.NAME)
     return card
 
 
-def _grid(subject: Subject, ruler: Ruler) -> matplotlib.figure.Figure:
+def _grid(subject: Candidate, evaluator: Evaluator) -> matplotlib.figure.Figure:
     """One test recording of each digit, of changing speakers, with draws that differ in noise."""
-    test, voices = ruler.test, ruler.source.recordings.speakers
+    test, voices = evaluator.test, evaluator.source.recordings.speakers
     rows, partners = [], []
     for d in range(10):
         spoken = (test.c_digit == d).nonzero().squeeze(1)
@@ -193,7 +193,9 @@ def _grid(subject: Subject, ruler: Ruler) -> matplotlib.figure.Figure:
     row = torch.stack(rows)
     c, digit = test.c[row], test.c_digit[row]
     draws = subject.draw(
-        c.repeat_interleave(N_DRAWS, 0), digit.repeat_interleave(N_DRAWS), ruler.generator("grid")
+        c.repeat_interleave(N_DRAWS, 0),
+        digit.repeat_interleave(N_DRAWS),
+        evaluator.generator("grid"),
     )
     names = [f"{d} by {voices[s]}" for d, s in enumerate(test.c_speaker[row].tolist())]
     return sample_grid(c, torch.stack(partners), draws.unflatten(0, (-1, N_DRAWS)), names)
@@ -240,31 +242,31 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and available else "cpu")
 
 
-def _from_checkpoint(options: Options) -> Iterator[tuple[Subject, Ruler, Path]]:
+def _from_checkpoint(options: Options) -> Iterator[tuple[Candidate, Evaluator, Path]]:
     assert options.checkpoint is not None
     device, path = _device(options.device), find(options.checkpoint)
     checkpoint = load(path, groups=("ema",))
-    subject, run = Subject.from_checkpoint(checkpoint, device), checkpoint.run
+    subject, run = Candidate.from_checkpoint(checkpoint, device), checkpoint.run
     source = datasets.load(run.data, options.data_dir)  # type: ignore[arg-type]
     if source.fingerprint != run.data_fingerprint:
         raise InputError(
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
             f"{source.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    yield subject, Ruler(source, run.split, device), options.out or path.parent
+    yield subject, Evaluator(source, run.split, device), options.out or path.parent
 
 
-def _from_references(options: Options) -> Iterator[tuple[Subject, Ruler, Path]]:
+def _from_references(options: Options) -> Iterator[tuple[Candidate, Evaluator, Path]]:
     split, device = options.split or "official", _device(options.device)
     source = datasets.load(options.data or "auto", options.data_dir)
-    ruler = Ruler(source, split, device)
+    evaluator = Evaluator(source, split, device)
     folder = ROOT / "results" / "runs" / "reference" / f"{source.name}-{split.replace(':', '-')}"
     for name in options.reference:
-        subject = Subject.from_reference(name, ruler.train, ruler.validation)
+        subject = Candidate.from_reference(name, evaluator.train, evaluator.validation)
         out = (options.out or folder) / name
         if options.out and len(options.reference) == 1:
             out = options.out
-        yield subject, ruler, out
+        yield subject, evaluator, out
 
 
 @command
@@ -272,14 +274,14 @@ def main() -> None:
     options = _checked(parse(Options, None, sys.argv[1:], "evaluate.py"))
     subjects = _from_checkpoint(options) if options.checkpoint else _from_references(options)
     start = time.perf_counter()
-    for subject, ruler, out in subjects:
-        json_path = options.json or out / scorecard.NAME
-        card = evaluate(subject, ruler, out, json_path)
-        scorecard.show(card)
+    for subject, evaluator, out in subjects:
+        json_path = options.json or out / outputs.NAME
+        card = evaluate(subject, evaluator, out, json_path)
+        outputs.show(card)
         found = subject.checkpoint
         if found and found.step <= found.run.config.get("warm_start", 0):
             print("it had not learnt to draw yet: its warm start is not over")
-        for path in (json_path, out / scorecard.GRID, out / scorecard.CONFUSION):
+        for path in (json_path, out / outputs.GRID, out / outputs.CONFUSION):
             print(path)
         print(f"scored in {time.perf_counter() - start:.0f} s, loading included")
         start = time.perf_counter()

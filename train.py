@@ -24,11 +24,11 @@ from tyro.conf import OmitArgPrefixes
 
 import datasets
 import models
-from commandline import flags, parse, value_of
-from datasets._pairing import Batches, Pairing
-from datasets._splits import part
-from datasets._types import Source, Task
-from errors import InputError, command, suggest
+from common.command_line import flags, parse, value_of
+from common.errors import InputError, command, suggest
+from datasets.base import PairedDataset, Task
+from datasets.pairing import Batches, Pairing
+from datasets.splits import part
 from models._base import Config
 from training import checkpoint
 from training.loop import Trainer
@@ -56,7 +56,7 @@ class Options:
     seed: int = 0
     """Of weights, batches and noise."""
     max_seconds: float | None = None
-    """Stop after so many seconds of training, earlier sittings included, if the steps are not done
+    """Stop after so many seconds of training, earlier sessions included, if the steps are not done
     before."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train."""
@@ -196,7 +196,9 @@ def _fabric(options: Options) -> Fabric:
     return fabric
 
 
-def _describe(name: str, preset: str, options: Options, config: Config, source: Source) -> Run:
+def _describe(
+    name: str, preset: str, options: Options, config: Config, source: PairedDataset
+) -> Run:
     spec = datasets.spec(options.task)
     return Run(
         model=name, preset=preset, config=dataclasses.asdict(config), data=source.name,

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
-from commandline import flags, parse, value_of
+from common.command_line import flags, parse, value_of
+from common.errors import InputError, suggest
 from conversion.plan import KeepsBytes, Request
 from converters import Converter, kinds, presets
-from errors import InputError, suggest
 
 __all__ = ["Options", "read_arguments"]
 

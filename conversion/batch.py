@@ -19,14 +19,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from common.files import ROOT
+from conversion.messages import reason, warnings_told
 from conversion.plan import OutputExists, Request, plan
-from conversion.telling import reason, warnings_told
 from converters import kinds
 
 __all__ = ["Done", "Group", "Planned", "convert_all"]
 
 Group = tuple[Path, ...]
-ROOT = str(Path(__file__).resolve().parent.parent)
 DIED = "its process died; perhaps there was not enough memory: try --jobs 1"
 
 
@@ -150,8 +150,8 @@ def _started(request: Request, dry_run: bool) -> _Worker:
 def _find_modules_here() -> None:
     """The server of forks does not see this process's path, only its environment."""
     known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if ROOT not in known:
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, *known]))
+    if str(ROOT) not in known:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), *known]))
 
 
 def _stop(workers: Iterable[_Worker]) -> None:

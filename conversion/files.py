@@ -15,11 +15,11 @@ from pathlib import Path
 import soundfile
 from PIL import Image
 
+from common.files import replacing
 from conversion.naming import PICTURES, count_hint, number_hint
 from converters import ConverterError, Header, Picture, Sound, find_header
-from converters._files import replacing
-from converters._picture_files import KEY, READABLE, read_picture, write_picture
-from converters._sound_files import read_sound
+from converters.picture_files import KEY, READABLE, read_picture, write_picture
+from converters.sound_files import read_sound
 
 __all__ = [
     "by_header",

@@ -11,10 +11,16 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from converters import Converter, ConverterError, ConverterWarning, Picture, Sound
-from converters import _picture_files as picture_files
-from converters import _sound_files as sound_files
-from converters._header import DTYPES, SoundFormat
+from converters import (
+    Converter,
+    ConverterError,
+    ConverterWarning,
+    Picture,
+    Sound,
+    picture_files,
+    sound_files,
+)
+from converters.header import DTYPES, SoundFormat
 
 __all__ = ["check_picture", "fitted", "picture_format", "sound_format", "sound_suffix"]
 

@@ -17,7 +17,7 @@ import soundfile
 from conversion.files import by_header, header_of
 from conversion.naming import DECODED, PICTURES, PREVIEW, grouped
 from converters import ConverterError
-from converters._sound_files import WRITABLE
+from converters.sound_files import WRITABLE
 
 __all__ = ["Output", "groups_of", "inputs_and_out", "output_of"]
 

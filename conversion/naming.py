@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from converters._picture_files import WRITABLE
+from converters.picture_files import WRITABLE
 
 __all__ = [
     "DECODED", "PICTURES", "PREVIEW", "clashing", "count_hint", "decoded_name", "encoded_name",

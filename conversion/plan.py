@@ -39,9 +39,9 @@ from converters import (
     converter_of,
     find_header,
 )  # fmt: skip
-from converters._header import PictureFormat, SoundFormat, Value
-from converters._picture_files import write_picture
-from converters._sound_files import write_sound
+from converters.header import PictureFormat, SoundFormat, Value
+from converters.picture_files import write_picture
+from converters.sound_files import write_sound
 
 __all__ = ["OutputExists", "Plan", "Request", "Watch", "plan"]
 

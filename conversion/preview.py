@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import EngFormatter
 
+from common.files import replacing
 from conversion.files import opened
 from converters import ConverterError, ConverterWarning, Picture, Sound
-from converters._files import replacing
 
 __all__ = ["draw"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from conversion.files import opened
+from conversion.messages import line_for
 from conversion.naming import rate_hint
-from conversion.telling import line_for
 from converters import Picture, Sound, find_header, kinds
-from converters._header import PictureFormat, SoundFormat, Value
+from converters.header import PictureFormat, SoundFormat, Value
 
 __all__ = ["probe", "table"]
 

@@ -1,7 +1,7 @@
 """Fixed (not learned) converters between sound and pictures.
 
 `kinds` are the converters by name, `presets` the ready-made options of each; both are found, not
-listed: a module here without an underscore has CONVERTER and PRESETS.
+listed: every sub-package is a kind and has CONVERTER and PRESETS.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import pkgutil
 from functools import cache
 from types import ModuleType
 
-from converters._base import Converter
-from converters._header import ConverterError, Header
-from converters._types import ConverterWarning, Picture, Sound
+from converters.base import Converter
+from converters.header import ConverterError, Header
+from converters.media import ConverterWarning, Picture, Sound
 
 __all__ = [
     "Converter", "ConverterError", "ConverterWarning", "Header", "Picture", "Sound",
@@ -56,6 +56,5 @@ def find_header(source: Picture | Sound) -> Header | None:
 
 @cache
 def _modules() -> dict[str, ModuleType]:
-    names = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    found = [importlib.import_module(f"{__name__}.{name}") for name in sorted(names)]
-    return {module.CONVERTER.kind: module for module in found}
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.ispkg)
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in names}

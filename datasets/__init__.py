@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from datasets import mnist_fsdd, offline
-from datasets._download import Unavailable
-from datasets._types import Source, Task, TaskSpec
+from datasets.base import PairedDataset, Task, TaskSpec
+from datasets.download import Unavailable
 
 __all__ = ["DATA", "Data", "default_dir", "load", "spec"]
 
@@ -22,7 +22,7 @@ def default_dir() -> Path:
     return Path(os.environ.get("DATA_DIR") or "data")
 
 
-def load(data: Data = "auto", data_dir: Path | None = None) -> Source:
+def load(data: Data = "auto", data_dir: Path | None = None) -> PairedDataset:
     """A source, whole and verified.
 
     Args:

@@ -18,13 +18,13 @@ from rich.table import Table
 from torch import Tensor
 
 import datasets
-from commandline import parse
-from converters._mel64 import MEL64
-from datasets._audit import audit
-from datasets._splits import part, recording_split
-from datasets._types import SPLITS, Source
-from errors import InputError, command
-from figures import contact_sheet, png
+from common.command_line import parse
+from common.errors import InputError, command
+from common.plots import contact_sheet, png
+from converters.mel64.features import MEL64
+from datasets.audit import audit
+from datasets.base import SPLITS, PairedDataset
+from datasets.splits import part, recording_split
 
 RUNS = Path(__file__).resolve().parents[1] / "results" / "runs"  # not committed
 SHOWN = ("train", "train", "validation")  # only the evaluator looks at test examples
@@ -68,7 +68,7 @@ def main() -> None:
     console.print(f"next: {_next(options)}", soft_wrap=True)
 
 
-def by_digit(source: Source, index: Tensor) -> Table:
+def by_digit(source: PairedDataset, index: Tensor) -> Table:
     """How many images and recordings of each digit are in each split."""
     images, recordings = source.images, source.recordings
     counts = torch.stack(
@@ -85,7 +85,7 @@ def by_digit(source: Source, index: Tensor) -> Table:
     return table
 
 
-def by_speaker(source: Source, index: Tensor) -> Table:
+def by_speaker(source: PairedDataset, index: Tensor) -> Table:
     """Who speaks in each split, and how often."""
     speakers = source.recordings.speakers
     table = Table(box=SIMPLE_HEAD)
@@ -99,7 +99,7 @@ def by_speaker(source: Source, index: Tensor) -> Table:
     return table
 
 
-def durations(source: Source, index: Tensor) -> str:
+def durations(source: PairedDataset, index: Tensor) -> str:
     """How long the words are, without those of the test split."""
     clips = source.recordings.clips[index != SPLITS.index("test")]
     sounding = clips != 0  # (n, n_samples)
@@ -114,7 +114,7 @@ def durations(source: Source, index: Tensor) -> str:
     )
 
 
-def draw(source: Source, split: str) -> bytes:
+def draw(source: PairedDataset, split: str) -> bytes:
     """The contact sheet: one row for each digit, the examples drawn at random but always alike."""
     generator = torch.Generator().manual_seed(0)
     parts = {"train": part(source, split, "train"), "validation": part(source, split, "validation")}

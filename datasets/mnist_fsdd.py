@@ -14,10 +14,10 @@ import soundfile
 import torch
 from torch import Tensor
 
-from converters._mel64 import fit_clip, to_picture
-from datasets import _download, _manifest
-from datasets._fingerprint import fingerprint
-from datasets._types import SPLITS, Images, Recordings, Source
+from converters.mel64.features import fit_clip, to_picture
+from datasets import download, manifest
+from datasets.base import SPLITS, Images, PairedDataset, Recordings
+from datasets.fingerprint import fingerprint
 
 __all__ = ["NAME", "load", "present"]
 
@@ -28,10 +28,10 @@ TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 def present(data_dir: Path) -> bool:
     """Whether any of it is under `data_dir`; it may still be damaged."""
-    return _manifest.state(data_dir) in ("partial", "complete-looking")
+    return manifest.state(data_dir) in ("partial", "complete-looking")
 
 
-def load(data_dir: Path) -> Source:
+def load(data_dir: Path) -> PairedDataset:
     """Reads and verifies everything under `data_dir`; downloads it first where nothing is there.
 
     Raises:
@@ -39,11 +39,11 @@ def load(data_dir: Path) -> Source:
         InputError: a file is missing or altered.
     """
     if not present(data_dir):
-        _download.fetch(data_dir)
-    _manifest.verify(data_dir)
+        download.fetch(data_dir)
+    manifest.verify(data_dir)
     images = _images(data_dir / "MNIST" / "raw")
     recordings = _recordings(data_dir / "FSDD" / "recordings")
-    return Source(NAME, images, recordings, fingerprint(images, recordings))
+    return PairedDataset(NAME, images, recordings, fingerprint(images, recordings))
 
 
 def _images(folder: Path) -> Images:
@@ -65,7 +65,7 @@ def _idx(path: Path) -> Tensor:
 
 def _recordings(folder: Path) -> Recordings:
     # By the manifest, not by what lies there: only that has been verified.
-    names = sorted(Path(path).stem for path in _manifest.shipped() if path.startswith("FSDD/"))
+    names = sorted(Path(path).stem for path in manifest.shipped() if path.startswith("FSDD/"))
     fields = [name.split("_") for name in names]  # digit, speaker, take
     samples = [soundfile.read(folder / f"{name}.wav", dtype="int16")[0] for name in names]
     clips = torch.stack([fit_clip(torch.from_numpy(clip)) for clip in samples])

@@ -28,11 +28,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from converters import _mel64
-from converters._mel64 import MEL64, fit_clip, to_picture
-from datasets._fingerprint import fingerprint
-from datasets._types import SPLITS, Images, Recordings, Source
-from errors import InputError
+from common.errors import InputError
+from converters.mel64 import features
+from converters.mel64.features import MEL64, fit_clip, to_picture
+from datasets.base import SPLITS, Images, PairedDataset, Recordings
+from datasets.fingerprint import fingerprint
 
 __all__ = ["NAME", "load"]
 
@@ -80,7 +80,7 @@ class _Utterance(NamedTuple):
     line: tuple[str, str, int, int, int]  # voice, text, rate (words/min), pitch and range (0-99)
 
 
-def load(data_dir: Path) -> Source:
+def load(data_dir: Path) -> PairedDataset:
     """All of it: 1,797 images and 3,000 recordings.
 
     Built once in some seconds and kept in `data_dir/offline`; a copy there that is damaged or made
@@ -121,7 +121,7 @@ def load(data_dir: Path) -> Source:
         hashes=tuple(row.tobytes().hex() for row in tensors["hashes"].numpy()),
         official=torch.tensor([SPLITS.index(u.split) for u in plan]),
     )
-    return Source(NAME, images, recordings, fingerprint(images, recordings))
+    return PairedDataset(NAME, images, recordings, fingerprint(images, recordings))
 
 
 def _build() -> dict[str, Tensor]:
@@ -215,7 +215,7 @@ def _speak(lines: Iterable[tuple[str, str, int, int, int]]) -> list[np.ndarray]:
         ) from None
     request = {"library": loader.get_library_path(), "lines": list(lines)}
     spoken = subprocess.run(
-        [sys.executable, "-I", str(Path(__file__).with_name("_espeak.py"))],
+        [sys.executable, "-I", str(Path(__file__).with_name("espeak.py"))],
         input=json.dumps(request).encode(),
         cwd=Path(loader.get_data_path()).parent,
         capture_output=True,
@@ -257,8 +257,8 @@ def _seal(tensors: dict[str, Tensor]) -> str:
     here = Path(__file__)
     for code in (
         here,
-        here.with_name("_espeak.py"),
-        Path(_mel64.__file__),
+        here.with_name("espeak.py"),
+        Path(features.__file__),
     ):
         sha.update(code.read_bytes())
     for name, tensor in sorted(tensors.items()):

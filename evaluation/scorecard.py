@@ -1,133 +1,241 @@
-"""How a scorecard is kept and shown: JSON, pictures, TensorBoard, a table in the terminal."""
+"""All figures of a scorecard from what the judges make of images: features in, figures out."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
-from matplotlib.figure import Figure
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from torch import Tensor
+from torch.nn import functional as F
 
-from errors import InputError
-from figures import confusion, png
-from metrics._scorecard import BETTER
-from training.checkpoint import save_atomically
+from metrics.accuracy import accuracy
+from metrics.bootstrap import group_weights, interval, weighted_means, wilson
+from metrics.diversity import within_digit_diversity, within_digit_vendi
+from metrics.frechet import frechet_distance, resampled_frechet_distance
+from metrics.kid import kernel_distance, resampled_kernel_distance
+from metrics.neighbours import auth_pct, copying_statistic, nearest, nearest_distance
+from metrics.prdc import density_coverage
 
-__all__ = ["CONFUSION", "GRID", "NAME", "read", "show", "write"]
+__all__ = [
+    "BETTER",
+    "STAGES",
+    "Figure",
+    "JudgeOutputs",
+    "RealStatistics",
+    "by_group",
+    "mean_of",
+    "pixels_of",
+    "score",
+]  # fmt: skip
 
-NAME, GRID, CONFUSION = "scorecard.json", "samples.png", "confusion.png"
-FORMAT = "synesthesia-scorecard-2"
+K = 5  # neighbours of density and coverage
+N_RESAMPLES = 1000
+STAGES = 5  # times that `score` tells what it does, its RealStatistics included
+
+# What better means, by the name of a figure without its judge and n.
+BETTER = {
+    "accuracy": "higher",
+    "accuracy_judge_b": "higher",
+    "classifier_accuracy": "higher",
+    "fd": "lower",
+    "kid": "lower",
+    "precision": "higher",
+    "recall": "higher",
+    "density": "as real",
+    "coverage": "higher",
+    "diversity": "as real",
+    "diversity_relative": "as real",
+    "vendi": "as real",
+    "nearest_train_median": "not below real",
+    "nearest_train_q01": "not below real",
+    "nearest_held_out_median": "as real",
+    "nearest_held_out_q01": "as real",
+    "authentic_pct": "not below real",
+    "copying_z": "not far below 0",
+    "partner_rank": "0.5, chance",
+}
 
 
-def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> None:
-    """Writes the JSON, the pictures and the TensorBoard entries.
+class Figure(NamedTuple):
+    """A value, its 95 % interval over recordings, and what real images score in its place."""
 
-    Raises:
-        InputError: the disk is full or the place cannot be written.
+    value: float
+    low: float | None = None
+    high: float | None = None
+    real: float | None = None  # training for test images, or the test images themselves
+    real_train: float | None = None  # training images against other training images
+
+
+@dataclass(frozen=True)
+class JudgeOutputs:
+    """What the evaluator sees of n images."""
+
+    features: Tensor  # (n, d) float32, judge A
+    read_a: Tensor  # (n,) int64, the digit that judge A reads
+    read_b: Tensor  # (n,) int64
+    pixels: Tensor  # (n, p) float32
+
+
+@dataclass(frozen=True)
+class RealStatistics:
+    """The real side of a scorecard, the same for all models of a data source."""
+
+    digit: Tensor  # (n,) int64, of the test images, and asked for in samples
+    test: JudgeOutputs  # of the n test images
+    train: Tensor  # (n, d) judge A's features of training images of the same digits
+    train_again: Tensor  # (n, d) of other training images
+    train_pixels: Tensor  # (m, p) of all training images
+    held_out_pixels: Tensor  # (l, p) of all validation images
+
+    @cached_property
+    def distance(self) -> Tensor:
+        """(n,) of the test images to the nearest training image."""
+        return self._copying[1]
+
+    @cached_property
+    def _copying(self) -> tuple[dict[str, float], Tensor]:
+        return copying(self.test.pixels, self)
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """What real images score."""
+        test, prdc = self.test, density_coverage(self.test.features, self.train, K)
+        return self._copying[0] | {
+            "accuracy": accuracy(test.read_a, self.digit),
+            "accuracy_judge_b": accuracy(test.read_b, self.digit),
+            "fd": frechet_distance(test.features, self.train),
+            "kid": kernel_distance(test.features, self.train),
+            **{name: getattr(prdc, name) for name in ("precision", "recall", "density")},
+            "coverage": prdc.coverage,
+            "diversity": within_digit_diversity(test.features, self.digit),
+            "diversity_relative": 1.0,
+            "vendi": within_digit_vendi(test.features, self.digit),
+        }
+
+    @cached_property
+    def train_figures(self) -> dict[str, float]:
+        """What training images score against others."""
+        return {
+            "fd": frechet_distance(self.train, self.train_again),
+            "kid": kernel_distance(self.train, self.train_again),
+        }
+
+
+def score(
+    fake: JudgeOutputs,
+    real: RealStatistics,
+    recording: Tensor,
+    tell: Callable[[str], object] = lambda _: None,
+) -> dict[str, Figure]:
+    """Every figure of samples alone.
+
+    Args:
+        fake: of n samples; sample i is to show real.digit[i].
+        recording: (n,) int64, of which sample i was drawn; a recording has one digit.
+        tell: hears of each stage before it starts.
+
+    Returns:
+        By name. Those that need a judge's features or all n say so in their name.
     """
-    matrix = confusion(torch.tensor(card["confusion"]))
-    save_atomically(out / GRID, png(grid))
-    save_atomically(out / CONFUSION, png(matrix))
-    text = json.dumps({"format": FORMAT} | _finite(card), indent=2, allow_nan=False)
-    save_atomically(json_path, text.encode() + b"\n")
+    tell("real against real")
+    floor, train_floor, digit = real.figures, real.train_figures, real.digit
+    tell("accuracy, Frechet distance")
+    weights = _weights(recording, digit)
+    features = (real.test.features, fake.features)
+    fd = frechet_distance(*features)
+    fds = resampled_frechet_distance(*features, recording, weights)
+    tell("kernel distance")
+    kid = kernel_distance(*features)
+    kids = resampled_kernel_distance(*features, recording, weights)
+    tell("density, coverage")
+    prdc = density_coverage(*features, K, recording)
+    resampled = prdc.resampled(recording, weights)
+    tell("diversity, copies")
+    copies, distance = copying(fake.pixels, real)
+    diversity = within_digit_diversity(fake.features, digit)
+    values = copies | {
+        "diversity": diversity,
+        "diversity_relative": diversity / floor["diversity"],
+        "vendi": within_digit_vendi(fake.features, digit),
+        "copying_z": copying_statistic(distance, real.distance),
+    }
 
-    # Here, because --help and errors do without the second that it takes.
-    from torch.utils.tensorboard import SummaryWriter
-
-    step = card["cost"]["steps"] or 0
-    with SummaryWriter(out, filename_suffix=".test") as board:
-        for name, figure in card["figures"].items():
-            board.add_scalar(f"test/{name}", figure["value"], step)
-        for group in ("by_digit", "by_speaker"):
-            for name, figure in card[group].items():
-                board.add_scalar(f"test/{group}/{name}", figure["value"], step)
-        board.add_figure("test/samples", grid, step)
-        board.add_figure("test/confusion", matrix, step)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A scorecard.
-
-    Raises:
-        InputError: there is none, or none that this code wrote.
-    """
-    try:
-        card = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        card = None
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise InputError(f"{path} is no scorecard of this version: run evaluate.py again")
-    return card
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def show(card: dict[str, Any]) -> None:
-    """Prints the table."""
-    subject, fingerprint, cost = card["subject"], card["fingerprint"], card["cost"]
-    label = ", is told the true digit" if subject["needs_label"] else ""
-    table = Table(
-        title=f"{subject['name']}{label}: test split of {fingerprint['data']}, "
-        f"{fingerprint['split']}, n = {fingerprint['n']:,}",
-        caption="real: what test images score, or training against test images"
-        " (| training against other training images)",
-        title_justify="left",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-    )
-    table.add_column("figure", no_wrap=True)
-    for name in ("value", "95 % interval", "real"):
-        table.add_column(name, no_wrap=True, justify="right")
-    table.add_column("better is")
-    for name, figure in card["figures"].items():
-        low, high = _number(name, figure["low"]), _number(name, figure["high"])
-        real, real_train = (_number(name, figure[key]) for key in ("real", "real_train"))
-        table.add_row(
-            name,
-            _number(name, figure["value"]),
-            f"{low} .. {high}" if low else "",
-            f"{real} | {real_train}" if real_train else real,
-            BETTER[re.sub(r"_judge_\d+k?$", "", name)],
+    figures = {
+        "accuracy": mean_of(fake.read_a == digit, recording, digit),
+        "accuracy_judge_b": mean_of(fake.read_b == digit, recording, digit),
+        "fd": _figure(fd, fds, (0, math.inf)),
+        "kid": _figure(kid, kids, (-math.inf, math.inf)),
+        "density": _figure(prdc.density, resampled["density"], (0, math.inf)),
+    }
+    for name in ("precision", "recall", "coverage"):
+        figures[name] = _figure(getattr(prdc, name), resampled[name], (0, 1))
+    figures |= {name: Figure(value) for name, value in values.items()}
+    n = len(digit)
+    suffix = f"_judge_{n // 1000}k" if n % 1000 == 0 else f"_judge_{n}"
+    depends_on_n = ("fd", "kid", "precision", "recall", "density", "coverage")
+    return {
+        name + (suffix if name in depends_on_n else ""): figure._replace(
+            real=floor.get(name), real_train=train_floor.get(name)
         )
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 100
-    console.print(table)
-    for group in ("by_digit", "by_speaker"):
-        shares = [f"{name}: {_number('accuracy', f['value'])}" for name, f in card[group].items()]
-        console.print(f"accuracy {group.replace('_', ' ')}  {', '.join(shares)}")
-    console.print(f"cost  {', '.join(_cost(cost))}")
+        for name, figure in figures.items()
+    }
 
 
-def _number(name: str, value: float | None) -> str:
-    if value is None:
-        return ""
-    share = name.startswith(("accuracy", "hearing", "precision", "recall", "coverage"))
-    return f"{value:.2%}" if share else f"{value:.3g}"
+def pixels_of(images: Tensor) -> Tensor:
+    """(n, 28, 28) uint8 -> (n, 196) float32, for distances.
+
+    Means over 2x2 pixels: a search is four times cheaper, a stroke may shift by a pixel, and a copy
+    is still at 0. Times 2, so that a distance is at most that of the whole images, in [0, 1] each.
+    """
+    return 2 * F.avg_pool2d(images.unsqueeze(1) / 255, 2).flatten(1)
 
 
-def _cost(cost: dict[str, float | None]) -> Iterator[str]:
-    for name, form in {
-        "parameters": "{:,.0f} parameters",
-        "parameters_sampling": "{:,.0f} of them sample",
-        "flops_per_sample": "{:.3g} FLOPs per sample",
-        "samples_per_second": "{:,.0f} samples/s",
-        "training_flops": "{:.3g} FLOPs of training",
-        "training_seconds": "{:,.0f} s of training",
-        "steps": "{:,.0f} steps",
-        "peak_memory_bytes": "{:.3g} bytes of memory at most",
-    }.items():
-        if (value := cost.get(name)) is not None:
-            yield form.format(value)
+def copying(pixels: Tensor, real: RealStatistics) -> tuple[dict[str, float], Tensor]:
+    """Distances to the nearest training and held-out image, and `auth_pct`, of (n, p) images.
+
+    Returns:
+        The figures, and the (n,) distances to the nearest training image.
+    """
+    train = real.train_pixels
+    near = nearest(pixels, train)
+    figures = {"authentic_pct": auth_pct(train, near)}
+    held_out = nearest_distance(pixels, real.held_out_pixels)
+    for name, distance in (("train", near.distance), ("held_out", held_out)):
+        figures[f"nearest_{name}_median"] = distance.median().item()
+        figures[f"nearest_{name}_q01"] = distance.quantile(0.01).item()
+    return figures, near.distance
+
+
+def mean_of(values: Tensor, recording: Tensor, digit: Tensor) -> Figure:
+    """The mean of indicators, or of values in [0, 1], with its interval.
+
+    Args:
+        values, recording, digit: (n,), a sample's value, recording and digit asked for.
+    """
+    mean = values.double().mean().item()
+    if mean in (0, 1):  # all resamples agree, which does not make it certain
+        return Figure(mean, *wilson(mean, len(recording.unique())))
+    return _figure(mean, weighted_means(values, recording, _weights(recording, digit)), (0, 1))
+
+
+def by_group(values: Tensor, recording: Tensor, digit: Tensor, group: Tensor) -> dict[int, Figure]:
+    """`mean_of` in each group (digit, speaker) that occurs."""
+    return {
+        int(g): mean_of(*(each[group == g] for each in (values, recording, digit)))
+        for g in group.unique()
+    }
+
+
+def _weights(recording: Tensor, digit: Tensor) -> Tensor:
+    return group_weights(recording, N_RESAMPLES, torch.Generator().manual_seed(0), stratum=digit)
+
+
+def _figure(value: float, resampled: Tensor, bounds: tuple[float, float]) -> Figure:
+    low, high = interval(resampled, estimate=value)
+    # Moved to the value, the resamples may leave the bounds; of equal ones rounding must not leave
+    # the value outside.
+    return Figure(value, min(max(low, bounds[0]), value), max(min(high, bounds[1]), value))

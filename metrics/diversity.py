@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metrics._features import check_features
+from metrics.features import check_features
 
 __all__ = ["vendi_score", "within_digit_diversity", "within_digit_vendi"]
 

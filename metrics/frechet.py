@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metrics._features import check_features
+from metrics.features import check_features
 
 __all__ = ["frechet_distance", "resampled_frechet_distance"]
 

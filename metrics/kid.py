@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from metrics._features import check_features
+from metrics.features import check_features
 
 __all__ = ["kernel_distance", "resampled_kernel_distance"]
 

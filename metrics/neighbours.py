@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metrics._features import check_features
+from metrics.features import check_features
 
 __all__ = [
     "Nearest",

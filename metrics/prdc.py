@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metrics._features import check_features
 from metrics.bootstrap import weighted_means
+from metrics.features import check_features
 
 __all__ = ["PRDC", "density_coverage"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from errors import InputError, suggest
+from common.errors import InputError, suggest
 from models._base import Config
 
 __all__ = ["names", "presets"]

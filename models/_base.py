@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets._types import Batch, Task, TaskSpec
-from errors import InputError
+from common.errors import InputError
+from datasets.base import Batch, Task, TaskSpec
 from models._networks import SoundEncoder
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Config",
     "GenerativeModel",
     "Logs",
-    "Optimiser",
+    "OptimizerConfig",
     "Phase",
 ]
 
@@ -29,7 +29,7 @@ Logs = dict[str, Tensor]  # detached scalars, by the name of their loss term
 
 
 @dataclass(frozen=True)
-class Optimiser:
+class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019); Adam when `weight_decay` is 0."""
 
     lr: float
@@ -49,7 +49,7 @@ class Phase:
         parameters: what it alone may change in this step.
         loss: batch -> (scalar to minimise, terms to log). Runs its own forward pass. Gradients
             may flow through other parts but land on `parameters` only.
-        optimiser: its settings.
+        optimizer: its settings.
         repeat: updates per step, each on a fresh batch.
         start, stop: the window of steps in which it runs; no stop: to the end.
     """
@@ -57,7 +57,7 @@ class Phase:
     name: str
     parameters: Sequence[nn.Parameter]
     loss: Callable[[Batch], tuple[Tensor, Logs]]
-    optimiser: Optimiser
+    optimizer: OptimizerConfig
     repeat: int = 1
     start: int = 0
     stop: int | None = None
@@ -131,7 +131,7 @@ class ConditionalConfig(Config):
     is frozen. 0: none; it then learns from the generative losses only."""
     warm_start_lr: float = 2e-3
     """Highest learning rate of the warm start."""
-    hears: Literal["posterior", "embedding"] = "posterior"
+    condition_on: Literal["posterior", "embedding"] = "posterior"
     """What the rest is told of a sound: the posterior of its digit, all that matters where partners
     are drawn within the digit; or the whole embedding, voice and noise included, which a generator
     then uses in place of its own noise."""
@@ -156,23 +156,25 @@ class ConditionalModel(GenerativeModel):
         self.warm_start_lr = config.warm_start_lr
         self.encoder = SoundEncoder(spec.c_shape, config.embedding_dim, config.encoder_width)
         self.classifier = nn.Linear(config.embedding_dim, spec.n_digits)
-        self.hears = config.hears
-        self.heard_dim = spec.n_digits if config.hears == "posterior" else config.embedding_dim
+        self.condition_on = config.condition_on
+        self.cond_dim = (
+            spec.n_digits if config.condition_on == "posterior" else config.embedding_dim
+        )
 
-    def hear(self, c: Tensor) -> Tensor:
-        """(b, *c_shape) -> (b, heard_dim). A warm-started encoder gets no gradient here."""
+    def embed_condition(self, c: Tensor) -> Tensor:
+        """(b, *c_shape) -> (b, cond_dim). A warm-started encoder gets no gradient here."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.warm_start == 0):
             embedding = self.encoder(c)
-            if self.hears == "embedding":
+            if self.condition_on == "embedding":
                 return embedding
             # Scaled to the size of an embedding and of the noise beside it.
-            return self.classifier(embedding).softmax(1) * self.heard_dim**0.5
+            return self.classifier(embedding).softmax(1) * self.cond_dim**0.5
 
-    def hearing(self) -> list[nn.Parameter]:
+    def encoder_parameters(self) -> list[nn.Parameter]:
         """The encoder's parameters, for the phase that trains them where no warm start does."""
         return [] if self.warm_start else list(self.encoder.parameters())
 
-    def classify(self) -> Phase:
+    def classification_phase(self) -> Phase:
         """The warm start; without one, only the classifier learns, from a detached embedding."""
         parameters = [*self.classifier.parameters()]
         if self.warm_start:
@@ -181,7 +183,7 @@ class ConditionalModel(GenerativeModel):
             "classify",
             parameters,
             self._classify_loss,
-            Optimiser(
+            OptimizerConfig(
                 self.warm_start_lr, (0.9, 0.98), weight_decay=0.05, cosine=self.warm_start > 0
             ),
             stop=self.warm_start or None,

@@ -15,7 +15,7 @@ __all__ = [
     "ProjectionDiscriminator",
     "SoundEncoder",
     "kl_divergence",
-    "reparameterise",
+    "reparameterize",
     "translate",
 ]
 
@@ -61,13 +61,13 @@ class _ResidualDown(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """(latent, what is heard) -> image in (0, 1); each block is scaled and shifted by its input."""
+    """(latent, what is cond) -> image in (0, 1); each block is scaled and shifted by its input."""
 
-    def __init__(self, x_shape: tuple[int, int, int], z_dim: int, heard_dim: int, width: int):
+    def __init__(self, x_shape: tuple[int, int, int], z_dim: int, cond_dim: int, width: int):
         super().__init__()
         channels, height, columns = x_shape
         self.base = (4 * width, height // 4, columns // 4)
-        s_dim = z_dim + heard_dim
+        s_dim = z_dim + cond_dim
         self.project = nn.Linear(s_dim, self.base[0] * self.base[1] * self.base[2])
         self.blocks = nn.ModuleList(
             [_ModulatedUp(4 * width, 2 * width, s_dim), _ModulatedUp(2 * width, width, s_dim)]
@@ -76,9 +76,9 @@ class ImageDecoder(nn.Module):
             nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, channels, 3, padding=1)
         )
 
-    def forward(self, z: Tensor, heard: Tensor) -> Tensor:
-        """z: (b, z_dim), heard: (b, heard_dim) -> logits of pixels (b, *x_shape)."""
-        s = torch.cat((z, heard), 1)
+    def forward(self, z: Tensor, cond: Tensor) -> Tensor:
+        """z: (b, z_dim), cond: (b, cond_dim) -> logits of pixels (b, *x_shape)."""
+        s = torch.cat((z, cond), 1)
         h = self.project(s).unflatten(1, self.base)  # (b, 4w, 7, 7)
         for block in self.blocks:
             h = block(h, s)  # (b, 2w, 14, 14), (b, w, 28, 28)
@@ -143,30 +143,30 @@ class ProjectionDiscriminator(nn.Module):
     Discriminator", ICLR 2018, eq. 3).
 
     Args:
-        normalise: spectrally (Miyato et al., ICLR 2018); a critic under a gradient penalty is not.
+        normalize: spectrally (Miyato et al., ICLR 2018); a critic under a gradient penalty is not.
     """
 
     def __init__(
         self,
         x_shape: tuple[int, int, int],
-        heard_dim: int,
+        cond_dim: int,
         width: int,
-        normalise: bool = True,
+        normalize: bool = True,
     ):
         super().__init__()
         features = 4 * width
-        wrap = spectral_norm if normalise else _plain
+        wrap = spectral_norm if normalize else _plain
         self.phi = ImageEncoder(x_shape, features, width, wrap)
         self.psi = wrap(nn.Linear(features, 1))
-        self.project = wrap(nn.Linear(heard_dim, features, bias=False))
+        self.project = wrap(nn.Linear(cond_dim, features, bias=False))
 
-    def forward(self, x: Tensor, heard: Tensor) -> Tensor:
-        """x: (b, *x_shape), heard: (b, heard_dim) -> logits (b,)."""
+    def forward(self, x: Tensor, cond: Tensor) -> Tensor:
+        """x: (b, *x_shape), cond: (b, cond_dim) -> logits (b,)."""
         phi = self.phi(x)
-        return self.psi(phi).squeeze(1) + (phi * self.project(heard)).sum(1)
+        return self.psi(phi).squeeze(1) + (phi * self.project(cond)).sum(1)
 
 
-def reparameterise(mu: Tensor, logvar: Tensor) -> Tensor:
+def reparameterize(mu: Tensor, logvar: Tensor) -> Tensor:
     """z ~ N(mu, exp(logvar)) (Kingma & Welling 2014, section 2.4)."""
     return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
 

@@ -3,7 +3,7 @@
 Mirza & Osindero, "Conditional Generative Adversarial Nets", 2014 (arXiv 1411.1784), with the
 projection discriminator of Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018
 (eq. 2-5), spectral normalisation (Miyato et al., ICLR 2018), the hinge loss, and DiffAugment by
-translation (Zhao et al., NeurIPS 2020). The projection is on what is heard of the sound.
+translation (Zhao et al., NeurIPS 2020). The projection is on what is cond of the sound.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datasets._types import Batch, TaskSpec
+from datasets.base import Batch, TaskSpec
 from models._base import (
     ConditionalConfig,
     ConditionalModel,
     Config,
     GenerativeModel,
     Logs,
-    Optimiser,
+    OptimizerConfig,
     Phase,
 )
 from models._networks import ImageDecoder, ProjectionDiscriminator, translate
-from models._source_networks import PairDiscriminator, ResidualUNet, initialise, resize
+from models._original.networks import PairDiscriminator, ResidualUNet, initialize, resize
 
 __all__ = ["CGAN", "PRESETS", "CGANConfig", "SourceCGAN", "SourceCGANConfig"]
 
@@ -50,47 +50,47 @@ class CGANConfig(ConditionalConfig):
 
 
 class CGAN(ConditionalModel):
-    """x = generator(z, heard(c)), z ~ N(0, 1)."""
+    """x = generator(z, cond(c)), z ~ N(0, 1)."""
 
     def __init__(self, spec: TaskSpec, config: CGANConfig):
         super().__init__(spec, config)
         self.config = config
-        self.generator = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
-        self.discriminator = ProjectionDiscriminator(spec.x_shape, self.heard_dim, config.width)
+        self.generator = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
+        self.discriminator = ProjectionDiscriminator(spec.x_shape, self.cond_dim, config.width)
 
     def phases(self) -> Sequence[Phase]:
-        adam = Optimiser(self.config.lr, (0.0, 0.9))
+        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
         start, n = self.warm_start, self.config.n_discriminator
-        generator = [*self.generator.parameters(), *self.hearing()]
+        generator = [*self.generator.parameters(), *self.encoder_parameters()]
         discriminator = [*self.discriminator.parameters()]
         return (
-            self.classify(),
+            self.classification_phase(),
             Phase("discriminator", discriminator, self.discriminator_loss, adam, n, start),
             Phase("generator", generator, self.generator_loss, adam, start=start),
         )
 
-    def generate(self, heard: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        shape = (len(heard), self.config.z_dim)
-        z = torch.randn(shape, generator=generator, device=heard.device)
-        return self.generator(z, heard).sigmoid()
+    def generate(self, cond: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        shape = (len(cond), self.config.z_dim)
+        z = torch.randn(shape, generator=generator, device=cond.device)
+        return self.generator(z, cond).sigmoid()
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
-            heard = self.hear(batch.c)
-            fake = self.generate(heard)
+            cond = self.embed_condition(batch.c)
+            fake = self.generate(cond)
         x = translate(torch.cat((batch.x, fake)), self.config.max_shift)
-        real, fake = self.discriminator(x, heard.repeat(2, 1)).chunk(2)
+        real, fake = self.discriminator(x, cond.repeat(2, 1)).chunk(2)
         loss_real, loss_fake = F.relu(1 - real).mean(), F.relu(1 + fake).mean()
         return loss_real + loss_fake, {"real": loss_real.detach(), "fake": loss_fake.detach()}
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        heard = self.hear(batch.c)
-        fake = translate(self.generate(heard), self.config.max_shift)
-        loss = -self.discriminator(fake, heard.detach()).mean()
+        cond = self.embed_condition(batch.c)
+        fake = translate(self.generate(cond), self.config.max_shift)
+        loss = -self.discriminator(fake, cond.detach()).mean()
         return loss, {"adversarial": loss.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.generate(self.hear(c), generator)
+        return self.generate(self.embed_condition(c), generator)
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,10 @@ class SourceCGAN(GenerativeModel):
         n_x, n_c = spec.x_shape[0], spec.c_shape[0]
         self.generator = ResidualUNet(n_c, n_x, config.width)
         self.discriminator = PairDiscriminator(n_x + n_c, config.width)
-        initialise(self)
+        initialize(self)
 
     def phases(self) -> Sequence[Phase]:
-        adam = Optimiser(self.config.lr, (0.0, 0.9))
+        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
         generator = [*self.generator.parameters()]
         discriminator = [*self.discriminator.parameters()]
         return (

@@ -16,23 +16,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets._types import Batch, TaskSpec
+from datasets.base import Batch, TaskSpec
 from models._base import (
     ConditionalConfig,
     ConditionalModel,
     Config,
     GenerativeModel,
     Logs,
-    Optimiser,
+    OptimizerConfig,
     Phase,
 )
 from models._networks import (
     ImageDecoder,
     ImageEncoder,
     kl_divergence,
-    reparameterise,
+    reparameterize,
 )
-from models._source_networks import ConvEncoder, DotDecoder, initialise, resize
+from models._original.networks import ConvEncoder, DotDecoder, initialize, resize
 
 __all__ = ["CVAE", "PRESETS", "CVAEConfig", "SourceCVAE", "SourceCVAEConfig"]
 
@@ -56,59 +56,61 @@ class CVAEConfig(ConditionalConfig):
 
 
 class CVAE(ConditionalModel):
-    """x ~ decoder(z, heard(c)), z ~ p(z | c)."""
+    """x ~ decoder(z, cond(c)), z ~ p(z | c)."""
 
     def __init__(self, spec: TaskSpec, config: CVAEConfig):
         super().__init__(spec, config)
         self.config = config
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
-        self.posterior = nn.Linear(features + self.heard_dim, 2 * config.z_dim)
-        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
+        self.posterior = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
+        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
         self.learned_prior = None
         if config.prior not in ("standard", "learned"):
             raise ValueError(f"there is no prior '{config.prior}'")
         if config.prior == "learned":
-            self.learned_prior = nn.Linear(self.heard_dim, 2 * config.z_dim)
+            self.learned_prior = nn.Linear(self.cond_dim, 2 * config.z_dim)
             nn.init.zeros_(self.learned_prior.weight)  # begins as N(0, 1)
             nn.init.zeros_(self.learned_prior.bias)
 
     def phases(self) -> Sequence[Phase]:
         parts = (self.recognition, self.posterior, self.decoder, self.learned_prior)
-        parameters = [p for part in parts if part for p in part.parameters()] + self.hearing()
-        adam = Optimiser(self.config.lr, (0.9, 0.99))
+        parameters = [
+            p for part in parts if part for p in part.parameters()
+        ] + self.encoder_parameters()
+        adam = OptimizerConfig(self.config.lr, (0.9, 0.99))
         return (
-            self.classify(),
+            self.classification_phase(),
             Phase("generator", parameters, self.generator_loss, adam, start=self.warm_start),
         )
 
-    def prior(self, heard: Tensor) -> tuple[Tensor, Tensor]:
+    def prior(self, cond: Tensor) -> tuple[Tensor, Tensor]:
         """mu, logvar of p(z | c), (b, z_dim) each."""
         if self.learned_prior is None:
-            zeros = heard.new_zeros(len(heard), self.config.z_dim)
+            zeros = cond.new_zeros(len(cond), self.config.z_dim)
             return zeros, zeros
-        mu, logvar = self.learned_prior(heard).chunk(2, 1)
+        mu, logvar = self.learned_prior(cond).chunk(2, 1)
         return mu, logvar
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """-ELBO in nats per image, the KL weighted by beta."""
-        heard = self.hear(batch.c)
-        h = torch.cat((self.recognition(batch.x), heard), 1)
+        cond = self.embed_condition(batch.c)
+        h = torch.cat((self.recognition(batch.x), cond), 1)
         mu, logvar = self.posterior(h).chunk(2, 1)  # (b, z_dim)
-        z = reparameterise(mu, logvar)
-        logits = self.decoder(z, heard)
+        z = reparameterize(mu, logvar)
+        logits = self.decoder(z, cond)
         reconstruction = F.binary_cross_entropy_with_logits(
             logits.float(), batch.x, reduction="sum"
         ) / len(batch.x)
-        kl = kl_divergence(mu, logvar, self.prior(heard)).sum(1).mean()
+        kl = kl_divergence(mu, logvar, self.prior(cond)).sum(1).mean()
         loss = reconstruction + self.config.beta * kl
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        heard = self.hear(c)
-        mu, logvar = self.prior(heard)
+        cond = self.embed_condition(c)
+        mu, logvar = self.prior(cond)
         eps = torch.randn(mu.shape, generator=generator, device=c.device)
-        return self.decoder(mu + (0.5 * logvar).exp() * eps, heard).sigmoid()
+        return self.decoder(mu + (0.5 * logvar).exp() * eps, cond).sigmoid()
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,11 @@ class SourceCVAE(GenerativeModel):
         self.config = config
         self.encoder = ConvEncoder(spec.c_shape[0], config.z_dim, config.width)
         self.decoder = DotDecoder(config.z_dim, spec.x_shape[0], config.width)
-        initialise(self)
+        initialize(self)
 
     def phases(self) -> Sequence[Phase]:
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
-        adam = Optimiser(self.config.lr)
+        adam = OptimizerConfig(self.config.lr)
         return (Phase("generator", parameters, self.generator_loss, adam),)
 
     def generate(

@@ -3,7 +3,7 @@
 Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", ICML 2016 (eq. 7-9,
 algorithm 1): the reconstruction error is measured in the features of the discriminator, which
 judges reconstructions and samples from the prior alike. What differs: everything sees the
-condition; the discriminator projects on what is heard, is spectrally normalised and learns by the
+condition; the discriminator projects on what is cond, is spectrally normalised and learns by the
 hinge loss; DiffAugment by translation.
 """
 
@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets._types import Batch, TaskSpec
+from datasets.base import Batch, TaskSpec
 from models._base import (
     ConditionalConfig,
     ConditionalModel,
     Config,
     GenerativeModel,
     Logs,
-    Optimiser,
+    OptimizerConfig,
     Phase,
 )
 from models._networks import (
@@ -31,10 +31,10 @@ from models._networks import (
     ImageEncoder,
     ProjectionDiscriminator,
     kl_divergence,
-    reparameterise,
+    reparameterize,
     translate,
 )
-from models._source_networks import ConvEncoder, DotDecoder, PairDiscriminator, initialise, resize
+from models._original.networks import ConvEncoder, DotDecoder, PairDiscriminator, initialize, resize
 
 __all__ = ["PRESETS", "VAEGAN", "SourceVAEGAN", "SourceVAEGANConfig", "VAEGANConfig"]
 
@@ -61,45 +61,45 @@ class VAEGANConfig(ConditionalConfig):
 
 
 class VAEGAN(ConditionalModel):
-    """x = decoder(z, heard(c)), z ~ N(0, 1)."""
+    """x = decoder(z, cond(c)), z ~ N(0, 1)."""
 
     def __init__(self, spec: TaskSpec, config: VAEGANConfig):
         super().__init__(spec, config)
         self.config = config
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
-        self.posterior = nn.Linear(features + self.heard_dim, 2 * config.z_dim)
-        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
-        self.discriminator = ProjectionDiscriminator(spec.x_shape, self.heard_dim, config.width)
+        self.posterior = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
+        self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
+        self.discriminator = ProjectionDiscriminator(spec.x_shape, self.cond_dim, config.width)
 
     def phases(self) -> Sequence[Phase]:
-        adam = Optimiser(self.config.lr, (0.0, 0.9))
+        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
         start = self.warm_start
         encoder = [*self.recognition.parameters(), *self.posterior.parameters()]
-        decoder = [*self.decoder.parameters(), *self.hearing()]
+        decoder = [*self.decoder.parameters(), *self.encoder_parameters()]
         discriminator = [*self.discriminator.parameters()]
         return (
-            self.classify(),
+            self.classification_phase(),
             Phase("discriminator", discriminator, self.discriminator_loss, adam, start=start),
             Phase("encoder", encoder, self.encoder_loss, adam, start=start),
             Phase("generator", decoder, self.generator_loss, adam, start=start),
         )
 
-    def encode(self, x: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, *x_shape), (b, heard_dim) -> mu, logvar (b, z_dim)."""
-        h = torch.cat((self.recognition(x), heard), 1)
+    def encode(self, x: Tensor, cond: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, *x_shape), (b, cond_dim) -> mu, logvar (b, z_dim)."""
+        h = torch.cat((self.recognition(x), cond), 1)
         mu, logvar = self.posterior(h).chunk(2, 1)
         return mu, logvar
 
-    def decode(self, z: Tensor, heard: Tensor) -> Tensor:
-        return self.decoder(z, heard).sigmoid()
+    def decode(self, z: Tensor, cond: Tensor) -> Tensor:
+        return self.decoder(z, cond).sigmoid()
 
-    def reconstruct(self, x: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+    def reconstruct(self, x: Tensor, cond: Tensor) -> tuple[Tensor, Tensor]:
         """x_rec (b, *x_shape) and the KL divergence in nats per image."""
-        mu, logvar = self.encode(x, heard)
-        z = reparameterise(mu, logvar)
+        mu, logvar = self.encode(x, cond)
+        z = reparameterize(mu, logvar)
         kl = kl_divergence(mu, logvar).sum(1).mean()
-        return self.decode(z, heard), kl
+        return self.decode(z, cond), kl
 
     def feature_error(self, x: Tensor, x_rec: Tensor) -> Tensor:
         """-log p(phi(x) | z) up to a constant, in nats per image: Larsen et al., eq. 7-8."""
@@ -109,40 +109,40 @@ class VAEGAN(ConditionalModel):
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
-            heard = self.hear(batch.c)
-            x_rec, _ = self.reconstruct(batch.x, heard)
+            cond = self.embed_condition(batch.c)
+            x_rec, _ = self.reconstruct(batch.x, cond)
             z = torch.randn(len(x_rec), self.config.z_dim, device=x_rec.device)
-            x_prior = self.decode(z, heard)
+            x_prior = self.decode(z, cond)
         x = translate(torch.cat((batch.x, x_rec, x_prior)), self.config.max_shift)
-        real, rec, prior = self.discriminator(x, heard.repeat(3, 1)).chunk(3)
+        real, rec, prior = self.discriminator(x, cond.repeat(3, 1)).chunk(3)
         loss_real = F.relu(1 - real).mean()
         loss_fake = 0.5 * (F.relu(1 + rec).mean() + F.relu(1 + prior).mean())
         return loss_real + loss_fake, {"real": loss_real.detach(), "fake": loss_fake.detach()}
 
     def encoder_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        heard = self.hear(batch.c).detach()
-        x_rec, kl = self.reconstruct(batch.x, heard)
+        cond = self.embed_condition(batch.c).detach()
+        x_rec, kl = self.reconstruct(batch.x, cond)
         reconstruction = self.feature_error(batch.x, x_rec)
         loss = reconstruction + self.config.beta * kl
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        heard = self.hear(batch.c)
+        cond = self.embed_condition(batch.c)
         with torch.no_grad():
-            mu, logvar = self.encode(batch.x, heard)
-            z = reparameterise(mu, logvar)
+            mu, logvar = self.encode(batch.x, cond)
+            z = reparameterize(mu, logvar)
         z = torch.cat((z, torch.randn_like(z)))
-        fake = self.decode(z, heard.repeat(2, 1))  # reconstructions, then prior samples
+        fake = self.decode(z, cond.repeat(2, 1))  # reconstructions, then prior samples
         reconstruction = self.feature_error(batch.x, fake[: len(batch.x)])
         seen = translate(fake, self.config.max_shift)
-        adversarial = -self.discriminator(seen, heard.detach().repeat(2, 1)).mean()
+        adversarial = -self.discriminator(seen, cond.detach().repeat(2, 1)).mean()
         loss = self.config.gamma * reconstruction + adversarial
         terms = {"reconstruction": reconstruction.detach(), "adversarial": adversarial.detach()}
         return loss, terms
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
         z = torch.randn((len(c), self.config.z_dim), generator=generator, device=c.device)
-        return self.decode(z, self.hear(c))
+        return self.decode(z, self.embed_condition(c))
 
 
 @dataclass(frozen=True)
@@ -188,10 +188,10 @@ class SourceVAEGAN(GenerativeModel):
         self.encoder = ConvEncoder(n_c + config.noise_channels, config.z_dim, config.width)
         self.decoder = DotDecoder(config.z_dim, n_x, config.width)
         self.discriminator = PairDiscriminator(n_x + n_c, config.width)
-        initialise(self)
+        initialize(self)
 
     def phases(self) -> Sequence[Phase]:
-        adam = Optimiser(self.config.lr, (0.0, 0.9))
+        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
         generator = [*self.encoder.parameters(), *self.decoder.parameters()]
         discriminator = [*self.discriminator.parameters()]
         return (

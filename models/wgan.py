@@ -13,18 +13,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from datasets._types import Batch, TaskSpec
+from datasets.base import Batch, TaskSpec
 from models._base import (
     ConditionalConfig,
     ConditionalModel,
     Config,
     GenerativeModel,
     Logs,
-    Optimiser,
+    OptimizerConfig,
     Phase,
 )
 from models._networks import ImageDecoder, ProjectionDiscriminator, translate
-from models._source_networks import DCGANCritic, DCGANGenerator, initialise, resize
+from models._original.networks import DCGANCritic, DCGANGenerator, initialize, resize
 
 __all__ = ["PRESETS", "WGAN", "SourceWGAN", "SourceWGANConfig", "WGANConfig"]
 
@@ -50,60 +50,60 @@ class WGANConfig(ConditionalConfig):
 
 
 class WGAN(ConditionalModel):
-    """x = generator(z, heard(c)), z ~ N(0, 1)."""
+    """x = generator(z, cond(c)), z ~ N(0, 1)."""
 
     def __init__(self, spec: TaskSpec, config: WGANConfig):
         super().__init__(spec, config)
         self.config = config
-        self.generator = ImageDecoder(spec.x_shape, config.z_dim, self.heard_dim, config.width)
+        self.generator = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
         self.critic = ProjectionDiscriminator(
-            spec.x_shape, self.heard_dim, config.width, normalise=False
+            spec.x_shape, self.cond_dim, config.width, normalize=False
         )
 
     def phases(self) -> Sequence[Phase]:
-        adam = Optimiser(self.config.lr, (0.0, 0.9))
+        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
         start, n = self.warm_start, self.config.n_critic
-        generator = [*self.generator.parameters(), *self.hearing()]
+        generator = [*self.generator.parameters(), *self.encoder_parameters()]
         return (
-            self.classify(),
+            self.classification_phase(),
             Phase("discriminator", [*self.critic.parameters()], self.critic_loss, adam, n, start),
             Phase("generator", generator, self.generator_loss, adam, start=start),
         )
 
-    def generate(self, heard: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        shape = (len(heard), self.config.z_dim)
-        z = torch.randn(shape, generator=generator, device=heard.device)
-        return self.generator(z, heard).sigmoid()
+    def generate(self, cond: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        shape = (len(cond), self.config.z_dim)
+        z = torch.randn(shape, generator=generator, device=cond.device)
+        return self.generator(z, cond).sigmoid()
 
     def critic_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
-            heard = self.hear(batch.c)
-            fake = translate(self.generate(heard), self.config.max_shift)
+            cond = self.embed_condition(batch.c)
+            fake = translate(self.generate(cond), self.config.max_shift)
             real = translate(batch.x, self.config.max_shift)
-        score_real, score_fake = self.critic(torch.cat((real, fake)), heard.repeat(2, 1)).chunk(2)
+        score_real, score_fake = self.critic(torch.cat((real, fake)), cond.repeat(2, 1)).chunk(2)
         distance = score_real.mean() - score_fake.mean()
-        penalty = self._penalty(real, fake, heard)
+        penalty = self._penalty(real, fake, cond)
         loss = -distance + self.config.gradient_penalty * penalty
         return loss, {"wasserstein": distance.detach(), "gradient_penalty": penalty.detach()}
 
-    def _penalty(self, real: Tensor, fake: Tensor, heard: Tensor) -> Tensor:
+    def _penalty(self, real: Tensor, fake: Tensor, cond: Tensor) -> Tensor:
         """E (|grad f(x_hat)|_2 - 1)^2, x_hat uniform between pairs of real and fake."""
         eps = torch.rand(len(real), 1, 1, 1, device=real.device)
         x_hat = (eps * real + (1 - eps) * fake).requires_grad_()
         with torch.enable_grad():
-            score = self.critic(x_hat, heard).sum()
+            score = self.critic(x_hat, cond).sum()
         (gradient,) = torch.autograd.grad(score, x_hat, create_graph=True)
         # float32 even under mixed precision: squares of small gradients vanish in bfloat16.
         return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        heard = self.hear(batch.c)
-        fake = translate(self.generate(heard), self.config.max_shift)
-        loss = -self.critic(fake, heard.detach()).mean()
+        cond = self.embed_condition(batch.c)
+        fake = translate(self.generate(cond), self.config.max_shift)
+        loss = -self.critic(fake, cond.detach()).mean()
         return loss, {"adversarial": loss.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.generate(self.hear(c), generator)
+        return self.generate(self.embed_condition(c), generator)
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,10 @@ class SourceWGAN(GenerativeModel):
         self.config = config
         self.generator = DCGANGenerator(config.z_dim, spec.x_shape[0], config.width)
         self.critic = DCGANCritic(spec.x_shape[0], config.width)
-        initialise(self)
+        initialize(self)
 
     def phases(self) -> Sequence[Phase]:
-        adam = Optimiser(self.config.lr, (0.0, 0.9))
+        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
         critic, generator = [*self.critic.parameters()], [*self.generator.parameters()]
         return (
             Phase("discriminator", critic, self.critic_loss, adam, self.config.n_critic),

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import datasets
 from datasets import mnist_fsdd, offline
-from datasets._types import Source
+from datasets.base import PairedDataset
 from models._base import GenerativeModel
 from training.validation import Validation
 
@@ -26,12 +26,12 @@ def offline_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def offline_source(offline_dir: Path) -> Source:
+def offline_source(offline_dir: Path) -> PairedDataset:
     return offline.load(offline_dir)
 
 
 @pytest.fixture(scope="session")
-def source(offline_source: Source) -> Source:
+def source(offline_source: PairedDataset) -> PairedDataset:
     """The best data that this machine has."""
     folder = datasets.default_dir()
     return mnist_fsdd.load(folder) if mnist_fsdd.present(folder) else offline_source

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import report
 from benchmark import Options, _one, plan
-from datasets._types import Source
+from benchmarking import report
+from datasets.base import PairedDataset
 from tests.conftest import ROOT
 from training import checkpoint
 from training.run import Run
@@ -62,7 +62,7 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_with_other_settings_is_not_published(
-    tmp_path: Path, offline_source: Source, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, offline_source: PairedDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Somebody changed a preset since the run was trained."""
     options = Options(models=("cvae",), presets=("reference",), runs=tmp_path)

@@ -23,12 +23,12 @@ import soundfile
 from PIL import Image
 
 import convert
-from commandline import flags
+from common.command_line import flags
+from common.errors import command
 from conversion.arguments import Options
 from converters import kinds, presets
-from converters._picture_files import read_picture, write_picture
-from converters._sound_files import read_sound
-from errors import command
+from converters.picture_files import read_picture, write_picture
+from converters.sound_files import read_sound
 from tests.conftest import ROOT
 
 RATE = 8000

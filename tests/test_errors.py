@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from errors import InputError, command
+from common.errors import InputError, command
 
 
 @pytest.mark.parametrize(

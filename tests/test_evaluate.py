@@ -18,8 +18,8 @@ import torch
 import datasets
 import evaluate
 import models
-from datasets._types import Source
-from metrics._scorecard import Reality, Views, copying, pixels_of
+from datasets.base import PairedDataset
+from evaluation.scorecard import JudgeOutputs, RealStatistics, copying, pixels_of
 from metrics.cost import sampling_cost
 from metrics.neighbours import auth_pct, nearest
 from training.checkpoint import NAME, Checkpoint, load, write
@@ -32,11 +32,11 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def source(data_dir: Path) -> Source:
+def source(data_dir: Path) -> PairedDataset:
     return datasets.load("offline", data_dir)
 
 
-def _write(folder: Path, source: Source, **changes: Any) -> Path:
+def _write(folder: Path, source: PairedDataset, **changes: Any) -> Path:
     """An untrained run, as it is or with other claims about itself."""
     spec = datasets.spec("audio2image")
     small = {"width": 8, "encoder_width": 8}
@@ -76,7 +76,7 @@ def _command(data_dir: Path, *arguments: str | Path) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="session")
 def cards(
-    source: Source, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    source: PairedDataset, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
     """The scorecards of the untrained model and of two references."""
     made = {}
@@ -101,7 +101,7 @@ def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
     for key in ("data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "code", "n"):
         assert card["fingerprint"][key]
     assert set(card["figures"]) == {
-        *("accuracy", "accuracy_judge_b", "hearing_accuracy", "partner_rank"),
+        *("accuracy", "accuracy_judge_b", "classifier_accuracy", "partner_rank"),
         *(f"{name}_judge_296" for name in ("fd", "kid", "precision", "recall")),
         *(f"{name}_judge_296" for name in ("density", "coverage")),
         *("diversity", "diversity_relative", "vendi", "authentic_pct", "copying_z"),
@@ -174,9 +174,9 @@ def test_copies_are_seen() -> None:
     images = torch.randint(256, (300, 28, 28), generator=generator, dtype=torch.uint8)
     train, held_out, fake = pixels_of(images).split(100)
     nothing = torch.empty(0)
-    real = Reality(
+    real = RealStatistics(
         digit=nothing,
-        test=Views(nothing, nothing, nothing, nothing),
+        test=JudgeOutputs(nothing, nothing, nothing, nothing),
         train=nothing,
         train_again=nothing,
         train_pixels=train,
@@ -239,7 +239,7 @@ def test_pickle_is_not_run(data_dir: Path, tmp_path: Path) -> None:
     assert bomb.exists()
 
 
-def test_bad_checkpoints(source: Source, tmp_path: Path, refused: Refuse) -> None:
+def test_bad_checkpoints(source: PairedDataset, tmp_path: Path, refused: Refuse) -> None:
     whole = (_write(tmp_path, source) / NAME).read_bytes()
     (tmp_path / "cut").write_bytes(whole[:-1000])
     (tmp_path / "foreign").write_bytes(b"not a checkpoint")
@@ -269,14 +269,14 @@ def test_bad_checkpoints(source: Source, tmp_path: Path, refused: Refuse) -> Non
     ],
 )
 def test_checkpoints_of_other_things(
-    source: Source, tmp_path: Path, refused: Refuse, changes: dict[str, Any], says: str
+    source: PairedDataset, tmp_path: Path, refused: Refuse, changes: dict[str, Any], says: str
 ) -> None:
     folder = _write(tmp_path, source, **changes)
     refused(says, "--checkpoint", folder)
     assert not (folder / "scorecard.json").exists()
 
 
-def test_model_that_draws_nan(source: Source, tmp_path: Path, refused: Refuse) -> None:
+def test_model_that_draws_nan(source: PairedDataset, tmp_path: Path, refused: Refuse) -> None:
     checkpoint = load(_write(tmp_path, source))
     broken = {key: torch.full_like(t, torch.nan) for key, t in checkpoint.tensors.items()}
     write(tmp_path / NAME, dataclasses.replace(checkpoint, tensors=broken))

@@ -11,14 +11,14 @@ import torch
 from lightning_fabric import Fabric
 
 import datasets
-from datasets._pairing import Batches
-from datasets._splits import part
-from datasets._types import Source
+from datasets.base import PairedDataset
+from datasets.pairing import Batches
+from datasets.splits import part
 from tests.conftest import ROOT
 from training.loop import Trainer
 
 
-def test_the_example_of_a_new_model_trains(offline_source: Source, tmp_path: Path) -> None:
+def test_the_example_of_a_new_model_trains(offline_source: PairedDataset, tmp_path: Path) -> None:
     example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert example
     path = tmp_path / "mine.py"
@@ -50,7 +50,7 @@ def test_every_linked_file_exists() -> None:
 def test_its_model_names_and_flags_exist() -> None:
     import models
     from benchmark import Options as BenchmarkOptions
-    from commandline import flags
+    from common.command_line import flags
     from conversion.arguments import Options as ConvertOptions
     from evaluate import Options as EvaluateOptions
     from train import Options
@@ -62,7 +62,7 @@ def test_its_model_names_and_flags_exist() -> None:
         "--model",
         "--help",
         "--logdir",
-        "--hears",
+        "--condition-on",
         "--warm-start",
         "--with",
         "--preset",

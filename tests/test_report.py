@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import report
-from errors import InputError
+from benchmarking import report
+from common.errors import InputError
 
 
 def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarking import converter_report, signals
+from benchmarking.channels import PICTURE_CHANNELS, SOUND_CHANNELS, travel
+from benchmarking.round_trips import Row, measure
 from converters import Picture, Sound
-from converters._picture_files import write_picture
-from converters._sound_files import read_sound, write_sound
-from datasets._types import Source
-from evaluation import converter_report, material
-from evaluation.channels import PICTURE_CHANNELS, SOUND_CHANNELS, travel
-from evaluation.round_trips import Row, measure
+from converters.picture_files import write_picture
+from converters.sound_files import read_sound, write_sound
+from datasets.base import PairedDataset
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,10 @@ def test_channels_do_what_they_say(tmp_path: Path) -> None:
     assert np.abs(arrived("leading silence")[0][:9000]).max() == 0
 
 
-def test_material_is_written_once_for_all(offline_source: Source, tmp_path: Path) -> None:
-    material.write(tmp_path, offline_source)
+def test_signals_are_written_once_for_all(
+    offline_source: PairedDataset, tmp_path: Path
+) -> None:
+    signals.write(tmp_path, offline_source)
     assert {path.suffix for path in tmp_path.iterdir()} == {".wav", ".png"}
     speech, music = (read_sound(tmp_path / f"{name}.wav") for name in ("speech", "music"))
     assert speech.format.sample_rate == 8000 and 14 < speech.format.n_samples / 8000 < 18

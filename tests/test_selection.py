@@ -26,7 +26,7 @@ def test_runs_become_rows(offline_dir: Path, tmp_path: Path) -> None:
         assert ran.returncode == 0, ran.stderr
     out = tmp_path / "rows.csv"
     runs = sorted(tmp_path.glob("beta*"))
-    ran = command("-m", "evaluation.selection", *runs, "--out", out)
+    ran = command("-m", "training.selection", *runs, "--out", out)
     assert ran.returncode == 0, ran.stderr
     assert "beta" in ran.stdout and "z_dim" not in ran.stdout  # what differs is shown
     with out.open() as file:
@@ -34,5 +34,5 @@ def test_runs_become_rows(offline_dir: Path, tmp_path: Path) -> None:
     assert [float(row["config.beta"]) for row in rows] == [1, 3]
     assert all(0 <= float(row["accuracy"]) <= 1 and row["step"] == "3" for row in rows)
 
-    ran = command("-m", "evaluation.selection", tmp_path / "nothing")
+    ran = command("-m", "training.selection", tmp_path / "nothing")
     assert ran.returncode == 2 and "no checkpoint" in ran.stderr

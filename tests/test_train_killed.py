@@ -19,7 +19,7 @@ import torch
 
 import models
 import train
-from errors import command
+from common.errors import command
 from tests.conftest import ROOT
 from tests.train_runs import (
     arguments,
@@ -106,9 +106,9 @@ def test_killed_during_a_write_it_goes_on(
     process.kill()
     assert finish(process) == -signal.SIGKILL
     assert checkpoint.load(folder).step == 4
-    assert len(list(folder.glob("*.part"))) == 1
+    assert len(list(folder.glob(".checkpoint*"))) == 1
     assert finish(start([*given, "--resume"], log)) == 0, log.read_text()
-    assert not list(folder.glob("*.part"))
+    assert not list(folder.glob(".checkpoint*"))
     assert_same(folder, whole)
 
 
@@ -130,7 +130,7 @@ def test_killed_again_and_again_it_goes_on(
         process.kill()
         finish(process)
         kills += 1
-        assert len(list(folder.glob("*.part"))) <= 1
+        assert len(list(folder.glob(".checkpoint*"))) <= 1
     assert finish(process) == 0, log.read_text()
     assert_same(folder, whole)
 
@@ -186,7 +186,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
     (line,) = [line for line in said.splitlines() if "error: " in line]
     assert said.endswith(line + "\n")
     assert what in line
-    assert not list(folder.glob("*.part"))
+    assert not list(folder.glob(".checkpoint*"))
     if kept:
         assert (folder / NAME).read_bytes() == kept
     assert finish(start([*given, "--steps", "10", *more], log)) == 0, log.read_text()

@@ -184,9 +184,9 @@ def test_a_checkpoint_without_all_tensors_or_with_more_is_not_resumed(refused: R
     changes: dict[str, dict[str, torch.Tensor | None]] = {
         weight.removeprefix("model."): {weight: None},
         "model.more": {"model.more": torch.ones(1)},
-        moment.removeprefix("optimiser."): {moment: None},
-        "optimiser.more": {"optimiser.more": torch.ones(1)},
-        "other phase": {"optimiser.other phase.0.exp_avg": torch.ones(1)},
+        moment.removeprefix("optimizer."): {moment: None},
+        "optimizer.more": {"optimizer.more": torch.ones(1)},
+        "other phase": {"optimizer.other phase.0.exp_avg": torch.ones(1)},
     }
     for named, change in changes.items():
         tensors = {k: v for k, v in (dict(found.tensors) | change).items() if v is not None}

@@ -14,7 +14,7 @@ import torch
 
 import models
 import train
-from errors import command
+from common.errors import command
 from training import checkpoint
 
 ALL = [(name, preset) for name in models.names() for preset in models.presets(name)]
@@ -67,10 +67,10 @@ def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def assert_same(a: Path, b: Path) -> None:
-    """Weights, average and optimisers, bit by bit."""
+    """Weights, average and optimizers, bit by bit."""
     found, expected = tensors_of(a), tensors_of(b)
     assert found.keys() == expected.keys()
-    assert {key.partition(".")[0] for key in found} == {"model", "ema", "optimiser"}
+    assert {key.partition(".")[0] for key in found} == {"model", "ema", "optimizer"}
     different = [k for k, v in expected.items() if not torch.equal(v, found[k])]
     assert not different
     assert checkpoint.load(a).step == checkpoint.load(b).step

@@ -1,18 +1,14 @@
-"""One file holds a run: weights, their average, the optimisers' state, and what it is.
+"""One file holds a run: weights, their average, the optimizers' state, and what it is.
 
 It is safetensors, so that reading a stranger's file runs nothing. The metadata is one JSON text.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import errno
 import hashlib
-import io
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from errors import InputError
+from common.errors import InputError
+from common.files import write_atomically
 from training.run import Run
 
 __all__ = [
@@ -31,19 +28,19 @@ __all__ = [
     "find",
     "load",
     "load_into",
-    "save_atomically",
-    "save_rows",
+    "load_optimizer",
+    "optimizer_tensors",
     "write",
 ]
 
 NAME = "checkpoint.safetensors"
-FORMAT = "synesthesia-checkpoint-1"
+FORMAT = "synesthesia-checkpoint-2"
 MOST_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run at some step. Tensor names start with 'model.', 'ema.' or 'optimiser.'."""
+    """A run at some step. Tensor names start with 'model.', 'ema.' or 'optimizer.'."""
 
     run: Run
     step: int  # updates done
@@ -83,41 +80,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     tensors = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
     # One key: safetensors writes several in no fixed order.
     data = save(tensors, {"about": json.dumps(about, sort_keys=True)})
-    save_atomically(path, data)
-
-
-def save_atomically(path: Path, data: bytes) -> None:
-    """Writes a file under another name, then renames it.
-
-    Raises:
-        InputError: the disk is full or the place cannot be written; what was there stays.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        why = "no space left: free some and try again" if full else error.strerror
-        raise InputError(f"cannot write {path}: {why}; what was there before is intact") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def save_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A CSV file with a column for every name in any row; written as `save_atomically` does."""
-    text = io.StringIO()
-    names = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    save_atomically(path, text.getvalue().encode())
+    write_atomically(path, data)
 
 
 def find(path: Path) -> Path:
@@ -132,7 +95,7 @@ def find(path: Path) -> Path:
     return found
 
 
-def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimiser")) -> Checkpoint:
+def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimizer")) -> Checkpoint:
     """Reads a checkpoint, or only some of its groups. Never runs anything from the file.
 
     Raises:
@@ -204,26 +167,26 @@ def load_into(target: nn.Module, tensors: dict[str, Tensor], what: str) -> None:
     target.load_state_dict(tensors)
 
 
-def optimiser_tensors(name: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The state of one phase's optimiser, by 'phase.parameter index.kind'."""
-    state: dict[int, dict[str, Any]] = optimiser.state_dict()["state"]
+def optimizer_tensors(name: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of one phase's optimizer, by 'phase.parameter index.kind'."""
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
     return {f"{name}.{i}.{kind}": t for i, kinds in state.items() for kind, t in kinds.items()}
 
 
-def load_optimiser(name: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `optimiser_tensors`.
+def load_optimizer(name: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`.
 
     Raises:
         InputError: names a tensor that is missing or has another shape.
     """
     state: dict[int, dict[str, Tensor]] = {}
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for i, parameter in enumerate(parameters):
         shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
         found = {k: tensors[f"{name}.{i}.{k}"] for k in shapes if f"{name}.{i}.{k}" in tensors}
         for kind, shape in shapes.items() if found else ():  # none: not updated so far
             if kind not in found or found[kind].shape != shape:
-                raise InputError(f"the optimiser's {name}.{i}.{kind} is missing or misshapen")
+                raise InputError(f"the optimizer's {name}.{i}.{kind} is missing or misshapen")
         if found:
             state[i] = found
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})

@@ -13,9 +13,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from datasets._pairing import Batches, seed_of
-from errors import InputError
-from models._base import GenerativeModel, Optimiser, Phase
+from common.errors import InputError
+from datasets.pairing import Batches, seed_of
+from models._base import GenerativeModel, OptimizerConfig, Phase
 from training.ema import EMA
 
 __all__ = ["Stopwatch", "Trainer"]
@@ -59,7 +59,7 @@ class Trainer:
     ) -> None:
         self.model, self.batches, self.fabric, self.on_logs = model, batches, fabric, on_logs
         self.phases = tuple(model.phases())
-        self.optimisers = {phase.name: _adam(phase) for phase in self.phases}
+        self.optimizers = {phase.name: _adam(phase) for phase in self.phases}
         self.ema = EMA(model, ema_decay)
         self.step = 0  # steps done
         self.watch = Stopwatch()
@@ -94,15 +94,15 @@ class Trainer:
                                       self.batches.rank))  # fmt: skip
             loss, terms = phase.loss(batch)
         with watch("backward"):
-            optimiser = self.optimisers[phase.name]
-            optimiser.zero_grad(set_to_none=True)
+            optimizer = self.optimizers[phase.name]
+            optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(loss, inputs=list(parameters))
             self._average_gradients(parameters)
         with watch("step"):
-            norm = torch.nn.utils.clip_grad_norm_(parameters, phase.optimiser.clip or math.inf)
-            for group in optimiser.param_groups:
+            norm = torch.nn.utils.clip_grad_norm_(parameters, phase.optimizer.clip or math.inf)
+            for group in optimizer.param_groups:
                 group["lr"] = learning_rate(phase, self.step)
-            optimiser.step()
+            optimizer.step()
         # Terms first: the first that is not finite is named.
         logs = {f"loss_terms/{phase.name}/{name}": term for name, term in terms.items()}
         logs |= {f"loss/{phase.name}": loss.detach(), f"grad_norm/{phase.name}": norm}
@@ -139,7 +139,7 @@ class Trainer:
 
 def learning_rate(phase: Phase, step: int) -> float:
     """A function of the step alone: constant, or a warm-up and a cosine over the phase's window."""
-    settings = phase.optimiser
+    settings = phase.optimizer
     if not settings.cosine or phase.stop is None:
         return settings.lr
     done = (step - phase.start) / (phase.stop - phase.start)
@@ -150,7 +150,7 @@ def learning_rate(phase: Phase, step: int) -> float:
 
 
 def _adam(phase: Phase) -> torch.optim.Optimizer:
-    settings: Optimiser = phase.optimiser
+    settings: OptimizerConfig = phase.optimizer
     return torch.optim.AdamW(
         phase.parameters,
         lr=settings.lr,

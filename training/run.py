@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import models
-from datasets._types import Task, TaskSpec
-from errors import InputError, suggest
+from common.errors import InputError, suggest
+from common.files import ROOT
+from datasets.base import Task, TaskSpec
 from models._base import Config, GenerativeModel
 
-__all__ = ["ROOT", "Run", "build", "code_version"]
-
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["Run", "build", "code_version"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Run:
     precision: str
     x_shape: tuple[int, int, int]
     c_shape: tuple[int, int, int]
-    code: str  # the commit; of every sitting, where they differ
+    code: str  # the commit; of every session, where they differ
     processes: int = 1
 
     @property

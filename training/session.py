@@ -1,4 +1,4 @@
-"""One sitting at a run: trains, shows, keeps checkpoints, and goes on where another stopped."""
+"""One session at a run: trains, shows, keeps checkpoints, and goes on where another stopped."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import torch
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from errors import InputError
+from common.errors import InputError
+from common.files import remove_temporaries
 from models._base import GenerativeModel
 from training import checkpoint
-from training.log import TensorBoard
 from training.loop import Trainer
 from training.run import Run
+from training.run_log import TensorBoard
 from training.validation import Validation
 
 __all__ = ["Limits", "Session", "alone_in", "restore", "snapshot"]
@@ -27,9 +28,9 @@ __all__ = ["Limits", "Session", "alone_in", "restore", "snapshot"]
 
 @dataclass(frozen=True)
 class Limits:
-    """When a sitting ends, and when it looks up."""
+    """When a session ends, and when it looks up."""
 
-    max_seconds: float | None  # of training, earlier sittings included
+    max_seconds: float | None  # of training, earlier sessions included
     checkpoint_every: int  # steps
     validate_every: int  # steps; 0: only at the end
 
@@ -50,7 +51,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 class Session:
-    """One sitting at a run: trains, shows, and keeps checkpoints."""
+    """One session at a run: trains, shows, and keeps checkpoints."""
 
     def __init__(
         self,
@@ -68,8 +69,7 @@ class Session:
         self.main = trainer.fabric.is_global_zero
         self.board: TensorBoard | None = None
         if self.main:
-            for stray in folder.glob(f"{checkpoint.NAME}.*.part"):  # of a session killed in a write
-                stray.unlink()
+            remove_temporaries(folder / checkpoint.NAME)
             self.board = TensorBoard(folder, run, trainer.phases, trainer.step)
             trainer.on_logs = self.board.scalars
             if trainer.step == 0:
@@ -174,9 +174,9 @@ def snapshot(trainer: Trainer, run: Run, seconds: float) -> checkpoint.Checkpoin
     """Everything that the rest of the run depends on."""
     groups = {"model": trainer.model.state_dict(), "ema": trainer.ema.model.state_dict()}
     tensors = {f"{g}.{k}": v for g, state in groups.items() for k, v in state.items()}
-    for name, optimiser in trainer.optimisers.items():
-        state = checkpoint.optimiser_tensors(name, optimiser)
-        tensors |= {f"optimiser.{k}": v for k, v in state.items()}
+    for name, optimizer in trainer.optimizers.items():
+        state = checkpoint.optimizer_tensors(name, optimizer)
+        tensors |= {f"optimizer.{k}": v for k, v in state.items()}
     return checkpoint.Checkpoint(run, trainer.step, seconds, tensors)
 
 
@@ -184,8 +184,8 @@ def restore(trainer: Trainer, found: checkpoint.Checkpoint) -> float:
     """Puts a snapshot back into a new trainer; returns the seconds trained so far."""
     checkpoint.load_into(trainer.model, found.group("model"), "the checkpoint's model")
     checkpoint.load_into(trainer.ema.model, found.group("ema"), "the checkpoint's average")
-    for name, optimiser in trainer.optimisers.items():
-        checkpoint.load_optimiser(name, optimiser, found.group("optimiser"))
+    for name, optimizer in trainer.optimizers.items():
+        checkpoint.load_optimizer(name, optimizer, found.group("optimizer"))
     if extra := found.tensors.keys() - snapshot(trainer, found.run, 0).tensors.keys():
         raise InputError(f"the checkpoint has too much: {min(extra)}; written by other code?")
     trainer.step = found.step

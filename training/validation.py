@@ -6,11 +6,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-import figures
-from datasets._pixels import quantised, scaled
-from datasets._splits import part
-from datasets._types import Source
-from metrics._judges import load_judge
+from common import plots
+from datasets.base import PairedDataset
+from datasets.pixels import quantized, scaled
+from datasets.splits import part
+from judges import load_judge
 from metrics.accuracy import accuracy
 from metrics.frechet import frechet_distance
 from metrics.prdc import density_coverage
@@ -26,7 +26,7 @@ SEED = 20210927  # of partners and noise; the same for every run
 class Validation:
     """A fixed set of validation pairs and the noise they are drawn with."""
 
-    def __init__(self, source: Source, split: str) -> None:
+    def __init__(self, source: PairedDataset, split: str) -> None:
         held_out = part(source, split, "validation")
         generator = torch.Generator().manual_seed(SEED)
         image = torch.randperm(len(held_out.x), generator=generator)[:N_SAMPLES]
@@ -69,7 +69,7 @@ class Validation:
     def grid(self, model: GenerativeModel) -> Figure:
         """One validation recording of each digit, a real partner, several draws."""
         labels = [f"{digit} by {speaker}" for digit, speaker in enumerate(self.speakers)]
-        return figures.sample_grid(self.shown, self.partners, self.draws(model), labels)
+        return plots.sample_grid(self.shown, self.partners, self.draws(model), labels)
 
 
 @torch.no_grad()
@@ -79,7 +79,7 @@ def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
     generator = torch.Generator(device).manual_seed(SEED)
     return torch.cat(
         [
-            quantised(model.sample(scaled(chunk.to(device)), generator)).cpu()
+            quantized(model.sample(scaled(chunk.to(device)), generator)).cpu()
             for chunk in c.split(250)
         ]
     )

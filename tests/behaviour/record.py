@@ -1,6 +1,6 @@
-"""What commands make of fixed inputs, so that a change of structure can be shown to change nothing.
+"""What commands make of fixed inputs: to show that a change of structure changes nothing else.
 
-    python -m tests.behaviour.record                  # compare with golden.json, exit 1 if different
+    python -m tests.behaviour.record                  # compare with golden.json; exit code 1: differs
     python -m tests.behaviour.record --full           # full-size networks too (minutes)
     python -m tests.behaviour.record --full --write   # write golden.json anew
 
@@ -84,8 +84,9 @@ def call(main: Callable[[], None], *arguments: str) -> int:
 
 def weights(folder: Path, data_dir: Path, model: str, preset: str, small: bool) -> Outcome:
     """Weights and their average after 30 steps."""
-    import train
     from errors import command
+
+    import train
 
     arguments = ["--model", model, "--preset", PRESETS[preset], "--data", "offline"]
     arguments += ["--data-dir", str(data_dir), "--out", str(folder), "--device", "cpu"]
@@ -150,8 +151,9 @@ def inputs(folder: Path) -> list[Path]:
 
 def conversion(flags: tuple[str, ...], source: Path, folder: Path) -> Outcome:
     """A file encoded, and decoded again."""
-    import convert
     from errors import command
+
+    import convert
 
     main = command(convert.told_in_a_line)
     folder.mkdir(parents=True)

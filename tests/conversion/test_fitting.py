@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from conversion.fitting import check_picture, fitted, sound_suffix
 from converters import ConverterError, ConverterWarning, Picture, Sound
-from converters._sound_files import WRITABLE, read_sound, write_sound
+from converters.sound_files import WRITABLE, read_sound, write_sound
 
 SUBTYPES = ("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW")
 BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "ULAW": 8}

@@ -38,8 +38,8 @@ from converters import (
     find_header,
     presets,
 )
-from converters._picture_files import KEY, read_picture, write_picture
-from converters._sound_files import CHUNK, read_sound, write_sound
+from converters.picture_files import KEY, read_picture, write_picture
+from converters.sound_files import CHUNK, read_sound, write_sound
 
 MAX_SECONDS = 20  # for one input
 # Less of what is long by nature.

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from converters import ConverterError, ConverterWarning, Header, Picture, Sound
-from converters._header import SoundFormat
-from converters._picture_files import MAX_PIXELS, read_picture, write_picture
-from converters._sound_files import read_sound, write_sound
+from converters.header import SoundFormat
+from converters.picture_files import MAX_PIXELS, read_picture, write_picture
+from converters.sound_files import read_sound, write_sound
 
 HEADER = Header("pack", "sound", {"layout": "rgb"}, SoundFormat(8000, 1, 5), facts={"start": 3})
 DEEP = {"grey": (0, 8), "RGB": (2, 24), "grey and alpha": (4, 16), "RGBA": (6, 32)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.signal import ShortTimeFFT
 
 from converters import ConverterError, ConverterWarning, Picture, Sound
-from converters.grid import PRESETS, Grid
+from converters.grid.converter import PRESETS, Grid
 from tests.converters.test_tone import (
     CHANNELS,
     KINDS,

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from converters._mel64 import MEL64, fit_clip, to_picture, to_sound
-from datasets._types import Source
+from converters.mel64.features import MEL64, fit_clip, to_picture, to_sound
+from datasets.base import PairedDataset
 
 GOLDEN = Path(__file__).with_name("mel64_golden.png")
 # sha256 over the pictures of all recordings
@@ -107,13 +107,15 @@ def test_golden_pictures() -> None:
         assert torch.equal(found, wanted), name
 
 
-def test_pictures_of_all_recordings(source: Source, offline_source: Source) -> None:
+def test_pictures_of_all_recordings(source: PairedDataset, offline_source: PairedDataset) -> None:
     for each in (source, offline_source):
         pictures = each.recordings.pictures
         assert hashlib.sha256(pictures.numpy().tobytes()).hexdigest() == PICTURES[each.name]
 
 
-def test_pictures_are_those_of_the_clips(source: Source, offline_source: Source) -> None:
+def test_pictures_are_those_of_the_clips(
+    source: PairedDataset, offline_source: PairedDataset
+) -> None:
     for each in (source, offline_source):
         some = slice(7, None, 97)
         clips, pictures = each.recordings.clips[some], each.recordings.pictures[some]
@@ -307,7 +309,7 @@ def test_sound_of_a_picture_is_repeatable() -> None:
     assert to_sound(torch.full((64, 64), 255, dtype=torch.uint8)).isfinite().all()
 
 
-def test_round_trip_of_speech(source: Source, offline_source: Source) -> None:
+def test_round_trip_of_speech(source: PairedDataset, offline_source: PairedDataset) -> None:
     """Mean distance of picture -> sound -> picture, as a share of the grey range."""
     for each in (source, offline_source):
         pictures = each.recordings.pictures[::120]

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from converters import ConverterError, ConverterWarning, Header, Picture, Sound, find_header
-from converters._header import PictureFormat, SoundFormat
-from converters._pack_layouts import Planes
-from converters._pack_samples import EXACT, Samples
-from converters._picture_files import read_picture, write_picture
-from converters._sound_files import read_sound, write_sound
-from converters.pack import LAYOUTS, PRESETS, Pack
-from datasets._types import Source
+from converters.header import PictureFormat, SoundFormat
+from converters.pack.converter import LAYOUTS, PRESETS, Pack
+from converters.pack.layouts import Planes
+from converters.pack.samples import EXACT, Samples
+from converters.picture_files import read_picture, write_picture
+from converters.sound_files import read_sound, write_sound
+from datasets.base import PairedDataset
 
 # MPEG_LAYER_III in WAV is listed, but libsndfile neither writes nor reads it.
 FILES = [
@@ -297,7 +297,7 @@ def test_expansion_repeats_pixels() -> None:
                               large.pixels[3 * rows :])  # fmt: skip
 
 
-def test_size_of_speech(source: Source) -> None:
+def test_size_of_speech(source: PairedDataset) -> None:
     clips = source.recordings.clips[:40].numpy()
     speech = (clips * 2**15).clip(-(2**15), 2**15 - 1).astype(np.int16).reshape(-1)
     sizes = {}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converters._header import ConverterError
-from converters._phase import (
+from converters.header import ConverterError
+from converters.phase import (
     GAMMA,
     fast_griffin_lim,
     phase_gradient_heap_integration,
@@ -18,8 +18,8 @@ from converters._phase import (
     sound_of_magnitude,
     spectral_convergence,
 )
-from converters._stft import istft, stft
-from datasets._types import Source
+from converters.stft import istft, stft
+from datasets.base import PairedDataset
 
 SPEECH = (512, 128)  # at 8 kHz
 MUSIC = (2048, 512)  # at 44.1 kHz
@@ -35,7 +35,7 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def speech(source: Source) -> np.ndarray:
+def speech(source: PairedDataset) -> np.ndarray:
     """Words of many voices, one after the other."""
     words = source.recordings.clips[::250].numpy()
     return np.concatenate([word[word != 0] for word in words]).astype(np.float64)

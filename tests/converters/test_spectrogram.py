@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from converters import ConverterError, ConverterWarning, Header, Picture, Sound, find_header
-from converters._header import SoundFormat
-from converters._mel64 import fit_clip, to_picture
-from converters._phase import spectral_convergence
-from converters._picture_files import read_picture, write_picture
-from converters._stft import stft
-from converters.spectrogram import PRESETS, Spectrogram
-from datasets._types import Source
+from converters.header import SoundFormat
+from converters.mel64.features import fit_clip, to_picture
+from converters.phase import spectral_convergence
+from converters.picture_files import read_picture, write_picture
+from converters.spectrogram.converter import PRESETS, Spectrogram
+from converters.stft import stft
+from datasets.base import PairedDataset
 
 some = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 SMALL = {"n_fft": 256, "hop": 64}
@@ -41,7 +41,7 @@ def music(n: int = 60_000, rate: int = 44_100) -> np.ndarray:
     return np.rint(26_000 * samples / np.abs(samples).max()).astype(np.int16)
 
 
-def speech(source: Source) -> np.ndarray:
+def speech(source: PairedDataset) -> np.ndarray:
     clips = source.recordings.clips[::500].reshape(-1).numpy()
     return np.rint(20_000 * clips / np.abs(clips).max()).astype(np.int16)
 
@@ -82,21 +82,21 @@ def noise(n: int, n_channels: int, subtype: str, seed: int = 0) -> Sound:
 
 
 @pytest.mark.parametrize(("profile", "least"), [("colour", 46.5), ("16+8", 47.5), ("16+16", 92.0)])
-def test_snr(profile: str, least: float, source: Source) -> None:
+def test_snr(profile: str, least: float, source: PairedDataset) -> None:
     signals = [(speech(source), 8000), (music(), 44_100)]
     for samples, rate in signals:
         sound = Sound.of(samples / 32768, rate)
         assert snr(samples / 32768, back(there(sound, profile=profile)).samples()) > least
 
 
-def test_log_axis_keeps_the_phase(source: Source) -> None:
+def test_log_axis_keeps_the_phase(source: PairedDataset) -> None:
     for samples, rate, least in ((speech(source), 8000, 35), (music(), 44_100, 50)):
         tiles = there(Sound.of(samples, rate), profile="16+16", axis="log", n_fft=2048)
         assert tiles[0].pixels.shape[0] > 2 * 2048
         assert snr(samples, back(tiles).samples()) > least
 
 
-def test_phase_is_found_again(source: Source) -> None:
+def test_phase_is_found_again(source: PairedDataset) -> None:
     samples = speech(source)[:40_000]
     tiles = [saved(tile) for tile in PRESETS["magnitude"].encode_sound(Sound.of(samples, 8000))]
     found = back(tiles).samples()[:, 0] / 32768
@@ -104,7 +104,7 @@ def test_phase_is_found_again(source: Source) -> None:
     assert spectral_convergence(found, magnitude, 512, 64) < -34
 
 
-def test_a_residual_is_small_and_exact(source: Source) -> None:
+def test_a_residual_is_small_and_exact(source: PairedDataset) -> None:
     for samples, rate in ((speech(source), 8000), (music(), 44_100)):
         tiles = [saved(tile) for tile in PRESETS["exact"].encode_sound(Sound.of(samples, rate))]
         assert (back(tiles).samples()[:, 0] == samples).all()
@@ -267,7 +267,7 @@ def told(tiles: list[Picture]) -> tuple[Sound, list[str]]:
     return Sound.of(samples, sound.format.sample_rate), [str(each.message) for each in seen]
 
 
-def test_jpeg_keeps_what_the_strip_says(source: Source) -> None:
+def test_jpeg_keeps_what_the_strip_says(source: PairedDataset) -> None:
     sound = Sound.of(speech(source), 8000)
     for options in ({}, SMALL):
         (tile,) = there(sound, **options)
@@ -371,7 +371,7 @@ def test_what_is_painted_gets_a_phase() -> None:
         assert 0.3 < painted / tone < 0.7
 
 
-def test_resized(source: Source) -> None:
+def test_resized(source: PairedDataset) -> None:
     samples = speech(source)[:30_000]
     for profile in ("colour", "magnitude"):
         (tile,) = there(Sound.of(samples, 8000), profile=profile, n_fft=512, hop=128)
@@ -533,7 +533,7 @@ def test_black_is_silence() -> None:
 # What the models see
 
 
-def test_mel64_pictures_are_those_of_the_models(source: Source) -> None:
+def test_mel64_pictures_are_those_of_the_models(source: PairedDataset) -> None:
     clip = (source.recordings.clips[7].numpy() * 30_000).astype(np.int16)
     with pytest.warns(ConverterWarning, match="level and phase are lost"):
         (tile,) = PRESETS["mel64"].encode_sound(Sound.of(clip, 8000))

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters import Header, Picture, Sound
-from converters._axis import axis_of
-from converters._header import SoundFormat
-from converters._planes import PLANES
-from converters._range import RANGES, Range, adapted_exponent
-from converters._residual import Residual, rounded
-from converters._restore import _unit
-from converters._spectra import cut, n_columns_of, samples_of, spectra_of, windows
-from converters._strip import header_in, with_strip
+from converters.header import SoundFormat
+from converters.spectrogram.axis import axis_of
+from converters.spectrogram.barcode import header_in, with_strip
+from converters.spectrogram.companding import RANGES, Range, adapted_exponent
+from converters.spectrogram.pixels import PLANES
+from converters.spectrogram.reconstruction import _unit
+from converters.spectrogram.residual import Residual, rounded
+from converters.spectrogram.streams import cut, n_columns_of, samples_of, spectra_of, windows
 
 some = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converters._header import ConverterError
-from converters._stft import frames, istft, n_frames_of, overlap_add, stft
+from converters.header import ConverterError
+from converters.stft import frames, istft, n_frames_of, overlap_add, stft
 
 some = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 sizes = st.builds(

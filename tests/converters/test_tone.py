@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters import Converter, ConverterError, ConverterWarning, Header, Picture, Sound
-from converters.grid import Grid
-from converters.tone import PRESETS, Tone
+from converters.grid.converter import Grid
+from converters.tone.converter import PRESETS, Tone
 
 RATE = 44100
 KINDS = {"grey": (1, np.uint8), "RGB": (3, np.uint8), "RGBA": (4, np.uint8), "16": (1, np.uint16)}

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from datasets._download import BOUNDS, Addresses, Bounds, Patience, fetch
-from datasets._manifest import STAGING
-from errors import InputError
+from common.errors import InputError
+from datasets.download import BOUNDS, Addresses, Bounds, Patience, fetch
+from datasets.manifest import STAGING
 from tests.datasets.fault_server import Server, serve
 
 FAST = Patience(connect_s=1.0, read_s=0.3, attempts=3, pause_s=0.01)

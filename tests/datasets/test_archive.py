@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets._download import Bounds, Patience, Unavailable
-from datasets._manifest import verify
+from datasets.download import Bounds, Patience, Unavailable
+from datasets.manifest import verify
 from tests.datasets.fault_server import Server
 from tests.datasets.small_data import (
     CLIPS,

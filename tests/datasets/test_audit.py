@@ -12,20 +12,20 @@ import torch
 from PIL import Image
 
 import datasets
+from common.errors import command
 from datasets import __main__ as program
-from datasets._audit import audit, shared_content
-from datasets._types import Source
-from errors import command
+from datasets.audit import audit, shared_content
+from datasets.base import PairedDataset
 from tests.datasets.test_splits import TEST, TRAIN, VALIDATION, toy_source
 
 
-def with_same_image(source: Source, a: int, b: int) -> Source:
+def with_same_image(source: PairedDataset, a: int, b: int) -> PairedDataset:
     pixels = source.images.pixels.clone()
     pixels[b] = pixels[a]
     return dataclasses.replace(source, images=dataclasses.replace(source.images, pixels=pixels))
 
 
-def with_same_recording(source: Source, a: int, b: int) -> Source:
+def with_same_recording(source: PairedDataset, a: int, b: int) -> PairedDataset:
     hashes = list(source.recordings.hashes)
     hashes[b] = hashes[a]
     recordings = dataclasses.replace(source.recordings, hashes=tuple(hashes))
@@ -36,7 +36,7 @@ def first(index: torch.Tensor, split: int, k: int = 0) -> int:
     return int((index == split).nonzero()[k])
 
 
-def shared(source: Source, split: str = "official") -> list[int]:
+def shared(source: PairedDataset, split: str = "official") -> list[int]:
     return [n for _, _, n in audit(source, split)]
 
 
@@ -57,7 +57,7 @@ def test_sizes_and_nothing_shared() -> None:
 
 
 def test_nothing_is_shared_in_the_data_that_are_here(
-    source: Source, offline_source: Source
+    source: PairedDataset, offline_source: PairedDataset
 ) -> None:
     assert shared(source) == [0, 0]
     assert shared(source, f"speaker:{source.recordings.speakers[0]}") == [0, 0]
@@ -91,7 +91,7 @@ def test_a_duplicate_matters_by_the_split() -> None:
 # python -m datasets
 
 
-def run(patch: pytest.MonkeyPatch, *arguments: str, source: Source | None = None) -> int:
+def run(patch: pytest.MonkeyPatch, *arguments: str, source: PairedDataset | None = None) -> int:
     """Its exit code."""
     if source is not None:
         patch.setattr(datasets, "load", lambda *_: source)
@@ -126,7 +126,7 @@ def test_command(
     assert pixels.shape[0] > 1000 and pixels.shape[1] > 1000 and pixels.std() > 10
 
 
-def test_the_sheet_shows_nothing_of_the_test_split(source: Source) -> None:
+def test_the_sheet_shows_nothing_of_the_test_split(source: PairedDataset) -> None:
     images, recordings = source.images, source.recordings
     pixels, pictures, clips = images.pixels.clone(), recordings.pictures.clone(), recordings.clips
     pixels[images.split == TEST] = 255

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets import _augment
-from datasets._augment import augment
-from datasets._types import Source
+from datasets import augment as augmentation
+from datasets.augment import augment
+from datasets.base import PairedDataset
 
 STRENGTHS = (
     *("SHIFT", "STRETCH", "WARP", "BEND", "TILT", "GAIN", "NOISE", "FLOOR"),
@@ -24,7 +24,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 def only(patch: pytest.MonkeyPatch, *names: str) -> None:
     for name in STRENGTHS:
         if name not in names:
-            patch.setattr(_augment, name, 0)
+            patch.setattr(augmentation, name, 0)
 
 
 def blob(row: float = 30, column: float = 34, wide: float = 3) -> Tensor:
@@ -52,7 +52,7 @@ def width(pictures: Tensor) -> Tensor:
 
 
 def test_every_strength_is_known() -> None:
-    assert {name for name in vars(_augment) if name.isupper() and name != "F"} == {*STRENGTHS}
+    assert {name for name in vars(augmentation) if name.isupper() and name != "F"} == {*STRENGTHS}
 
 
 # As a whole
@@ -84,7 +84,7 @@ def test_pictures_are_changed_each_in_its_own_way() -> None:
     assert torch.pdist(out[:50]).min() > 0.5
 
 
-def test_a_word_stays_recognisable(source: Source, offline_source: Source) -> None:
+def test_a_word_stays_recognisable(source: PairedDataset, offline_source: PairedDataset) -> None:
     for each in (source, offline_source):
         digit = each.recordings.digit[::10]
         pictures = each.recordings.pictures[::10].unsqueeze(1) / 255
@@ -108,7 +108,7 @@ def _unit(pictures: Tensor) -> Tensor:
 # One by one
 
 
-def test_nothing_without_strength(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_without_strength(source: PairedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch)
     pictures = source.recordings.pictures[::100].unsqueeze(1) / 255
     assert (augment(pictures, seeded()) - pictures).abs().max() < 1e-4
@@ -199,7 +199,7 @@ def test_masks(name: str, axis: int, monkeypatch: pytest.MonkeyPatch) -> None:
     line = kept.all(3 - axis)
     assert torch.equal(line, kept.any(3 - axis))  # whole bands, or whole frames
     masked = (~line).int()
-    assert masked.sum(1).max() == getattr(_augment, name)
+    assert masked.sum(1).max() == getattr(augmentation, name)
     assert masked.sum(1).min() == 0
     edges = torch.nn.functional.pad(masked, (1, 1)).diff(dim=1).clamp(0).sum(1)
     assert edges.max() == 1  # one run

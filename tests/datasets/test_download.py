@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets._download import PUBLIC, Addresses, Patience, Unavailable
-from datasets._manifest import STAGING, state, verify
-from errors import InputError
+from common.errors import InputError
+from datasets.download import PUBLIC, Addresses, Patience, Unavailable
+from datasets.manifest import STAGING, state, verify
 from tests.datasets.fault_server import Fault, Server
 from tests.datasets.small_data import (
     CLIPS,
@@ -220,8 +220,8 @@ import json, resource, sys, types
 from pathlib import Path
 sys.modules["datasets"] = package = types.ModuleType("datasets")
 package.__path__ = ["datasets"]  # without what its __init__ imports: torch takes seconds
-from datasets._download import Addresses, Patience, fetch
-from errors import InputError
+from datasets.download import Addresses, Patience, fetch
+from common.errors import InputError
 folder, mnist, fsdd, manifest, most = json.loads(sys.argv[1])
 if most:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

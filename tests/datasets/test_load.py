@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import datasets
-from datasets import _download, _manifest, mnist_fsdd, offline
-from datasets._download import Addresses, Unavailable
-from datasets._types import TASKS, Source
-from errors import InputError
+from common.errors import InputError
+from datasets import download, manifest, mnist_fsdd, offline
+from datasets.base import TASKS, PairedDataset
+from datasets.download import Addresses, Unavailable
 from tests.datasets.small_data import FAST
 from tests.datasets.test_splits import fake_data
 
@@ -33,7 +33,7 @@ def fetch_raises(patch: pytest.MonkeyPatch, error: InputError) -> None:
     def fail(_: Path) -> None:
         raise error
 
-    patch.setattr(_download, "fetch", fail)
+    patch.setattr(download, "fetch", fail)
 
 
 def nobody_there(patch: pytest.MonkeyPatch) -> None:
@@ -43,8 +43,8 @@ def nobody_there(patch: pytest.MonkeyPatch) -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
     addresses = Addresses(mnist=(url,), fsdd=(f"{url}fsdd.tar.gz",))
-    fetch = functools.partial(_download.fetch, addresses=addresses, patience=FAST)
-    patch.setattr(_download, "fetch", fetch)
+    fetch = functools.partial(download.fetch, addresses=addresses, patience=FAST)
+    patch.setattr(download, "fetch", fetch)
 
 
 # Which one
@@ -54,7 +54,7 @@ def nobody_there(patch: pytest.MonkeyPatch) -> None:
 def test_what_is_there_is_taken(
     data: datasets.Data, whole: Path, no_offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_download, "fetch", lambda _: pytest.fail("downloads what is there"))
+    monkeypatch.setattr(download, "fetch", lambda _: pytest.fail("downloads what is there"))
     source = datasets.load(data, whole)
     assert (source.name, len(source.images), len(source.recordings)) == ("mnist-fsdd", 70_000, 24)
 
@@ -62,12 +62,12 @@ def test_what_is_there_is_taken(
 def test_what_is_not_there_is_downloaded(
     tmp_path: Path, no_offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_download, "fetch", lambda folder: fake_data(folder, monkeypatch) and None)
+    monkeypatch.setattr(download, "fetch", lambda folder: fake_data(folder, monkeypatch) and None)
     assert datasets.load("auto", tmp_path / "data").name == "mnist-fsdd"
 
 
 def test_offline_is_offline_even_where_more_is_there(
-    whole: Path, offline_source: Source, monkeypatch: pytest.MonkeyPatch
+    whole: Path, offline_source: PairedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offline, "load", lambda _: offline_source)
     assert datasets.load("offline", whole) is offline_source
@@ -82,7 +82,7 @@ def test_auto_falls_back_loudly(
     absent: Callable[[pytest.MonkeyPatch], None],
     tmp_path: Path,
     offline_dir: Path,
-    offline_source: Source,
+    offline_source: PairedDataset,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -158,7 +158,7 @@ def test_a_damaged_file_among_the_best_data_here(
     if not mnist_fsdd.present(folder):
         folder = fake_data(tmp_path / "whole", monkeypatch)
     path = "FSDD/recordings/7_theo_5.wav"
-    for each in _manifest.shipped():
+    for each in manifest.shipped():
         link = tmp_path / "copy" / each
         link.parent.mkdir(parents=True, exist_ok=True)
         if each != path:

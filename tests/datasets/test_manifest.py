@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets._manifest import STAGING, shipped, state, verify
-from errors import InputError
+from common.errors import InputError
+from datasets.manifest import STAGING, shipped, state, verify
 from tests.datasets.small_data import (
     CLIPS,
     FILES,

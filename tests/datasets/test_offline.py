@@ -16,10 +16,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from common.errors import InputError, command
 from datasets import offline
-from datasets._fingerprint import fingerprint
-from datasets._types import SPLITS, Source
-from errors import InputError, command
+from datasets.base import SPLITS, PairedDataset
+from datasets.fingerprint import fingerprint
 
 Samples = npt.NDArray[np.int16]
 TENSORS = {"x": torch.arange(1000), "y": torch.ones(3, 4, dtype=torch.uint8)}
@@ -31,7 +31,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def spoken(data_dir: Path) -> tuple[Source, list[Samples]]:
+def spoken(data_dir: Path) -> tuple[PairedDataset, list[Samples]]:
     speech: list[Samples] = []
     speak = offline._speak
 
@@ -45,11 +45,11 @@ def spoken(data_dir: Path) -> tuple[Source, list[Samples]]:
 
 
 @pytest.fixture(scope="module")
-def source(spoken: tuple[Source, list[Samples]]) -> Source:
+def source(spoken: tuple[PairedDataset, list[Samples]]) -> PairedDataset:
     return spoken[0]
 
 
-def content(source: Source) -> str:
+def content(source: PairedDataset) -> str:
     images, recordings = source.images, source.recordings
     sha = hashlib.sha256(source.fingerprint.encode())
     for tensor in (images.split, recordings.clips, recordings.pictures, recordings.official):
@@ -58,7 +58,7 @@ def content(source: Source) -> str:
     return sha.hexdigest()
 
 
-def test_shapes(source: Source) -> None:
+def test_shapes(source: PairedDataset) -> None:
     images, recordings = source.images, source.recordings
     assert source.name == "offline"
     assert (images.pixels.shape, images.pixels.dtype) == ((1797, 28, 28), torch.uint8)
@@ -72,7 +72,7 @@ def test_shapes(source: Source) -> None:
     assert recordings.names[3] == "0_en-us+Andrea_3"
 
 
-def test_images_look_like_mnist(source: Source) -> None:
+def test_images_look_like_mnist(source: PairedDataset) -> None:
     pixels = source.images.pixels.double() / 255
     assert (pixels.amax((1, 2)) > 0.9).all()
     assert 0.10 < pixels.mean() < 0.16  # MNIST: 0.13
@@ -82,7 +82,7 @@ def test_images_look_like_mnist(source: Source) -> None:
         assert (middle - 13.5).abs().max() < 0.51
 
 
-def test_image_splits(source: Source) -> None:
+def test_image_splits(source: PairedDataset) -> None:
     images = source.images
     assert torch.bincount(images.split).tolist() == [1201, 300, 296]
     for k, share in enumerate((4 / 6, 1 / 6, 1 / 6)):
@@ -92,7 +92,7 @@ def test_image_splits(source: Source) -> None:
     assert len({image.numpy().tobytes() for image in images.pixels}) == len(images)
 
 
-def test_recording_splits(source: Source) -> None:
+def test_recording_splits(source: PairedDataset) -> None:
     recordings = source.recordings
     assert torch.bincount(recordings.official).tolist() == [2400, 300, 300]
     cells = torch.bincount(10 * recordings.speaker + recordings.digit)
@@ -104,7 +104,7 @@ def test_recording_splits(source: Source) -> None:
     assert not (variants[0] & variants[1] or variants[0] & variants[2] or variants[1] & variants[2])
 
 
-def test_no_recording_is_there_twice(source: Source) -> None:
+def test_no_recording_is_there_twice(source: PairedDataset) -> None:
     recordings = source.recordings
     assert len(set(recordings.hashes)) == len(set(recordings.names)) == 3000
     assert len({clip.numpy().tobytes() for clip in recordings.clips}) == 3000
@@ -112,7 +112,7 @@ def test_no_recording_is_there_twice(source: Source) -> None:
     assert len(set(recordings.speakers)) == 60
 
 
-def test_speech_is_sound(spoken: tuple[Source, list[Samples]]) -> None:
+def test_speech_is_sound(spoken: tuple[PairedDataset, list[Samples]]) -> None:
     source, speech = spoken
     for samples, hashed in zip(speech, source.recordings.hashes, strict=True):
         assert hashlib.sha256(samples.tobytes()).hexdigest() == hashed
@@ -124,7 +124,7 @@ def test_speech_is_sound(spoken: tuple[Source, list[Samples]]) -> None:
     assert rms.isfinite().all() and (rms > 0).all()
 
 
-def test_another_voice_is_understood(source: Source) -> None:
+def test_another_voice_is_understood(source: PairedDataset) -> None:
     """Kernel ridge regression on the pictures: training voices -> voices held out."""
     recordings = source.recordings
     x = recordings.pictures.flatten(1).float() / 255
@@ -142,7 +142,7 @@ def test_another_voice_is_understood(source: Source) -> None:
 
 
 def test_another_process_builds_the_same_where_nothing_can_be_written(
-    source: Source, tmp_path: Path
+    source: PairedDataset, tmp_path: Path
 ) -> None:
     nowhere = tmp_path / "file"
     nowhere.write_text("not a folder")
@@ -161,7 +161,9 @@ def test_another_process_builds_the_same_where_nothing_can_be_written(
     assert (done.stdout.strip(), done.stderr) == (content(source), "")
 
 
-def test_the_copy_is_used(source: Source, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copy_is_used(
+    source: PairedDataset, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(offline, "_build", lambda: pytest.fail("built again"))
     assert content(offline.load(data_dir)) == content(source)
     assert [path.name for path in (data_dir / "offline").iterdir()] == ["offline.safetensors"]
@@ -192,7 +194,7 @@ def test_a_damaged_copy_is_not_read(
 
 
 def test_a_damaged_copy_is_built_again(
-    source: Source, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: PairedDataset, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors = offline._read(data_dir / "offline" / "offline.safetensors")
     assert tensors is not None
@@ -217,7 +219,7 @@ def test_nothing_is_left_where_nothing_can_be_written(
 
 
 def test_other_speech_warns_and_is_not_kept(
-    source: Source, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: PairedDataset, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors = offline._read(data_dir / "offline" / "offline.safetensors")
     assert tensors is not None
@@ -256,7 +258,7 @@ def test_broken_extra(library: str | None, voice: str, monkeypatch: pytest.Monke
     assert "\n" not in str(error.value)
 
 
-def test_fingerprint_is_of_the_content(source: Source) -> None:
+def test_fingerprint_is_of_the_content(source: PairedDataset) -> None:
     images, recordings = source.images, source.recordings
     assert fingerprint(images, recordings) == source.fingerprint
     other_split = dataclasses.replace(images, split=images.split.flip(0))

@@ -10,10 +10,9 @@ import torch
 from scipy.stats import chi2_contingency, chisquare
 from torch import Tensor
 
-from datasets import _pairing
-from datasets._pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
-from datasets._splits import Part, part
-from datasets._types import Batch, Source
+from datasets.base import Batch, PairedDataset
+from datasets.pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
+from datasets.splits import Part, part
 from tests.datasets.test_splits import numbers, toy_source
 
 SIZE = 64
@@ -27,7 +26,7 @@ def toy() -> Part:
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without augmentation, so that a recording can be told by its picture."""
-    monkeypatch.setattr(_pairing, "augment", lambda pictures, _: pictures)
+    monkeypatch.setattr("datasets.pairing.augment", lambda pictures, _: pictures)
 
 
 def pairs(batches: Batches, steps: range) -> tuple[Tensor, Tensor]:
@@ -50,7 +49,9 @@ def parts_of(batch: Batch) -> Iterator[Tensor]:
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
-def test_shapes_and_ranges(pairing: Pairing, source: Source, offline_source: Source) -> None:
+def test_shapes_and_ranges(
+    pairing: Pairing, source: PairedDataset, offline_source: PairedDataset
+) -> None:
     for each in (source, offline_source):
         batch = Batches(part(each, "official", "train"), pairing, 17, seed=0)(3)
         assert (batch.x.shape, batch.x.dtype) == ((17, 1, 28, 28), torch.float32)
@@ -92,7 +93,7 @@ def test_one_to_one_is_fixed(toy: Part, plain: None) -> None:
     assert len(drawn & {*zip(other.tolist(), heard.tolist(), strict=True)}) < len(drawn) / 5
 
 
-def test_one_to_one_pairs(toy: Part, source: Source) -> None:
+def test_one_to_one_pairs(toy: Part, source: PairedDataset) -> None:
     for p in (toy, part(source, "official", "train")):
         image, recording = one_to_one(p, 5)
         assert torch.equal(p.x_digit[image], p.c_digit[recording])
@@ -132,7 +133,7 @@ def test_every_item_is_as_likely(pairing: Pairing, toy: Part, plain: None) -> No
         assert chisquare(image.bincount(minlength=900)[numbers(toy.x)]).pvalue > 0.01
 
 
-def test_digits_of_the_real_data_are_uniform(source: Source) -> None:
+def test_digits_of_the_real_data_are_uniform(source: PairedDataset) -> None:
     batches = Batches(part(source, "official", "train"), "resampled", 256, seed=0)
     drawn = torch.cat([batches(step).digit for step in range(20)])
     assert chisquare(drawn.bincount(minlength=10)).pvalue > 0.01

@@ -13,18 +13,18 @@ import pytest
 import soundfile
 import torch
 
-from datasets import _download, _manifest, mnist_fsdd
-from datasets._fingerprint import fingerprint
-from datasets._splits import part, recording_split
-from datasets._types import SPLITS, Images, Recordings, Source
-from errors import InputError
+from common.errors import InputError
+from datasets import mnist_fsdd
+from datasets.base import SPLITS, Images, PairedDataset, Recordings
+from datasets.fingerprint import fingerprint
+from datasets.splits import part, recording_split
 
 TRAIN, VALIDATION, TEST = range(3)
 VOICES = ("zoe", "ann", "mia", "bob")  # in no order
 TAKES = (0, 4, 5, 9, 10, 49)
 
 
-def toy_source(n_images: int = 900) -> Source:
+def toy_source(n_images: int = 900) -> PairedDataset:
     """Every item can be told from every other: image i holds i in its first two pixels, recording
     i in those of its picture and in its clip."""
     i = torch.arange(n_images)
@@ -46,7 +46,7 @@ def toy_source(n_images: int = 900) -> Source:
         hashes=tuple(hashlib.sha256(repr(item).encode()).hexdigest() for item in every),
         official=torch.where(take < 1, TEST, torch.where(take < 2, VALIDATION, TRAIN)),
     )
-    return Source("toy", images, recordings, fingerprint(images, recordings))
+    return PairedDataset("toy", images, recordings, fingerprint(images, recordings))
 
 
 def numbered(n: int, size: int) -> torch.Tensor:
@@ -88,8 +88,8 @@ def fake_data(folder: Path, patch: pytest.MonkeyPatch) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
         manifest[path] = hashlib.sha256(content).hexdigest()
-    for module in (_manifest, _download):
-        patch.setattr(module, "shipped", lambda: manifest)
+    for module in ("manifest", "download"):
+        patch.setattr(f"datasets.{module}.shipped", lambda: manifest)
     return folder
 
 
@@ -117,7 +117,7 @@ def test_images_are_split_by_their_place(tmp_path: Path, monkeypatch: pytest.Mon
         assert torch.equal(images.pixels[images.split == k].flatten().long(), pixels)
 
 
-def test_sizes(source: Source, offline_source: Source) -> None:
+def test_sizes(source: PairedDataset, offline_source: PairedDataset) -> None:
     wanted = {
         "mnist-fsdd": ([50_000, 10_000, 10_000], [2400, 300, 300]),
         "offline": ([1201, 300, 296], [2400, 300, 300]),
@@ -144,7 +144,9 @@ def test_a_speaker_is_held_out(name: str, following: str) -> None:
         assert (split[source.recordings.speaker == voice] == wanted).all()
 
 
-def test_a_held_out_speaker_of_the_real_voices(source: Source, offline_source: Source) -> None:
+def test_a_held_out_speaker_of_the_real_voices(
+    source: PairedDataset, offline_source: PairedDataset
+) -> None:
     for each in (source, offline_source):
         voices = sorted(each.recordings.speakers)
         for name, following in ((voices[0], voices[1]), (voices[-1], voices[0])):

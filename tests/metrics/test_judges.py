@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from datasets._splits import part
-from datasets._types import Source
-from metrics._judges import ARCHITECTURES, FOLDER, load_judge
+from datasets.base import PairedDataset
+from datasets.splits import part
+from judges import ARCHITECTURES, FOLDER, load_judge
 
 # Measured on validation images: 99.60 and 99.59 % on MNIST, 99 and 98.7 % on 300 offline digits.
 LEAST = {"mnist-fsdd": 0.994, "offline": 0.97}
 
 
 @pytest.mark.parametrize("which", ARCHITECTURES)
-def test_reads_held_out_digits(source: Source, offline_source: Source, which: str) -> None:
+def test_reads_held_out_digits(
+    source: PairedDataset, offline_source: PairedDataset, which: str
+) -> None:
     for each in (source, offline_source):
         held_out = part(each, "official", "validation")
         _, logits = load_judge(each.name, which)(held_out.x[:: max(len(held_out.x) // 3000, 1)])
@@ -23,7 +25,7 @@ def test_reads_held_out_digits(source: Source, offline_source: Source, which: st
 
 
 @pytest.mark.parametrize("which", ARCHITECTURES)
-def test_reads_the_mean_of_each_digit(source: Source, which: str) -> None:
+def test_reads_the_mean_of_each_digit(source: PairedDataset, which: str) -> None:
     """Soft strokes too, or the samples of a VAE are judged by their softness."""
     train = part(source, "official", "train")
     means = torch.stack([train.x[train.x_digit == d].float().mean(0) for d in range(10)])
@@ -43,7 +45,7 @@ def test_are_small_and_differ() -> None:
     )
 
 
-def test_features_lead_to_the_logits(offline_source: Source) -> None:
+def test_features_lead_to_the_logits(offline_source: PairedDataset) -> None:
     x = part(offline_source, "official", "validation").x[:50]
     for which in ARCHITECTURES:
         judge = load_judge("offline", which)

@@ -17,8 +17,8 @@ from torch import Tensor
 
 import datasets
 import models
-from datasets._pairing import seed_of
-from datasets._types import Batch
+from datasets.base import Batch
+from datasets.pairing import seed_of
 from models._base import Config, GenerativeModel, Phase
 from training.loop import Trainer
 
@@ -71,7 +71,7 @@ def trained(model: GenerativeModel, steps: int = 6, lr: float | None = None) -> 
     trainer = Trainer(model, RandomBatches(), Fabric(accelerator="cpu"), 0.0)  # type: ignore[arg-type]
     if lr is not None:
         trainer.phases = tuple(
-            dataclasses.replace(p, optimiser=dataclasses.replace(p.optimiser, lr=lr))
+            dataclasses.replace(p, optimizer=dataclasses.replace(p.optimizer, lr=lr))
             for p in trainer.phases
         )
     for _ in range(steps):
@@ -132,11 +132,11 @@ def test_adversaries_pull_in_opposite_directions(model: GenerativeModel) -> None
         return phase.loss(batch)[0]
 
     def train(phase: Phase) -> None:
-        optimiser = torch.optim.Adam(phase.parameters, lr=1e-3)
+        optimizer = torch.optim.Adam(phase.parameters, lr=1e-3)
         for _ in range(10):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss_of(phase).backward(inputs=list(phase.parameters))
-            optimiser.step()
+            optimizer.step()
 
     for judge, judged in adversaries(model):
         before = loss_of(judge).item()

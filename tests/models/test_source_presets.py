@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets._types import Batch, TaskSpec
+from datasets.base import Batch, TaskSpec
 from models import presets
-from models._source_networks import DotDecoder, initialise
+from models._original.networks import DotDecoder, initialize
 
 NAMES = ("cgan", "cvae", "vaegan", "wgan")
 SPEC = TaskSpec("audio2image", x_shape=(1, 28, 28), c_shape=(1, 64, 64))
@@ -27,7 +27,7 @@ def trained(name: str, **settings: Any) -> Any:
     """A narrow model after a few steps, in eval mode: at first all its activations are tiny."""
     model = build(name, width=8, **settings)
     for phase in model.phases():
-        adam = torch.optim.Adam(phase.parameters, 1e-2, phase.optimiser.betas)
+        adam = torch.optim.Adam(phase.parameters, 1e-2, phase.optimizer.betas)
         for step in range(5):
             adam.zero_grad()
             phase.loss(batch(seed=step))[0].backward(inputs=list(phase.parameters))
@@ -58,7 +58,7 @@ GRID[::3, ::3] = True
 @pytest.mark.parametrize("scale", [0.1, 1.0, 100.0])
 def test_dot_decoder_writes_100_of_784_pixels(scale: float) -> None:
     decoder = DotDecoder(z_dim=10, n_out=1, width=64)
-    initialise(decoder)
+    initialize(decoder)
     with torch.no_grad():
         x = decoder(scale * torch.randn(64, 10))
     assert GRID.sum() == 100
@@ -151,8 +151,8 @@ def test_wgan_updates_its_critic_five_times_with_its_settings() -> None:
     critic, generator = build("wgan", width=8).phases()
     assert (critic.name, critic.repeat) == ("discriminator", 5)
     assert (generator.name, generator.repeat) == ("generator", 1)
-    assert critic.optimiser.lr == 1e-4
-    assert critic.optimiser.betas == (0.0, 0.9)
+    assert critic.optimizer.lr == 1e-4
+    assert critic.optimizer.betas == (0.0, 0.9)
 
 
 def test_wgan_penalty_is_zero_for_unit_slopes() -> None:

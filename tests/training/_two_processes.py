@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from lightning_fabric import Fabric
 
-from datasets._types import Batch
+from datasets.base import Batch
 from tests.training.test_loop import Line
 from training.loop import Trainer
 

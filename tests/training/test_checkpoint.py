@@ -18,7 +18,7 @@ from torch import nn
 
 import datasets
 import models
-from errors import InputError
+from common.errors import InputError
 from training import checkpoint
 from training.checkpoint import NAME, Checkpoint
 from training.run import Run, build
@@ -46,7 +46,7 @@ def all_kinds() -> dict[str, torch.Tensor]:
         "model.bool": torch.tensor([True, False]),
         "model.empty": torch.zeros(0, 3),
         "ema.transposed": torch.randn(3, 5).T,
-        "optimiser.phase.0.step": torch.tensor(7.0),
+        "optimizer.phase.0.step": torch.tensor(7.0),
     }
 
 
@@ -232,7 +232,7 @@ def test_no_checkpoint_is_said_so(place: str, tmp_path: Path) -> None:
         checkpoint.load(tmp_path / place)
 
 
-# Into a model and its optimisers
+# Into a model and its optimizers
 
 
 def test_a_tensor_too_few_or_too_many_is_named() -> None:
@@ -258,10 +258,10 @@ def adam(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
 
 
-def step(model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    optimiser.zero_grad()
+def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
     model(torch.linspace(0, 1, 2)).square().sum().backward()
-    optimiser.step()
+    optimizer.step()
 
 
 def test_an_optimiser_goes_on_as_if_it_had_never_stopped() -> None:
@@ -272,10 +272,10 @@ def test_an_optimiser_goes_on_as_if_it_had_never_stopped() -> None:
         step(model, first)
     twin.load_state_dict(model.state_dict())
     second = adam(twin)
-    tensors = {k: v.clone() for k, v in checkpoint.optimiser_tensors("phase", first).items()}
+    tensors = {k: v.clone() for k, v in checkpoint.optimizer_tensors("phase", first).items()}
     assert {key.rpartition(".")[2] for key in tensors} == {"step", "exp_avg", "exp_avg_sq"}
     other = {f"other.{i}.step": torch.ones(()) for i in range(9)}
-    checkpoint.load_optimiser("phase", second, tensors | other)
+    checkpoint.load_optimizer("phase", second, tensors | other)
     for _ in range(3):
         step(model, first)
         step(twin, second)
@@ -284,15 +284,15 @@ def test_an_optimiser_goes_on_as_if_it_had_never_stopped() -> None:
 
 def test_a_part_of_an_optimiser_that_is_missing_is_named() -> None:
     model = nn.Linear(2, 3)
-    optimiser = adam(model)
-    step(model, optimiser)
-    tensors = checkpoint.optimiser_tensors("phase", optimiser)
+    optimizer = adam(model)
+    step(model, optimizer)
+    tensors = checkpoint.optimizer_tensors("phase", optimizer)
     for name in ("phase.1.exp_avg", "phase.0.step"):
         with pytest.raises(InputError, match=name):
-            checkpoint.load_optimiser(
+            checkpoint.load_optimizer(
                 "phase", adam(model), {k: v for k, v in tensors.items() if k != name}
             )
     with pytest.raises(InputError, match=r"phase\.0\.exp_avg_sq"):
-        checkpoint.load_optimiser(
+        checkpoint.load_optimizer(
             "phase", adam(model), tensors | {"phase.0.exp_avg_sq": torch.ones(2)}
         )

@@ -13,11 +13,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 import datasets
-from datasets._pairing import Batches
-from datasets._splits import part
-from datasets._types import Batch, Source
-from errors import InputError
-from models._base import GenerativeModel, Logs, Optimiser, Phase
+from common.errors import InputError
+from datasets.base import Batch, PairedDataset
+from datasets.pairing import Batches
+from datasets.splits import part
+from models._base import GenerativeModel, Logs, OptimizerConfig, Phase
 from tests.conftest import ROOT
 from training.ema import EMA
 from training.loop import Trainer, learning_rate
@@ -33,7 +33,7 @@ class Line(GenerativeModel):
         self.seen: list[float] = []
 
     def phases(self) -> Sequence[Phase]:
-        adam = Optimiser(self.lr)
+        adam = OptimizerConfig(self.lr)
         return (
             Phase("first", [self.a], self.first, adam, repeat=2),
             Phase("second", [self.b], self.second, adam, start=3, stop=5),
@@ -55,7 +55,7 @@ class Line(GenerativeModel):
 
 
 @pytest.fixture
-def batches(offline_source: Source) -> Batches:
+def batches(offline_source: PairedDataset) -> Batches:
     return Batches(part(offline_source, "official", "train"), "resampled", 4, seed=0)
 
 
@@ -99,7 +99,7 @@ def test_a_value_that_is_not_finite_stops_with_its_step_and_term(batches: Batche
 def test_clipping_comes_after_the_whole_gradient(batches: Batches) -> None:
     """The reported norm is the norm before clipping; the applied gradient is at the bound."""
     model = Line()
-    phase = Phase("first", [model.a], model.first, Optimiser(0.1, clip=0.5))
+    phase = Phase("first", [model.a], model.first, OptimizerConfig(0.1, clip=0.5))
     model.phases = lambda: (phase,)  # type: ignore[method-assign]
     trainer = trainer_of(model, batches)
     logs = trainer._update(phase, 0)
@@ -130,7 +130,7 @@ def test_no_average_is_the_model_itself() -> None:
 
 
 def test_a_cosine_depends_on_the_step_alone_and_ends_at_zero() -> None:
-    phase = Phase("p", [], lambda batch: None, Optimiser(1.0, cosine=True), stop=100)  # type: ignore[arg-type, return-value]
+    phase = Phase("p", [], lambda batch: None, OptimizerConfig(1.0, cosine=True), stop=100)  # type: ignore[arg-type, return-value]
     rates = [learning_rate(phase, step) for step in range(101)]
     assert max(rates) == pytest.approx(1.0, abs=0.02)
     assert rates[0] < 0.02

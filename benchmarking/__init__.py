@@ -1,0 +1,1 @@
+"""The parts of benchmark.py: a matrix of runs, round trips of the converters, tables, figures."""

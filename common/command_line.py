@@ -1,0 +1,67 @@
+"""Command lines from dataclasses: a field is a flag, the string under it its help."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import itertools
+from collections.abc import Sequence
+from typing import TypeVar
+
+import tyro
+
+from common.errors import InputError
+
+__all__ = ["flags", "parse", "value_of"]
+
+T = TypeVar("T")
+
+
+def flags(*parts: type) -> set[str]:
+    """The flags that the fields of these dataclasses give."""
+    return {"--" + f.name.replace("_", "-") for part in parts for f in dataclasses.fields(part)}
+
+
+def value_of(flag: str, arguments: Sequence[str]) -> str | None:
+    """The value of one flag, before everything is parsed.
+
+    Raises:
+        InputError: the flag has no value, or is given twice.
+    """
+    if sum(argument.partition("=")[0] == flag for argument in arguments) > 1:
+        raise InputError(f"{flag} is given twice")
+    for i, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == flag:
+            if not equals:
+                value = arguments[i + 1] if i + 1 < len(arguments) else ""
+            if not value or value.startswith("--"):
+                raise InputError(f"{flag} needs a value")
+            return value
+    return None
+
+
+def parse(command: type[T], default: T | None, arguments: Sequence[str], prog: str) -> T:
+    """tyro's parser; what it says of bad input becomes one line.
+
+    Raises:
+        InputError: a flag or value that does not fit.
+    """
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            if default is None:
+                return tyro.cli(command, args=arguments, prog=prog)
+            return tyro.cli(command, args=arguments, default=default, prog=prog)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        # A box: its title, the message, then a rule and the help. A plain terminal has a rule
+        # under the title, too.
+        rows = [text.strip("│ ") for text in errors.getvalue().splitlines()[1:]]
+        blocks = itertools.groupby(rows, lambda row: bool(row.strip("─╰╯-")))
+        line = " ".join(
+            next((list(block) for text, block in blocks if text), ["bad arguments"])
+        ).rstrip(".")
+        raise InputError(f"{line}; see {prog} --help") from None

@@ -1,0 +1,75 @@
+"""The interface that every converter has."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC
+from collections.abc import Iterator
+from typing import ClassVar, Literal, Self
+
+from converters.header import ConverterError, Header
+from converters.media import Picture, Sound
+
+__all__ = ["Converter"]
+
+
+class Converter(ABC):
+    """A fixed map between sound and pictures. A frozen dataclass whose fields are its options.
+
+    Encoding uses the converter's own options. Decoding is called on the converter that the header
+    describes (`from_header`); without a header, on one with the options that the caller knows.
+    A converter overrides what it can do; the rest raises ConverterError.
+    """
+
+    kind: ClassVar[str]
+    exact: ClassVar[Literal["sound", "picture", "both", "neither"]]
+    """Which round trip gives back the same samples or pixels, whatever they are."""
+
+    def encode_sound(self, sound: Sound) -> Iterator[Picture]:
+        """A sound -> tiles, each with its header, read and made one after the other."""
+        raise ConverterError(
+            f"{self.kind} makes no picture of {sound.name}: it is no {self.kind} sound"
+        )
+
+    def decode_sound(self, pictures: Iterator[Picture]) -> Sound:
+        """The inverse of encode_sound: all tiles, in order. They are read as the sound is."""
+        raise ConverterError(f"{self.kind} pictures hold no sound")
+
+    def encode_picture(self, picture: Picture) -> Sound:
+        """A picture -> a sound with its header."""
+        raise ConverterError(f"{self.kind} makes no sound of {picture.name}")
+
+    def decode_picture(self, sound: Sound) -> Picture:
+        """The inverse of encode_picture."""
+        raise ConverterError(f"{self.kind} sounds hold no picture")
+
+    @classmethod
+    def find(cls, source: Picture | Sound) -> Header | None:
+        """The header inside the pixels or samples, where the one beside them is lost."""
+        return None
+
+    def header(self, made_from: Literal["sound", "picture"], **fields: object) -> Header:
+        """A header with this converter's options."""
+        return Header(self.kind, made_from, dataclasses.asdict(self), **fields)  # type: ignore[call-overload, arg-type]
+
+    @classmethod
+    def from_header(cls, header: Header) -> Self:
+        """The converter that made a file.
+
+        Raises:
+            ConverterError: the header is of another kind, or has options that are not this
+                converter's or out of range.
+        """
+        if header.kind != cls.kind:
+            raise ConverterError(f"a header of {header.kind!r} is not for {cls.kind}")
+        fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(header.options) ^ set(fields))
+        if unknown:
+            raise ConverterError(
+                f"the header's options do not fit {cls.kind}: {', '.join(unknown)}"
+            )
+        for name, value in header.options.items():
+            wanted = type(fields[name].default)
+            if type(value) is not wanted:
+                raise ConverterError(f"the header's {name} is {value!r}: not of {wanted.__name__}")
+        return cls(**header.options)

@@ -1,0 +1,139 @@
+"""Picture files: PNG with its header and private chunks, and what else people have."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, PngImagePlugin
+
+from common.files import replacing
+from converters.header import MAX_HEADER, ConverterError
+from converters.media import ConverterWarning, Picture, header_beside
+
+__all__ = ["MAX_PIXELS", "READABLE", "WRITABLE", "read_picture", "write_picture"]
+
+MAX_PIXELS = 80_000_000  # of one picture; bounds the memory of a decompression bomb
+READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+LARGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels in a row or column
+KEY = "synesthesia"  # of the header: PNG iTXt keyword, first word of a JPEG or WebP comment
+
+
+def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
+    """A picture with what describes it; a photo is turned upright.
+
+    Raises:
+        ConverterError: not a picture of a READABLE kind, damaged, or of over MAX_PIXELS pixels.
+    """
+    name = name or str(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(source, formats=READABLE) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise ConverterError(
+                        f"{name}: {image.width} x {image.height} pixels, more than {MAX_PIXELS:,}"
+                    )
+                if getattr(image, "n_frames", 1) > 1:
+                    warnings.warn(f"{name}: only its first frame is used", ConverterWarning, 2)
+                deep = any(";16" in str(tile[3]) for tile in image.tile)
+                image.load()
+                header = header_beside(_text_of(image), name)
+                chunks = {chunk[0]: chunk[1] for chunk in getattr(image, "private_chunks", ())}
+                if header is None:
+                    ImageOps.exif_transpose(image, in_place=True)
+                pixels = _pixels_of(image)
+                if lost := _lost(image, deep and pixels.dtype == np.uint8):
+                    warnings.warn(f"{name}: {lost}", ConverterWarning, 2)
+    except (ConverterError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # what Pillow raises of a damaged file is not listed anywhere
+        raise ConverterError(f"{name}: not a picture that can be read ({error})") from error
+    return Picture(pixels, header, chunks, name)
+
+
+def _pixels_of(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == "I":  # 16 bit in a TIFF or an old PNG
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ConverterError("pixels of 32 bits")
+        return values.astype(np.uint16)
+    if image.mode == "F":
+        raise ConverterError("pixels of floating point")
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    see_through = image.has_transparency_data
+    return np.asarray(image.convert("RGBA" if see_through else "RGB"))
+
+
+def _lost(image: Image.Image, cut: bool) -> str:
+    """What Pillow, or the form that pixels have here, does not keep of a file."""
+    if cut:
+        return "its 16-bit colours are taken with 8 bits"
+    other = (
+        image.mode not in ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "I") and "I;" not in image.mode
+    )
+    return f"its {image.mode} pixels are taken as RGB" if other else ""
+
+
+def _text_of(image: Image.Image) -> str | bytes | None:
+    if image.format == "PNG":
+        return getattr(image, "text", {}).get(KEY)
+    comment = image.info.get("comment", image.info.get("xmp", b""))
+    comment = comment if isinstance(comment, bytes) else str(comment).encode()
+    return comment[len(KEY) :] if comment.startswith(KEY.encode()) else None
+
+
+def write_picture(target: Path | BinaryIO, picture: Picture, format: str = "") -> None:
+    """Writes PNG, or what the name's suffix says; a file appears whole or not at all.
+
+    JPEG loses pixels and WebP is written without loss; neither holds 16 bits or private chunks.
+
+    Raises:
+        ConverterError: the format cannot hold these pixels.
+    """
+    format = format or (
+        WRITABLE.get(target.suffix.lower(), "") if isinstance(target, Path) else "PNG"
+    )
+    if format not in WRITABLE.values():
+        raise ConverterError(f"{target}: pictures are written as {', '.join(WRITABLE)}")
+    if isinstance(target, Path):
+        with replacing(target) as temporary, temporary.open("wb") as file:
+            _write(file, picture, format)
+    else:
+        _write(target, picture, format)
+
+
+def _write(file: BinaryIO, picture: Picture, format: str) -> None:
+    pixels = np.ascontiguousarray(picture.pixels)
+    if max(pixels.shape[:2]) > LARGEST.get(format, MAX_PIXELS):
+        raise ConverterError(
+            f"{format} holds no more than {LARGEST[format]:,} pixels in a row or column, not "
+            f"{max(pixels.shape[:2]):,}: write a PNG"
+        )
+    if format != "PNG" and pixels.dtype == np.uint16:
+        raise ConverterError(f"{format} has no 16-bit pixels: write a PNG")
+    if format == "JPEG" and pixels.shape[2:] == (4,):
+        pixels = pixels[..., :3]
+    image = Image.fromarray(pixels)
+    text = picture.header.to_json() if picture.header else ""
+    assert len(text) <= MAX_HEADER
+    if format == "PNG":
+        info = PngImagePlugin.PngInfo()
+        if text:
+            info.add_itxt(KEY, text)
+        for chunk, content in picture.chunks.items():
+            info.add(chunk, content)
+        # Level 1 is some times faster than the default and a few per cent larger.
+        image.save(file, format, pnginfo=info, compress_level=1)
+    elif format == "JPEG":
+        comment = (KEY + text).encode() if text else b""
+        image.save(file, format, quality=95, subsampling=0, comment=comment)
+    else:
+        xmp = (KEY + text).encode() if text else b""
+        image.save(file, format, lossless=True, exact=True, xmp=xmp)

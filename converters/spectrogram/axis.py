@@ -1,0 +1,96 @@
+"""Frequency axes: which rows of a picture show which bins of a spectrum, as explicit matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import linalg, sparse
+
+from converters.header import ConverterError
+
+__all__ = ["AXES", "Axis", "axis_of"]
+
+AXES = ("linear", "log", "mel")
+MAX_CELLS = 8_400_000  # of a matrix, 64 MiB: 4096 rows of 2049 bins
+RIDGE = 1e-9  # of the greatest eigenvalue: far below what 16 bits tell
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Bins -> rows, lowest first, and back."""
+
+    n_rows: int
+    matrix: sparse.csr_array | None = None
+    """(n_rows, n_bins); None where a row is a bin."""
+    inverse: np.ndarray | None = None
+    """(n_bins, n_rows): the pseudo-inverse of `matrix`."""
+
+    @property
+    def exact(self) -> bool:
+        return self.matrix is None
+
+    def rows(self, bins: np.ndarray) -> np.ndarray:
+        """(k, n_bins, n_columns) real or complex -> (k, n_rows, n_columns)."""
+        return bins if self.matrix is None else np.stack([self.matrix @ each for each in bins])
+
+    def bins(self, rows: np.ndarray) -> np.ndarray:
+        """(k, n_rows, n_columns) real or complex -> (k, n_bins, n_columns), by least squares."""
+        if self.inverse is None:
+            return rows
+        if np.iscomplexobj(rows):
+            return self.inverse @ rows.real + 1j * (self.inverse @ rows.imag)
+        return self.inverse @ rows
+
+
+@lru_cache(maxsize=2)
+def axis_of(name: str, n_rows: int, n_fft: int, sample_rate: int, f_min: float) -> Axis:
+    """An axis from f_min (linear: from 0) to half the sample rate.
+
+    Each row is a triangle over the bins, from the row below to the row above, or one bin to each
+    side where rows are closer than bins; its weights sum to 1.
+
+    Raises:
+        ConverterError: no such axis, or one with too many rows.
+    """
+    n_bins = n_fft // 2 + 1
+    if name == "linear" and n_rows == n_bins:
+        return Axis(n_rows)
+    if n_rows * n_bins > MAX_CELLS:
+        raise ConverterError(
+            f"an axis of {n_rows} rows for {n_bins} bins is too large: take fewer rows or a "
+            "smaller n_fft"
+        )
+    middle = _hertz(name, n_rows, sample_rate / 2, f_min) * n_fft / sample_rate  # in bins
+    steps = np.maximum(np.diff(middle), 1) if n_rows > 1 else np.array([float(n_bins)])
+    below = np.append(steps[:1], steps)[:n_rows]
+    above = np.append(steps, steps[-1:])[:n_rows]
+    away = np.arange(n_bins) - middle[:, None]  # (n_rows, n_bins)
+    matrix = (1 - np.where(away < 0, -away / below[:, None], away / above[:, None])).clip(0)
+    matrix /= matrix.sum(1, keepdims=True)
+    return Axis(n_rows, sparse.csr_array(matrix), _inverse(matrix))
+
+
+def _hertz(name: str, n_rows: int, f_max: float, f_min: float) -> np.ndarray:
+    """(n_rows,): where the rows are, lowest first."""
+    if name == "linear":
+        return np.linspace(0, f_max, n_rows)
+    f_min = min(f_min, f_max / 2)
+    if name == "log":
+        return np.geomspace(f_min, f_max, n_rows)
+    if name == "mel":  # O'Shaughnessy, "Speech communication" (1987)
+        mel = np.linspace(np.log1p(f_min / 700), np.log1p(f_max / 700), n_rows)
+        return 700 * np.expm1(mel)
+    raise ConverterError(f"there is no axis {name!r}: take one of {', '.join(AXES)}")
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """The pseudo-inverse; the ridge keeps it tame where rows tell nothing of a bin."""
+    wide = matrix.shape[0] < matrix.shape[1]
+    gram = matrix @ matrix.T if wide else matrix.T @ matrix
+    # No eigenvalue is above the greatest sum of a row.
+    gram[np.diag_indices(len(gram))] += RIDGE * gram.sum(1).max()
+    factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
+    solved = linalg.cho_solve(factor, matrix if wide else matrix.T, check_finite=False)
+    return np.ascontiguousarray(solved.T if wide else solved)

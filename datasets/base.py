@@ -1,0 +1,72 @@
+"""The shapes of the data, for everything above: parts of a source, tasks, batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+__all__ = ["SPLITS", "TASKS", "Batch", "Images", "PairedDataset", "Recordings", "Task", "TaskSpec"]
+
+Task = Literal["audio2image", "image2audio"]
+TASKS: tuple[Task, ...] = ("audio2image", "image2audio")
+SPLITS = ("train", "validation", "test")  # an item's split is its index here; -1: in none
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures of digits."""
+
+    pixels: Tensor  # (n, 28, 28) uint8
+    digit: Tensor  # (n,) int64
+    split: Tensor  # (n,) int64, index into SPLITS
+
+    def __len__(self) -> int:
+        return len(self.digit)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Spoken digits."""
+
+    clips: Tensor  # (n, 8192) float32, as `converters.mel64.features.fit_clip` gives them
+    pictures: Tensor  # (n, 64, 64) uint8, as `converters.mel64.features.to_picture` gives them
+    digit: Tensor  # (n,) int64
+    speaker: Tensor  # (n,) int64, index into `speakers`
+    speakers: tuple[str, ...]
+    names: tuple[str, ...]  # file or utterance names, unique
+    hashes: tuple[str, ...]  # sha256 of the samples as they came, before any preparation
+    official: Tensor  # (n,) int64, index into SPLITS
+
+    def __len__(self) -> int:
+        return len(self.digit)
+
+
+@dataclass(frozen=True)
+class PairedDataset:
+    """A paired source of data: everything there is of it, all splits."""
+
+    name: str
+    images: Images
+    recordings: Recordings
+    fingerprint: str  # sha256 over the content of all images and recordings
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What a model must know of its task: shapes and ranges of target x and condition c."""
+
+    task: Task
+    x_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
+    c_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
+    n_digits: int = 10
+
+
+@dataclass(frozen=True)
+class Batch:
+    """b pairs of target and condition."""
+
+    x: Tensor  # (b, *x_shape) float32 in [0, 1]
+    c: Tensor  # (b, *c_shape) float32 in [0, 1], augmented in training
+    digit: Tensor  # (b,) int64, of the condition

@@ -1,0 +1,157 @@
+"""What is scored: a trained model, or a reference."""
+
+from __future__ import annotations
+
+import dataclasses
+import resource
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+import datasets
+from common.errors import InputError, suggest
+from datasets.base import TASKS, Batch
+from datasets.pairing import one_to_one
+from datasets.pixels import quantized, scaled
+from datasets.splits import Part
+from evaluation.baselines import REFERENCES, Draw, reference
+from evaluation.scorecard import Figure, mean_of, pixels_of
+from metrics.cost import flops_of, sampling_cost
+from metrics.neighbours import partner_rank
+from models._base import GenerativeModel, Phase
+from training.checkpoint import Checkpoint, load_into
+from training.run import Run
+
+__all__ = ["Candidate"]
+
+BATCH_SIZE = 250  # more is slower on a CPU; the noise of a sample depends on it
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A name, and how to draw images from it."""
+
+    name: str
+    needs_label: bool
+    draw: Draw
+    model: GenerativeModel | None = None
+    checkpoint: Checkpoint | None = None
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, device: torch.device) -> Candidate:
+        """The model of a checkpoint, with its averaged weights.
+
+        Raises:
+            InputError: it cannot be built or scored here.
+        """
+        _check(checkpoint.run)
+        model = checkpoint.run.build()
+        load_into(model, checkpoint.group("ema"), "the checkpoint")
+        model.eval().requires_grad_(False).to(device)
+
+        def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
+            bar = tqdm(c.split(BATCH_SIZE), "samples", leave=False, disable=None)
+            return torch.cat([quantized(_finite(model.sample(scaled(b), generator))) for b in bar])
+
+        return cls(checkpoint.run.model, False, draw, model, checkpoint)
+
+    @classmethod
+    def from_reference(cls, name: str, train: Part, validation: Part) -> Candidate:
+        """One of REFERENCES."""
+        return cls(name, REFERENCES[name][0], reference(name, train, validation))
+
+    def about(self) -> dict[str, Any]:
+        """What it is, for a file."""
+        about: dict[str, Any] = {"name": self.name, "needs_label": self.needs_label}
+        if self.checkpoint is None:
+            return about | {"run": None, "weights_sha256": None}
+        run, weights = dataclasses.asdict(self.checkpoint.run), self.checkpoint.weights_sha256()
+        return about | {"run": run, "weights_sha256": weights}
+
+    def extra_metrics(
+        self, train: Part, test: Part, generator: torch.Generator
+    ) -> dict[str, Figure]:
+        """What its own classifier hears; how much it learnt its one-to-one pairs by heart."""
+        figures: dict[str, Figure] = {}
+        if self.model is not None:
+            logits = [self.model.digit_logits(scaled(c)) for c in test.c.split(BATCH_SIZE)]
+            if heard := [each.argmax(1) for each in logits if each is not None]:
+                correct = torch.cat(heard) == test.c_digit
+                recording = torch.arange(len(correct), device=correct.device)
+                figures["classifier_accuracy"] = mean_of(correct, recording, test.c_digit)
+        if self.checkpoint is not None and self.checkpoint.run.pairing == "one-to-one":
+            x, c = one_to_one(train, self.checkpoint.run.seed)
+            real, digit = train.x[x], train.x_digit[x]
+            drawn = self.draw(train.c[c], digit, generator)
+            pair = torch.arange(len(x), device=x.device)
+            rank = partner_rank(pixels_of(drawn), pixels_of(real), pair, digit)
+            figures["partner_rank"] = mean_of(rank, pair, digit)
+        return figures
+
+    def cost(self, train: Part) -> dict[str, float | None]:
+        """What training took, what a sample takes, and the peak memory of this process so far."""
+        checkpoint, model = self.checkpoint, self.model
+        cost: dict[str, float | None] = {
+            "steps": checkpoint.step if checkpoint else None,
+            "training_seconds": checkpoint.seconds if checkpoint else None,
+            "peak_memory_bytes": _peak_memory(train.c.device),
+        }
+        if checkpoint is not None and model is not None:
+            cost["training_flops"] = _training_flops(checkpoint, train)
+            batch = scaled(train.c[:BATCH_SIZE])
+            generator = torch.Generator(train.c.device).manual_seed(0)
+            sizes = sampling_cost(model, lambda: model.sample(batch, generator))
+            cost["parameters"] = sizes.parameters
+            cost["parameters_sampling"] = sizes.parameters_sampling
+            cost["flops_per_sample"] = sizes.flops / len(batch)
+        return cost
+
+
+def _finite(x: Tensor) -> Tensor:
+    if not x.isfinite().all():
+        raise InputError("the model draws values that are not finite: its training went wrong")
+    return x
+
+
+def _training_flops(checkpoint: Checkpoint, train: Part) -> int:
+    """Of all updates of all processes: one of each phase is counted, forward and backward."""
+    run = checkpoint.run
+    model, n = run.build().to(train.c.device), run.config["batch_size"]
+    batch = Batch(scaled(train.x[:n]), scaled(train.c[:n]), train.c_digit[:n])
+    flops = 0
+    for phase in model.phases():
+
+        def update(phase: Phase = phase) -> None:
+            with torch.enable_grad():
+                torch.autograd.grad(phase.loss(batch)[0], phase.parameters, allow_unused=True)
+
+        steps = min(checkpoint.step, phase.stop or checkpoint.step) - phase.start
+        flops += max(steps, 0) * phase.repeat * run.processes * flops_of(update)
+    return flops
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # bytes there, KiB here
+
+
+def _check(run: Run) -> None:
+    """Refuses what cannot be scored here, before any data are read."""
+    if run.task not in TASKS:
+        raise InputError(f"checkpoint of an unknown task: {suggest(str(run.task), TASKS)}")
+    if run.data not in datasets.DATA or run.data == "auto":
+        raise InputError(f"checkpoint of unknown data '{run.data}': written by other code?")
+    here = datasets.spec(run.task)
+    if run.spec != here:
+        raise InputError(
+            "checkpoint of another task or data shape: it makes "
+            f"{run.x_shape} of {run.c_shape}, {run.task} here is {here.x_shape} of {here.c_shape}"
+        )
+    if run.task == "image2audio":
+        raise InputError("image2audio is not scored yet: give an audio2image checkpoint")

@@ -1,0 +1,1 @@
+"""The four models of the source project."""

@@ -1,0 +1,87 @@
+"""By what settings were chosen: the last validation figures of runs, as rows.
+
+    python -m training.selection results/runs/selection/cvae/* --out results/selection/cvae.csv
+
+Validation data and judge B alone; nothing here sees the test part.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from common.command_line import parse
+from common.errors import InputError, command
+from common.files import write_rows
+from common.plots import read_scalars
+from training.checkpoint import find, load
+
+__all__ = ["row_of"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which runs are compared."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of runs."""
+    out: Path | None = None
+    """A CSV file for the rows."""
+
+
+def row_of(folder: Path) -> dict[str, Any]:
+    """What the run is, and its validation figures after its last step.
+
+    Raises:
+        InputError: the folder holds no run, or one that was never validated.
+    """
+    found = load(find(folder), groups=())
+    scalars = read_scalars(folder)
+    figures = {
+        tag.removeprefix("validation/"): values[-1]
+        for tag, (steps, values) in sorted(scalars.items())
+        if tag.startswith("validation/") and steps[-1] == found.step
+    }
+    if not figures:
+        raise InputError(f"{folder}: no validation figures of its last step: train it to its end")
+    run = found.run
+    about = {
+        "model": run.model, "preset": run.preset, "data": run.data, "split": run.split,
+        "pairing": run.pairing, "seed": run.seed, "code": run.code, "step": found.step,
+        "training_seconds": round(found.seconds),
+    }  # fmt: skip
+    return about | {f"config.{k}": v for k, v in sorted(run.config.items())} | figures
+
+
+@command
+def main() -> None:
+    options = parse(Options, None, sys.argv[1:], "python -m training.selection")
+    rows = [row_of(folder) for folder in options.runs]
+    if not rows:
+        raise InputError("no runs: give their folders")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    differing = [
+        n for n in names
+        if len({str(row.get(n)) for row in rows}) > 1 and n not in ("code", "training_seconds")
+    ]  # fmt: skip
+    table = Table(box=SIMPLE_HEAD, title="validation data, judge B")
+    for name in differing:
+        table.add_column(name.removeprefix("config."), justify="right")
+    for row in rows:
+        cells = [row.get(name, "") for name in differing]
+        table.add_row(*(f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells))
+    Console(highlight=False).print(table)
+    if options.out:
+        write_rows(options.out, rows)
+        print(options.out)
+
+
+if __name__ == "__main__":
+    main()
