@@ -14,6 +14,7 @@ from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 
 __all__ = [
     "BLOCK", "ConverterError", "ConverterWarning", "Picture", "Sound", "crc_of", "header_beside",
+    "warn",
 ]  # fmt: skip
 
 BLOCK = 1 << 16  # samples of each channel that are read or written at once
@@ -21,6 +22,11 @@ BLOCK = 1 << 16  # samples of each channel that are read or written at once
 
 class ConverterWarning(UserWarning):
     """What was lost or had to be assumed; the message names it."""
+
+
+def warn(text: str) -> None:
+    """Issues a ConverterWarning. The text names the file and what was lost or assumed."""
+    warnings.warn(text, ConverterWarning, stacklevel=2)
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,11 @@ class Picture:
 
 
 def header_beside(text: str | bytes | None, name: str) -> Header | None:
-    """The header that a file carries beside its content; a damaged one is told and left out."""
+    """The header that a file carries beside its content; a damaged one is ignored with a warning."""
     try:
         return None if text is None else Header.from_json(text)
     except ConverterError as error:
-        warnings.warn(f"{name}: its header cannot be used: {error}", ConverterWarning, 3)
+        warn(f"{name}: its header cannot be used: {error}")
         return None
 
 

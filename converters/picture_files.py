@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from common.files import replacing
 from converters.header import MAX_HEADER, ConverterError
-from converters.media import ConverterWarning, Picture, header_beside
+from converters.media import Picture, header_beside, warn
 
 __all__ = ["MAX_PIXELS", "READABLE", "WRITABLE", "read_picture", "write_picture"]
 
@@ -38,7 +38,7 @@ def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
                         f"{name}: {image.width} x {image.height} pixels, more than {MAX_PIXELS:,}"
                     )
                 if getattr(image, "n_frames", 1) > 1:
-                    warnings.warn(f"{name}: only its first frame is used", ConverterWarning, 2)
+                    warn(f"{name}: only its first frame is used")
                 deep = any(";16" in str(tile[3]) for tile in image.tile)
                 image.load()
                 header = header_beside(_text_of(image), name)
@@ -47,7 +47,7 @@ def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
                     ImageOps.exif_transpose(image, in_place=True)
                 pixels = _pixels_of(image)
                 if lost := _lost(image, deep and pixels.dtype == np.uint8):
-                    warnings.warn(f"{name}: {lost}", ConverterWarning, 2)
+                    warn(f"{name}: {lost}")
     except (ConverterError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # what Pillow raises of a damaged file is not listed anywhere

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from converters.header import ConverterError, Header, PictureFormat
-from converters.media import ConverterWarning, Sound, crc_of
+from converters.media import Sound, crc_of, warn
 
 __all__ = [
     "bytes_of", "check_ranges", "check_size", "mono", "pixels_of", "reblocked", "tell_quality",
@@ -112,4 +111,4 @@ def tell_quality(
     elif said:
         said.append("the checksum fits: all pixels are right")
     if said:
-        warnings.warn(f"{name}: {'; '.join(said)}", ConverterWarning, 3)
+        warn(f"{name}: {'; '.join(said)}")

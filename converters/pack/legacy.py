@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Iterator
 from itertools import chain
 
 from converters.header import ConverterError, SoundFormat
-from converters.media import ConverterWarning, Picture, Sound
+from converters.media import Picture, Sound, warn
 from converters.pack.samples import IN_MEMORY, Samples, sound_of
 from converters.pack.tiles import pixels_as
 
@@ -38,12 +37,10 @@ def decode_headerless(
     n_samples = -(-(size - padding) // samples.frame)
     n_bytes = n_samples * samples.frame
     file.truncate(min(size, n_bytes))
-    warnings.warn(
+    warn(
         f"{first.name}: no header: taken for {samples.subtype} of {samples.n_channels} channels "
         f"at {sample_rate} Hz; {padding:,} zero bytes at the end are taken for padding, and "
-        "silence at the end is lost with them",
-        ConverterWarning,
-        4,
+        "silence at the end is lost with them"
     )
 
     def content_again() -> Iterator[bytes]:

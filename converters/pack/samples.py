@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import numpy as np
 import soundfile
 
 from converters.header import DTYPES, ConverterError, SoundFormat
-from converters.media import ConverterWarning, Sound
+from converters.media import Sound, warn
 
 __all__ = ["IN_MEMORY", "LINEAR", "Samples", "cut", "sound_of", "written"]
 
@@ -106,11 +105,9 @@ def written(format: SoundFormat, name: str) -> SoundFormat:
             unreadable = container == "FLAC" and not format.n_samples  # as libsndfile writes it
             if fits and not unreadable and subtype in EXACT:
                 if (container, subtype) != (format.container, format.subtype):
-                    warnings.warn(
+                    warn(
                         f"{name}: {format.container} with {format.subtype} cannot be written again "
-                        f"without loss: the same samples come as {container} with {subtype}",
-                        ConverterWarning,
-                        4,
+                        f"without loss: the same samples are written as {container} with {subtype}"
                     )
                 return dataclasses.replace(format, container=container, subtype=subtype)
     raise AssertionError("a WAV file holds every PLAIN subtype")

@@ -15,7 +15,6 @@ unless a pixel lasts longer (preset `robust`). A sound that lost its beginning i
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -36,7 +35,7 @@ from converters.framing import (
     settled,
 )
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
-from converters.media import ConverterWarning, Picture, Sound, crc_of
+from converters.media import Picture, Sound, crc_of, warn
 from converters.symbols import (
     bytes_of,
     check_ranges,
@@ -239,11 +238,7 @@ class Tone(Converter):
         mode = {1: "L", 3: "RGB", 4: "RGBA"}[n_colours]
         image = Image.fromarray(pixels).convert(mode).resize(size, Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
-        warnings.warn(
-            f"{picture.name}: {_words(format)} become {_words(wanted)}; the rest of it is lost",
-            ConverterWarning,
-            3,
-        )
+        warn(f"{picture.name}: {_words(format)} become {_words(wanted)}; the rest of it is lost")
         return dataclasses.replace(picture, pixels=pixels)
 
 
