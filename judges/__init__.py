@@ -1,7 +1,7 @@
 """The frozen classifiers by which samples are judged.
 
-Judge A reports, judge B selects: they differ in architecture and seed, and saw the same training
-images, judge B also blurred. `python -m judges` trained them.
+Judge A reports, judge B selects: they differ in architecture and seed, and were trained on the
+same images, judge B on blurred ones too. `python -m judges` trained them.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ def load_judge(data: str, which: str, device: torch.device | str = "cpu") -> Jud
     Args:
         data: the name of the source.
         which: 'a' reports, 'b' selects.
+
+    Raises:
+        FileNotFoundError: none was trained for this source.
     """
     name = f"{data}-{which}"
     raw = (WEIGHTS / f"{name}.safetensors").read_bytes()

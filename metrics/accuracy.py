@@ -1,4 +1,4 @@
-"""How often a judge reads the digit that was asked for."""
+"""How often a judge predicts the digit that was asked for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["accuracy", "confusion_matrix"]
 
 
 def accuracy(predicted: Tensor, digit: Tensor) -> float:
-    """Share of samples that a judge reads as their digit, in [0, 1].
+    """Share of samples whose digit a judge predicts, in [0, 1].
 
     Args:
-        predicted: (n,) int64, the judge's digit.
+        predicted: (n,) int64, by the judge.
         digit: (n,) int64, the digit asked for.
 
     Raises:
@@ -23,7 +23,7 @@ def accuracy(predicted: Tensor, digit: Tensor) -> float:
 
 
 def confusion_matrix(predicted: Tensor, digit: Tensor, n: int = 10) -> Tensor:
-    """Counts: row = digit asked for, column = digit read.
+    """Counts: row = digit asked for, column = digit predicted.
 
     Args:
         predicted: (samples,) int64 in [0, n).

@@ -32,7 +32,7 @@ def group_weights(
 
     With `seeds` a resample draws seeds and, apart from them, recordings, and weighs each cell by
     the product (Owen 2007, the pigeonhole bootstrap): all seeds are scored on the same recordings,
-    so recordings drawn anew for each seed would average out what they have in common, and the
+    so recordings drawn for each seed separately would average out what they have in common, and the
     interval would be too narrow.
 
     Args:
@@ -132,6 +132,6 @@ def interval(
 def wilson(share: float, n: int) -> tuple[float, float]:
     """The 95 % score interval of a share of n independent trials (Wilson 1927)."""
     z = 1.959964
-    centre, half = share + z**2 / (2 * n), z * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
-    low, high = ((centre + side) / (1 + z**2 / n) for side in (-half, half))
+    center, half = share + z**2 / (2 * n), z * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
+    low, high = ((center + side) / (1 + z**2 / n) for side in (-half, half))
     return min(max(low, 0.0), share), max(min(high, 1.0), share)  # rounding, at 0 and 1

@@ -1,4 +1,4 @@
-"""What a sample, and a call, cost."""
+"""FLOPs of a call, and the sizes of the model behind a sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-__all__ = ["Cost", "flops_of", "sampling_cost"]
+__all__ = ["Cost", "count_flops", "sampling_cost"]
 
 
 class Cost(NamedTuple):
@@ -22,7 +22,7 @@ class Cost(NamedTuple):
 
 
 class _Touched(TorchDispatchMode):
-    """Notes the memory that operations read, which views and no_grad do not hide."""
+    """Records the storages that operations read, also through views and under no_grad."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _Flops(TorchDispatchMode):
         return out
 
 
-def flops_of(call: Callable[[], object]) -> int:
+def count_flops(call: Callable[[], object]) -> int:
     """FLOPs of all products and convolutions in a call, its backward passes included."""
     with _Flops() as flops:
         call()

@@ -1,4 +1,4 @@
-"""What every metric asks of its features."""
+"""The check of features that every metric makes."""
 
 from __future__ import annotations
 

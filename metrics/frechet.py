@@ -13,7 +13,7 @@ __all__ = ["frechet_distance", "resampled_frechet_distance"]
 def frechet_distance(real: Tensor, fake: Tensor, fake_weights: Tensor | None = None) -> float:
     """|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), in squared feature units, >= 0.
 
-    With centred, scaled rows X and Y, S1 = X^T X, S2 = Y^T Y, and tr (S1 S2)^(1/2) is the nuclear
+    With centered, scaled rows X and Y, S1 = X^T X, S2 = Y^T Y, and tr (S1 S2)^(1/2) is the nuclear
     norm of X Y^T, or of R1 R2^T after a QR of each. No square root of a covariance is taken, so
     equal sets are at 0 even when n < d. Covariances have the divisor n - 1.
 

@@ -10,14 +10,14 @@ from torch import Tensor
 from metrics.bootstrap import weighted_means
 from metrics.features import check_features
 
-__all__ = ["PRDC", "density_coverage"]
+__all__ = ["PRDC", "prdc"]
 
 _CHUNK = 1000  # rows of a distance matrix at a time
 
 
 @dataclass(frozen=True)
 class PRDC:
-    """The four figures and, for the bootstrap, what they are made of.
+    """The four metrics and, for the bootstrap, the counts behind them.
 
     A point's ball reaches to its k-th nearest neighbour in its own set; a point on the edge is
     outside. All four are best read beside a real-real floor: two equal Gaussians do not score 1.
@@ -49,7 +49,7 @@ class PRDC:
         return self.covered.any(1).double().mean().item()
 
     def resampled(self, group: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """The four figures for many resamples of groups of fakes.
+        """The four metrics for many resamples of groups of fakes.
 
         Precision and density are means over fakes. A real is covered if any fake of a group with a
         weight above 0 is in its ball. All three equal a new computation on the repeated fakes.
@@ -58,7 +58,7 @@ class PRDC:
         recall are smaller on average than for all fakes: see `bootstrap.interval`.
 
         Args:
-            group: (m,) int64, as given to `density_coverage`.
+            group: (m,) int64, as given to `prdc`.
             weights: (b, n_groups) counts.
 
         Returns:
@@ -73,7 +73,7 @@ class PRDC:
         }
 
 
-def density_coverage(real: Tensor, fake: Tensor, k: int = 5, group: Tensor | None = None) -> PRDC:
+def prdc(real: Tensor, fake: Tensor, k: int = 5, group: Tensor | None = None) -> PRDC:
     """Precision, recall, density and coverage, by Euclidean distance.
 
     Args:
@@ -89,8 +89,8 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5, group: Tensor | Non
     check_features(k + 1, real=real, fake=fake)
     group = torch.zeros(len(fake), dtype=torch.long, device=fake.device) if group is None else group
     n_groups = int(group.max()) + 1
-    centre = real.double().mean(0)
-    real, fake = real.double() - centre, fake.double() - centre
+    center = real.double().mean(0)
+    real, fake = real.double() - center, fake.double() - center
     real_radius, fake_radius = _square_radius(real, k), _square_radius(fake, k)
     n_balls = torch.zeros(len(fake), dtype=torch.long, device=fake.device)
     covered = torch.zeros(len(real), n_groups, dtype=torch.bool, device=fake.device)

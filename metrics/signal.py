@@ -1,4 +1,8 @@
-"""How close a sound is to another, and a picture to another. Arrays in, a value out."""
+"""How close a sound or a picture is to another. Arrays in, a value out.
+
+The transform is SciPy's, not that of `converters`: a measure does not share code with what it
+measures.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from scipy.signal import stft
 __all__ = ["log_spectral_distance", "psnr", "snr", "spectral_convergence", "ssim"]
 
 N_FFT, HOP = 2048, 512
-LEAST = 1e-5  # of full scale in a bin; less is silence
+MIN_LEVEL = 1e-5  # of full scale in a bin; less is silence
 
 
 def snr(true: np.ndarray, found: np.ndarray) -> float:
@@ -47,7 +51,7 @@ def spectral_convergence(
 
 
 def log_spectral_distance(true: np.ndarray, found: np.ndarray) -> float:
-    """Root mean square over bins of the difference of levels, in dB, meaned over frames.
+    """Root mean square over bins of the difference of levels, in dB, averaged over frames.
 
     Gray & Markel 1976, of the short-time spectra. Bins under -100 dB of full scale count as -100.
 
@@ -55,7 +59,7 @@ def log_spectral_distance(true: np.ndarray, found: np.ndarray) -> float:
         true, found: (n, n_channels) floats in [-1, 1].
     """
     _check(true, found)
-    a, b = (20 * np.log10(np.maximum(_magnitude(x), LEAST)) for x in (true, found))
+    a, b = (20 * np.log10(np.maximum(_magnitude(x), MIN_LEVEL)) for x in (true, found))
     return float(np.sqrt(np.square(a - b).mean(-2)).mean())
 
 
@@ -76,8 +80,8 @@ def ssim(true: np.ndarray, found: np.ndarray) -> float:
     """Mean structural similarity, in [-1, 1] (Wang et al. 2004, Gaussian of 1.5 pixels).
 
     Args:
-        true, found: (height, width) or (height, width, n_colours), unsigned integers of one type;
-            colours are meaned.
+        true, found: (height, width) or (height, width, n_colors), unsigned integers of one type;
+            averaged over colors.
     """
     _check(true, found)
     peak = np.iinfo(true.dtype).max

@@ -13,7 +13,7 @@ from datasets.splits import part
 from judges import load_judge
 from metrics.accuracy import accuracy
 from metrics.frechet import frechet_distance
-from metrics.prdc import density_coverage
+from metrics.prdc import prdc
 from models._base import GenerativeModel
 
 __all__ = ["Validation"]
@@ -56,7 +56,7 @@ class Validation:
         found = {
             "accuracy": accuracy(logits.argmax(1), self.digit),
             self.fd_name: frechet_distance(self.real, features),
-            "coverage": density_coverage(self.real, features).coverage,
+            "coverage": prdc(self.real, features).coverage,
         }
         heard = _hear(model, self.c)
         return found if heard is None else found | {"hearing": accuracy(heard, self.digit)}

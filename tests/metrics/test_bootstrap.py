@@ -165,8 +165,8 @@ def test_two_level_interval_covers_where_recordings_drawn_for_each_seed_do_not()
         group = torch.arange(n_groups)
         weights = group_weights(group, 300, generator, seeds=n_seeds)
         shared += covers(interval(weighted_means(values, group, weights)))
-        anew = torch.stack([group_weights(group, 300, generator) for _ in range(n_seeds)])
-        rows = torch.stack([weighted_means(v, group, w) for v, w in zip(values, anew, strict=True)])
+        each = torch.stack([group_weights(group, 300, generator) for _ in range(n_seeds)])
+        rows = torch.stack([weighted_means(v, group, w) for v, w in zip(values, each, strict=True)])
         nested += covers(interval(over_seeds(rows, generator)))
     assert 0.90 <= shared / 300 <= 0.99
     assert nested / 300 < 0.85

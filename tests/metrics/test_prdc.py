@@ -6,9 +6,8 @@ import torch
 from prdc import compute_prdc
 from torch import Tensor
 
-from metrics import prdc
 from metrics.bootstrap import group_weights
-from metrics.prdc import PRDC, density_coverage
+from metrics.prdc import PRDC, prdc
 
 
 def cloud(n: int, d: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -25,22 +24,22 @@ def four(result: PRDC) -> dict[str, float]:
 def test_agrees_with_the_prdc_package(
     k: int, chunk: int, scale: float, shift: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prdc, "_CHUNK", chunk)
+    monkeypatch.setattr("metrics.prdc._CHUNK", chunk)
     real, fake = cloud(150, 4, 0).double(), cloud(120, 4, 1, scale, shift).double()
     theirs = compute_prdc(real.numpy(), fake.numpy(), k)
-    assert four(density_coverage(real, fake, k)) == pytest.approx(theirs, abs=1e-12)
+    assert four(prdc(real, fake, k)) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_agrees_with_the_prdc_package_on_copies_and_repeats() -> None:
     real = cloud(100, 4, 0).double() + 10
     for fake in (real, real[:1].repeat(50, 1), real[:5].repeat(10, 1)):
         theirs = compute_prdc(real.numpy(), fake.numpy(), 5)
-        assert four(density_coverage(real, fake, 5)) == pytest.approx(theirs, abs=1e-12)
+        assert four(prdc(real, fake, 5)) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_a_collapsed_cloud_is_precise_and_recalls_and_covers_little() -> None:
     real = cloud(500, 8, 0)
-    collapsed = density_coverage(real, cloud(500, 8, 1, 0.05))
+    collapsed = prdc(real, cloud(500, 8, 1, 0.05))
     assert collapsed.precision > 0.95
     assert collapsed.recall < 0.05
     assert collapsed.coverage < 0.25
@@ -48,20 +47,20 @@ def test_a_collapsed_cloud_is_precise_and_recalls_and_covers_little() -> None:
 
 
 def test_a_wide_cloud_recalls_and_is_not_precise() -> None:
-    wide = density_coverage(cloud(500, 8, 0), cloud(500, 8, 1, 3))
+    wide = prdc(cloud(500, 8, 0), cloud(500, 8, 1, 3))
     assert wide.recall > 0.9
     assert wide.precision < 0.1
 
 
 def test_roles_swap_with_the_sets() -> None:
     x, y = cloud(200, 5, 0), cloud(180, 5, 1, 0.7)
-    there, back = density_coverage(x, y), density_coverage(y, x)
+    there, back = prdc(x, y), prdc(y, x)
     assert (there.precision, there.recall) == (back.recall, back.precision)
 
 
 def test_floor_of_two_equal_gaussians() -> None:
     # Equal laws do not score 1 in precision and recall: a real-real floor is to be printed.
-    floor = density_coverage(cloud(2000, 64, 0), cloud(2000, 64, 1))
+    floor = prdc(cloud(2000, 64, 0), cloud(2000, 64, 1))
     assert floor.precision == pytest.approx(0.7, abs=0.05)
     assert floor.recall == pytest.approx(0.7, abs=0.05)
     assert floor.density == pytest.approx(1, abs=0.15)
@@ -71,18 +70,18 @@ def test_floor_of_two_equal_gaussians() -> None:
 
 def test_coverage_of_equal_laws_depends_on_k_as_published() -> None:
     for k in (1, 2, 3):
-        found = density_coverage(cloud(3000, 6, 0), cloud(3000, 6, 1), k).coverage
+        found = prdc(cloud(3000, 6, 0), cloud(3000, 6, 1), k).coverage
         assert found == pytest.approx(1 - 2**-k, abs=0.025)
 
 
 def test_precision_density_and_coverage_equal_resampling_by_index() -> None:
     real, fake = cloud(120, 5, 0), cloud(90, 5, 1, 0.8)
     group = torch.arange(90) % 13
-    result = density_coverage(real, fake, 5, group)
+    result = prdc(real, fake, 5, group)
     weights = group_weights(group, 20, torch.Generator().manual_seed(0))
     found = result.resampled(group, weights)
     for b, w in enumerate(weights):
-        again = density_coverage(real, fake.repeat_interleave(w[group].long(), 0), 5)
+        again = prdc(real, fake.repeat_interleave(w[group].long(), 0), 5)
         for name in ("precision", "density", "coverage"):
             assert found[name][b].item() == pytest.approx(getattr(again, name), abs=1e-12)
 
@@ -90,7 +89,7 @@ def test_precision_density_and_coverage_equal_resampling_by_index() -> None:
 def test_resampled_recall_keeps_the_balls() -> None:
     real, fake = cloud(120, 5, 0), cloud(90, 5, 1, 0.8)
     group = torch.arange(90) % 13
-    result = density_coverage(real, fake, 5, group)
+    result = prdc(real, fake, 5, group)
     weights = group_weights(group, 20, torch.Generator().manual_seed(0))
     found = result.resampled(group, weights)["recall"]
     own = torch.cdist(fake.double(), fake.double()).sort(1).values[:, 5]
@@ -102,7 +101,7 @@ def test_resampled_recall_keeps_the_balls() -> None:
 
 def test_each_group_once_is_the_estimate() -> None:
     group = torch.arange(90) % 13
-    result = density_coverage(cloud(120, 5, 0), cloud(90, 5, 1), 5, group)
+    result = prdc(cloud(120, 5, 0), cloud(90, 5, 1), 5, group)
     once = {k: v.item() for k, v in result.resampled(group, torch.ones(1, 13)).items()}
     assert once == pytest.approx(four(result))
 
@@ -113,4 +112,4 @@ def test_bad_input_is_refused() -> None:
     broken[0, 0] = np.inf
     for real, fake, k in ((x, x[:5], 5), (x, x[:, :3], 5), (x, broken, 5), (x, x, 0)):
         with pytest.raises(ValueError):
-            density_coverage(real, fake, k)
+            prdc(real, fake, k)

@@ -63,8 +63,8 @@ def test_psnr_and_ssim_agree_with_torchmetrics() -> None:
     assert ssim(true, found) == pytest.approx(expected.item(), abs=0.01)  # edges differ
     assert psnr(true, true) == np.inf and ssim(true, true) == pytest.approx(1)
     assert ssim(true, 255 - true) < 0.2
-    colours = np.dstack([true, true, true]), np.dstack([found, found, found])
-    assert ssim(*colours) == pytest.approx(ssim(true, found))
+    colors = np.dstack([true, true, true]), np.dstack([found, found, found])
+    assert ssim(*colors) == pytest.approx(ssim(true, found))
 
 
 def test_bad_input_is_refused() -> None:

@@ -1,6 +1,6 @@
 """Copies of training data, by distance to the nearest.
 
-None of these tells a copy from a collapse to the mean: show coverage beside them.
+None of these distinguishes a copy from a collapse to the mean: show coverage beside them.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def nearest(queries: Tensor, keys: Tensor, own: Tensor | None = None) -> Nearest
     if own is not None and len(keys) < 2:
         raise ValueError("keys: only the query itself")
     # Small numbers round less.
-    centre = keys.mean(0)
-    centred = keys - centre
-    squares = centred.square().sum(1)
+    center = keys.mean(0)
+    centered = keys - center
+    squares = centered.square().sum(1)
     found = []
     for at in torch.arange(len(queries), device=keys.device).split(max(_CHUNK // len(keys), 1)):
         # The query's own square moves no minimum.
-        score = torch.addmm(squares, queries[at] - centre, centred.T, alpha=-2)
+        score = torch.addmm(squares, queries[at] - center, centered.T, alpha=-2)
         if own is not None:
             score.scatter_(1, own[at, None], torch.inf)
         found.append(score.argmin(1))
@@ -126,8 +126,8 @@ def partner_rank(
     """Where a sample's own training partner stands among its digit's candidates, by distance.
 
     For runs with one-to-one pairs, from training conditions: 0 if the partner is the nearest, 1 if
-    it is the farthest. The mean is 0.5 by chance and near 0 for a model that learnt its pairs by
-    heart. A tie counts half.
+    it is the farthest. The mean is 0.5 by chance and near 0 for a model that memorized its
+    pairs. A tie counts half.
 
     Args:
         samples: (n, d) floating, drawn for training conditions; computed in float64.

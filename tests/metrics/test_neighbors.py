@@ -5,8 +5,8 @@ import torch
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from metrics import neighbours
-from metrics.neighbours import (
+from metrics import neighbors
+from metrics.neighbors import (
     auth_pct,
     copying_statistic,
     nearest,
@@ -29,7 +29,7 @@ def planted(train: Tensor, share: float, seed: int = 9) -> Tensor:
 
 @pytest.mark.parametrize("chunk", [1, 1000, 2**24])
 def test_nearest_agrees_with_brute_force(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_CHUNK", chunk)
+    monkeypatch.setattr(neighbors, "_CHUNK", chunk)
     queries, keys = cloud(50, 20, 0, shift=3), cloud(80, 20, 1, shift=3)
     every = (queries[:, None] - keys).norm(dim=2)
     torch.testing.assert_close(nearest_distance(queries, keys), every.min(1).values)
@@ -38,7 +38,7 @@ def test_nearest_agrees_with_brute_force(chunk: int, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("chunk", [1, 1000, 2**24])
 def test_a_sample_is_not_its_own_neighbour(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_CHUNK", chunk)
+    monkeypatch.setattr(neighbors, "_CHUNK", chunk)
     x = cloud(60, 20, 0)
     every = (x[:, None] - x).norm(dim=2).fill_diagonal_(torch.inf)
     own = torch.arange(120)
@@ -131,19 +131,19 @@ def test_partner_rank_without_digits_ranks_among_all() -> None:
 def test_partner_rank_tells_copies_from_independent_samples(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "_CHUNK", chunk)
+    monkeypatch.setattr(neighbors, "_CHUNK", chunk)
     digit = torch.arange(1000) % 10
-    centres = cloud(10, 16, 5, 4)
-    candidates = cloud(1000, 16, 0) + centres[digit]
+    centers = cloud(10, 16, 5, 4)
+    candidates = cloud(1000, 16, 0) + centers[digit]
     order = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
     rank = partner_rank(candidates[order] + cloud(1000, 16, 1, 0.05), candidates, order, digit)
     assert rank.mean() < 1e-3
-    fresh = cloud(1000, 16, 2) + centres[digit[order]]
+    fresh = cloud(1000, 16, 2) + centers[digit[order]]
     assert partner_rank(fresh, candidates, order, digit).mean().item() == pytest.approx(
         0.5, abs=0.04
     )
     # A collapse to the class mean is no copy of the partner.
-    mean = partner_rank(centres[digit[order]], candidates, order, digit).mean()
+    mean = partner_rank(centers[digit[order]], candidates, order, digit).mean()
     assert mean.item() == pytest.approx(0.5)
 
 
