@@ -1,4 +1,8 @@
-"""Paired data: every module here without a leading underscore is a source."""
+"""Paired data: images of digits and spoken digits, their splits, pairings and batches.
+
+Two modules each hold a `PairedDataset`: `mnist_fsdd` (real, downloaded) and `offline` (the real
+8x8 digits of scikit-learn and synthetic speech). What other packages may use is handed out here.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +11,82 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from datasets import mnist_fsdd, offline
-from datasets.base import PairedDataset, Task, TaskSpec
-from datasets.download import Unavailable
+from datasets.base import (
+    SPLITS,
+    TASKS,
+    Batch,
+    Images,
+    PairedDataset,
+    Recordings,
+    Task,
+    TaskSpec,
+)
+from datasets.pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
+from datasets.pixels import quantized, scaled
+from datasets.splits import Part, part, recording_split
 
-__all__ = ["DATA", "Data", "default_dir", "load", "spec"]
+__all__ = [
+    "DATA",
+    "PAIRINGS",
+    "SPLITS",
+    "TASKS",
+    "Batch",
+    "Batches",
+    "Data",
+    "Images",
+    "PairedDataset",
+    "Pairing",
+    "Part",
+    "Recordings",
+    "Task",
+    "TaskSpec",
+    "default_dir",
+    "load",
+    "one_to_one",
+    "part",
+    "quantized",
+    "recording_split",
+    "scaled",
+    "seed_of",
+    "spec",
+]
 
 Data = Literal["auto", "mnist-fsdd", "offline"]
 DATA: tuple[Data, ...] = ("auto", "mnist-fsdd", "offline")
 
 
 def default_dir() -> Path:
-    """Where data live unless told otherwise: $DATA_DIR, else data/."""
+    """The default folder of the data: $DATA_DIR, else data/."""
     return Path(os.environ.get("DATA_DIR") or "data")
 
 
 def load(data: Data = "auto", data_dir: Path | None = None) -> PairedDataset:
-    """A source, whole and verified.
+    """A paired dataset, complete and verified.
 
     Args:
         data: `auto` takes MNIST-FSDD where it is present or can be downloaded, else the offline
-            set, and says so.
+            set, with a warning on stderr.
 
     Raises:
         InputError: the data are damaged, or cannot be fetched and `data` allows nothing else.
     """
+    # Here, so that the types above can be imported without what the two modules load.
+    from datasets import offline
+
     data_dir = data_dir or default_dir()
     if data == "offline":
         return offline.load(data_dir)
+
+    from datasets import mnist_fsdd
+    from datasets.download import Unavailable
+
     try:
         return mnist_fsdd.load(data_dir)
     except Unavailable as error:
         if data != "auto":
             raise
         print(
-            f"WARNING: OFFLINE DATA: 8x8 digits and synthetic voices, not MNIST-FSDD ({error})",
+            f"WARNING: OFFLINE DATA: 8x8 digits and synthetic speech, not MNIST-FSDD ({error})",
             file=sys.stderr,
         )
         return offline.load(data_dir)
