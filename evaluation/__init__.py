@@ -1,1 +1,1 @@
-"""The parts of `evaluate.py`: what is scored, against what, and how it is kept and shown."""
+"""The protocol: what is scored, against what, and how a scorecard is written and shown."""

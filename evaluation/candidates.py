@@ -1,4 +1,4 @@
-"""What is scored: a trained model, or a reference."""
+"""What is scored: a trained model or a baseline."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import resource
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,11 +19,11 @@ from datasets.base import TASKS, Batch
 from datasets.pairing import one_to_one
 from datasets.pixels import quantized, scaled
 from datasets.splits import Part
-from evaluation.baselines import REFERENCES, Draw, reference
-from evaluation.scorecard import Figure, mean_of, pixels_of
-from metrics.cost import flops_of, sampling_cost
-from metrics.neighbours import partner_rank
-from models._base import GenerativeModel, Phase
+from evaluation.baselines import BASELINES, Draw, Name
+from evaluation.scorecard import Estimate, estimate_mean, pool_pixels
+from metrics.cost import count_flops, sampling_cost
+from metrics.neighbors import partner_rank
+from models import GenerativeModel, Phase
 from training.checkpoint import Checkpoint, load_into
 from training.run import Run
 
@@ -60,9 +61,9 @@ class Candidate:
         return cls(checkpoint.run.model, False, draw, model, checkpoint)
 
     @classmethod
-    def from_reference(cls, name: str, train: Part, validation: Part) -> Candidate:
-        """One of REFERENCES."""
-        return cls(name, REFERENCES[name][0], reference(name, train, validation))
+    def from_baseline(cls, name: Name, train: Part, validation: Part) -> Candidate:
+        baseline = BASELINES[name]
+        return cls(name, baseline.needs_label, partial(baseline.draw, train, validation))
 
     def about(self) -> dict[str, Any]:
         """What it is, for a file."""
@@ -74,26 +75,26 @@ class Candidate:
 
     def extra_metrics(
         self, train: Part, test: Part, generator: torch.Generator
-    ) -> dict[str, Figure]:
-        """What its own classifier hears; how much it learnt its one-to-one pairs by heart."""
-        figures: dict[str, Figure] = {}
+    ) -> dict[str, Estimate]:
+        """Accuracy of the model's own audio classifier; memorization of one-to-one pairs."""
+        metrics: dict[str, Estimate] = {}
         if self.model is not None:
             logits = [self.model.digit_logits(scaled(c)) for c in test.c.split(BATCH_SIZE)]
-            if heard := [each.argmax(1) for each in logits if each is not None]:
-                correct = torch.cat(heard) == test.c_digit
+            if predicted := [each.argmax(1) for each in logits if each is not None]:
+                correct = torch.cat(predicted) == test.c_digit
                 recording = torch.arange(len(correct), device=correct.device)
-                figures["classifier_accuracy"] = mean_of(correct, recording, test.c_digit)
+                metrics["classifier_accuracy"] = estimate_mean(correct, recording, test.c_digit)
         if self.checkpoint is not None and self.checkpoint.run.pairing == "one-to-one":
             x, c = one_to_one(train, self.checkpoint.run.seed)
             real, digit = train.x[x], train.x_digit[x]
             drawn = self.draw(train.c[c], digit, generator)
             pair = torch.arange(len(x), device=x.device)
-            rank = partner_rank(pixels_of(drawn), pixels_of(real), pair, digit)
-            figures["partner_rank"] = mean_of(rank, pair, digit)
-        return figures
+            rank = partner_rank(pool_pixels(drawn), pool_pixels(real), pair, digit)
+            metrics["partner_rank"] = estimate_mean(rank, pair, digit)
+        return metrics
 
     def cost(self, train: Part) -> dict[str, float | None]:
-        """What training took, what a sample takes, and the peak memory of this process so far."""
+        """Of training, of a sample, and the peak memory of this process so far."""
         checkpoint, model = self.checkpoint, self.model
         cost: dict[str, float | None] = {
             "steps": checkpoint.step if checkpoint else None,
@@ -113,7 +114,7 @@ class Candidate:
 
 def _finite(x: Tensor) -> Tensor:
     if not x.isfinite().all():
-        raise InputError("the model draws values that are not finite: its training went wrong")
+        raise InputError("the model draws values that are not finite: its training diverged")
     return x
 
 
@@ -130,7 +131,7 @@ def _training_flops(checkpoint: Checkpoint, train: Part) -> int:
                 torch.autograd.grad(phase.loss(batch)[0], phase.parameters, allow_unused=True)
 
         steps = min(checkpoint.step, phase.stop or checkpoint.step) - phase.start
-        flops += max(steps, 0) * phase.repeat * run.processes * flops_of(update)
+        flops += max(steps, 0) * phase.repeat * run.processes * count_flops(update)
     return flops
 
 
@@ -142,7 +143,7 @@ def _peak_memory(device: torch.device) -> int:
 
 
 def _check(run: Run) -> None:
-    """Refuses what cannot be scored here, before any data are read."""
+    """Refuses what cannot be scored here, before any data are loaded."""
     if run.task not in TASKS:
         raise InputError(f"checkpoint of an unknown task: {suggest(str(run.task), TASKS)}")
     if run.data not in datasets.DATA or run.data == "auto":

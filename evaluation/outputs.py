@@ -1,4 +1,4 @@
-"""How a scorecard is kept and shown: JSON, pictures, TensorBoard, a table in the terminal."""
+"""A scorecard as JSON, pictures, TensorBoard entries and a table in the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from evaluation.scorecard import BETTER
 __all__ = ["CONFUSION", "GRID", "NAME", "read", "show", "write"]
 
 NAME, GRID, CONFUSION = "scorecard.json", "samples.png", "confusion.png"
-FORMAT = "synesthesia-scorecard-2"
+FORMAT = "synesthesia-scorecard-3"
 
 
 def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> None:
@@ -38,16 +38,16 @@ def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> Non
     text = json.dumps({"format": FORMAT} | _finite(card), indent=2, allow_nan=False)
     write_atomically(json_path, text.encode() + b"\n")
 
-    # Here, because --help and errors do without the second that it takes.
+    # Imported here: it takes a second, which --help and errors need not wait.
     from torch.utils.tensorboard import SummaryWriter
 
     step = card["cost"]["steps"] or 0
     with SummaryWriter(out, filename_suffix=".test") as board:
-        for name, figure in card["figures"].items():
-            board.add_scalar(f"test/{name}", figure["value"], step)
+        for name, estimate in card["metrics"].items():
+            board.add_scalar(f"test/{name}", estimate["value"], step)
         for group in ("by_digit", "by_speaker"):
-            for name, figure in card[group].items():
-                board.add_scalar(f"test/{group}/{name}", figure["value"], step)
+            for name, estimate in card[group].items():
+                board.add_scalar(f"test/{group}/{name}", estimate["value"], step)
         board.add_figure("test/samples", grid, step)
         board.add_figure("test/confusion", matrix, step)
 
@@ -56,14 +56,21 @@ def read(path: Path) -> dict[str, Any]:
     """A scorecard.
 
     Raises:
-        InputError: there is none, or none that this code wrote.
+        InputError: there is none, it is damaged, or of another format.
     """
     try:
         card = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        card = None
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise InputError(f"{path} is no scorecard of this version: run evaluate.py again")
+    except FileNotFoundError:
+        raise InputError(f"no scorecard at {path}: run evaluate.py first") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: run evaluate.py again") from error
+    found = card.get("format") if isinstance(card, dict) else None
+    if not isinstance(found, str) or not found.startswith(FORMAT.rstrip("0123456789")):
+        raise InputError(f"{path} is not a scorecard")
+    if found != FORMAT:
+        raise InputError(f"{path} has the format {found}, not {FORMAT}: run evaluate.py again")
+    if missing := {"candidate", "fingerprint", "metrics", "cost"} - card.keys():
+        raise InputError(f"{path} is damaged, it lacks {min(missing)}: run evaluate.py again")
     return card
 
 
@@ -76,10 +83,10 @@ def _finite(value: Any) -> Any:
 
 def show(card: dict[str, Any]) -> None:
     """Prints the table."""
-    subject, fingerprint, cost = card["subject"], card["fingerprint"], card["cost"]
-    label = ", is told the true digit" if subject["needs_label"] else ""
+    candidate, fingerprint, cost = card["candidate"], card["fingerprint"], card["cost"]
+    label = ", given the true digit" if candidate["needs_label"] else ""
     table = Table(
-        title=f"{subject['name']}{label}: test split of {fingerprint['data']}, "
+        title=f"{candidate['name']}{label}: test split of {fingerprint['data']}, "
         f"{fingerprint['split']}, n = {fingerprint['n']:,}",
         caption="real: what test images score, or training against test images"
         " (| training against other training images)",
@@ -87,16 +94,16 @@ def show(card: dict[str, Any]) -> None:
         caption_justify="left",
         box=SIMPLE_HEAD,
     )
-    table.add_column("figure", no_wrap=True)
+    table.add_column("metric", no_wrap=True)
     for name in ("value", "95 % interval", "real"):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("better is")
-    for name, figure in card["figures"].items():
-        low, high = _number(name, figure["low"]), _number(name, figure["high"])
-        real, real_train = (_number(name, figure[key]) for key in ("real", "real_train"))
+    for name, estimate in card["metrics"].items():
+        low, high = _number(name, estimate["low"]), _number(name, estimate["high"])
+        real, real_train = (_number(name, estimate[key]) for key in ("real", "real_train"))
         table.add_row(
             name,
-            _number(name, figure["value"]),
+            _number(name, estimate["value"]),
             f"{low} .. {high}" if low else "",
             f"{real} | {real_train}" if real_train else real,
             BETTER[re.sub(r"_judge_\d+k?$", "", name)],
@@ -114,7 +121,7 @@ def show(card: dict[str, Any]) -> None:
 def _number(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    share = name.startswith(("accuracy", "hearing", "precision", "recall", "coverage"))
+    share = name.startswith(("accuracy", "classifier", "precision", "recall", "coverage"))
     return f"{value:.2%}" if share else f"{value:.3g}"
 
 

@@ -1,4 +1,4 @@
-"""All figures of a scorecard from what the judges make of images: features in, figures out."""
+"""All metrics of a scorecard, from what the judges compute of images."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from metrics.bootstrap import group_weights, interval, weighted_means, wilson
 from metrics.diversity import within_digit_diversity, within_digit_vendi
 from metrics.frechet import frechet_distance, resampled_frechet_distance
 from metrics.kid import kernel_distance, resampled_kernel_distance
-from metrics.neighbours import auth_pct, copying_statistic, nearest, nearest_distance
-from metrics.prdc import density_coverage
+from metrics.neighbors import auth_pct, copying_statistic, nearest, nearest_distance
+from metrics.prdc import prdc
 
 __all__ = [
     "BETTER",
     "STAGES",
-    "Figure",
+    "Estimate",
     "JudgeOutputs",
     "RealStatistics",
-    "by_group",
-    "mean_of",
-    "pixels_of",
+    "copying_metrics",
+    "estimate_by_group",
+    "estimate_mean",
+    "pool_pixels",
     "score",
-]  # fmt: skip
+]
 
 K = 5  # neighbours of density and coverage
 N_RESAMPLES = 1000
-STAGES = 5  # times that `score` tells what it does, its RealStatistics included
+STAGES = 5  # calls of `on_progress` in `score`
 
-# What better means, by the name of a figure without its judge and n.
+# What better means, by the name of a metric without its judge and n.
 BETTER = {
     "accuracy": "higher",
     "accuracy_judge_b": "higher",
@@ -60,7 +61,7 @@ BETTER = {
 }
 
 
-class Figure(NamedTuple):
+class Estimate(NamedTuple):
     """A value, its 95 % interval over recordings, and what real images score in its place."""
 
     value: float
@@ -72,11 +73,11 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class JudgeOutputs:
-    """What the evaluator sees of n images."""
+    """What the judges compute of n images, and pixels for distances."""
 
     features: Tensor  # (n, d) float32, judge A
-    read_a: Tensor  # (n,) int64, the digit that judge A reads
-    read_b: Tensor  # (n,) int64
+    digit_a: Tensor  # (n,) int64, predicted by judge A
+    digit_b: Tensor  # (n,) int64, predicted by judge B
     pixels: Tensor  # (n, p) float32
 
 
@@ -87,7 +88,7 @@ class RealStatistics:
     digit: Tensor  # (n,) int64, of the test images, and asked for in samples
     test: JudgeOutputs  # of the n test images
     train: Tensor  # (n, d) judge A's features of training images of the same digits
-    train_again: Tensor  # (n, d) of other training images
+    train_other: Tensor  # (n, d) of other training images
     train_pixels: Tensor  # (m, p) of all training images
     held_out_pixels: Tensor  # (l, p) of all validation images
 
@@ -98,30 +99,32 @@ class RealStatistics:
 
     @cached_property
     def _copying(self) -> tuple[dict[str, float], Tensor]:
-        return copying(self.test.pixels, self)
+        return copying_metrics(self.test.pixels, self)
 
     @cached_property
-    def figures(self) -> dict[str, float]:
-        """What real images score."""
-        test, prdc = self.test, density_coverage(self.test.features, self.train, K)
+    def metrics(self) -> dict[str, float]:
+        """Of test images, or of training against test images."""
+        test, neighbors = self.test, prdc(self.test.features, self.train, K)
         return self._copying[0] | {
-            "accuracy": accuracy(test.read_a, self.digit),
-            "accuracy_judge_b": accuracy(test.read_b, self.digit),
+            "accuracy": accuracy(test.digit_a, self.digit),
+            "accuracy_judge_b": accuracy(test.digit_b, self.digit),
             "fd": frechet_distance(test.features, self.train),
             "kid": kernel_distance(test.features, self.train),
-            **{name: getattr(prdc, name) for name in ("precision", "recall", "density")},
-            "coverage": prdc.coverage,
+            "precision": neighbors.precision,
+            "recall": neighbors.recall,
+            "density": neighbors.density,
+            "coverage": neighbors.coverage,
             "diversity": within_digit_diversity(test.features, self.digit),
             "diversity_relative": 1.0,
             "vendi": within_digit_vendi(test.features, self.digit),
         }
 
     @cached_property
-    def train_figures(self) -> dict[str, float]:
-        """What training images score against others."""
+    def train_metrics(self) -> dict[str, float]:
+        """Of training images against other training images."""
         return {
-            "fd": frechet_distance(self.train, self.train_again),
-            "kid": kernel_distance(self.train, self.train_again),
+            "fd": frechet_distance(self.train, self.train_other),
+            "kid": kernel_distance(self.train, self.train_other),
         }
 
 
@@ -129,33 +132,33 @@ def score(
     fake: JudgeOutputs,
     real: RealStatistics,
     recording: Tensor,
-    tell: Callable[[str], object] = lambda _: None,
-) -> dict[str, Figure]:
-    """Every figure of samples alone.
+    on_progress: Callable[[str], object] = lambda _: None,
+) -> dict[str, Estimate]:
+    """Every metric that needs the samples alone, not the model.
 
     Args:
         fake: of n samples; sample i is to show real.digit[i].
         recording: (n,) int64, of which sample i was drawn; a recording has one digit.
-        tell: hears of each stage before it starts.
+        on_progress: called STAGES times, with the stage that starts.
 
     Returns:
         By name. Those that need a judge's features or all n say so in their name.
     """
-    tell("real against real")
-    floor, train_floor, digit = real.figures, real.train_figures, real.digit
-    tell("accuracy, Frechet distance")
+    on_progress("real against real")
+    floor, train_floor, digit = real.metrics, real.train_metrics, real.digit
+    on_progress("accuracy, Frechet distance")
     weights = _weights(recording, digit)
     features = (real.test.features, fake.features)
     fd = frechet_distance(*features)
     fds = resampled_frechet_distance(*features, recording, weights)
-    tell("kernel distance")
+    on_progress("kernel distance")
     kid = kernel_distance(*features)
     kids = resampled_kernel_distance(*features, recording, weights)
-    tell("density, coverage")
-    prdc = density_coverage(*features, K, recording)
-    resampled = prdc.resampled(recording, weights)
-    tell("diversity, copies")
-    copies, distance = copying(fake.pixels, real)
+    on_progress("density, coverage")
+    neighbors = prdc(*features, K, recording)
+    resampled = neighbors.resampled(recording, weights)
+    on_progress("diversity, copies")
+    copies, distance = copying_metrics(fake.pixels, real)
     diversity = within_digit_diversity(fake.features, digit)
     values = copies | {
         "diversity": diversity,
@@ -164,28 +167,28 @@ def score(
         "copying_z": copying_statistic(distance, real.distance),
     }
 
-    figures = {
-        "accuracy": mean_of(fake.read_a == digit, recording, digit),
-        "accuracy_judge_b": mean_of(fake.read_b == digit, recording, digit),
-        "fd": _figure(fd, fds, (0, math.inf)),
-        "kid": _figure(kid, kids, (-math.inf, math.inf)),
-        "density": _figure(prdc.density, resampled["density"], (0, math.inf)),
+    metrics = {
+        "accuracy": estimate_mean(fake.digit_a == digit, recording, digit),
+        "accuracy_judge_b": estimate_mean(fake.digit_b == digit, recording, digit),
+        "fd": _estimate(fd, fds, (0, math.inf)),
+        "kid": _estimate(kid, kids, (-math.inf, math.inf)),
+        "density": _estimate(neighbors.density, resampled["density"], (0, math.inf)),
     }
     for name in ("precision", "recall", "coverage"):
-        figures[name] = _figure(getattr(prdc, name), resampled[name], (0, 1))
-    figures |= {name: Figure(value) for name, value in values.items()}
+        metrics[name] = _estimate(getattr(neighbors, name), resampled[name], (0, 1))
+    metrics |= {name: Estimate(value) for name, value in values.items()}
     n = len(digit)
     suffix = f"_judge_{n // 1000}k" if n % 1000 == 0 else f"_judge_{n}"
     depends_on_n = ("fd", "kid", "precision", "recall", "density", "coverage")
     return {
-        name + (suffix if name in depends_on_n else ""): figure._replace(
+        name + (suffix if name in depends_on_n else ""): estimate._replace(
             real=floor.get(name), real_train=train_floor.get(name)
         )
-        for name, figure in figures.items()
+        for name, estimate in metrics.items()
     }
 
 
-def pixels_of(images: Tensor) -> Tensor:
+def pool_pixels(images: Tensor) -> Tensor:
     """(n, 28, 28) uint8 -> (n, 196) float32, for distances.
 
     Means over 2x2 pixels: a search is four times cheaper, a stroke may shift by a pixel, and a copy
@@ -194,23 +197,23 @@ def pixels_of(images: Tensor) -> Tensor:
     return 2 * F.avg_pool2d(images.unsqueeze(1) / 255, 2).flatten(1)
 
 
-def copying(pixels: Tensor, real: RealStatistics) -> tuple[dict[str, float], Tensor]:
+def copying_metrics(pixels: Tensor, real: RealStatistics) -> tuple[dict[str, float], Tensor]:
     """Distances to the nearest training and held-out image, and `auth_pct`, of (n, p) images.
 
     Returns:
-        The figures, and the (n,) distances to the nearest training image.
+        The metrics, and the (n,) distances to the nearest training image.
     """
     train = real.train_pixels
     near = nearest(pixels, train)
-    figures = {"authentic_pct": auth_pct(train, near)}
+    metrics = {"authentic_pct": auth_pct(train, near)}
     held_out = nearest_distance(pixels, real.held_out_pixels)
     for name, distance in (("train", near.distance), ("held_out", held_out)):
-        figures[f"nearest_{name}_median"] = distance.median().item()
-        figures[f"nearest_{name}_q01"] = distance.quantile(0.01).item()
-    return figures, near.distance
+        metrics[f"nearest_{name}_median"] = distance.median().item()
+        metrics[f"nearest_{name}_q01"] = distance.quantile(0.01).item()
+    return metrics, near.distance
 
 
-def mean_of(values: Tensor, recording: Tensor, digit: Tensor) -> Figure:
+def estimate_mean(values: Tensor, recording: Tensor, digit: Tensor) -> Estimate:
     """The mean of indicators, or of values in [0, 1], with its interval.
 
     Args:
@@ -218,14 +221,16 @@ def mean_of(values: Tensor, recording: Tensor, digit: Tensor) -> Figure:
     """
     mean = values.double().mean().item()
     if mean in (0, 1):  # all resamples agree, which does not make it certain
-        return Figure(mean, *wilson(mean, len(recording.unique())))
-    return _figure(mean, weighted_means(values, recording, _weights(recording, digit)), (0, 1))
+        return Estimate(mean, *wilson(mean, len(recording.unique())))
+    return _estimate(mean, weighted_means(values, recording, _weights(recording, digit)), (0, 1))
 
 
-def by_group(values: Tensor, recording: Tensor, digit: Tensor, group: Tensor) -> dict[int, Figure]:
-    """`mean_of` in each group (digit, speaker) that occurs."""
+def estimate_by_group(
+    values: Tensor, recording: Tensor, digit: Tensor, group: Tensor
+) -> dict[int, Estimate]:
+    """`estimate_mean` in each group (digit, speaker) that occurs."""
     return {
-        int(g): mean_of(*(each[group == g] for each in (values, recording, digit)))
+        int(g): estimate_mean(*(each[group == g] for each in (values, recording, digit)))
         for g in group.unique()
     }
 
@@ -234,8 +239,8 @@ def _weights(recording: Tensor, digit: Tensor) -> Tensor:
     return group_weights(recording, N_RESAMPLES, torch.Generator().manual_seed(0), stratum=digit)
 
 
-def _figure(value: float, resampled: Tensor, bounds: tuple[float, float]) -> Figure:
+def _estimate(value: float, resampled: Tensor, bounds: tuple[float, float]) -> Estimate:
     low, high = interval(resampled, estimate=value)
-    # Moved to the value, the resamples may leave the bounds; of equal ones rounding must not leave
-    # the value outside.
-    return Figure(value, min(max(low, bounds[0]), value), max(min(high, bounds[1]), value))
+    # Shifted to the value, the resamples may leave the bounds; and where all are equal, rounding
+    # must not leave the value outside.
+    return Estimate(value, min(max(low, bounds[0]), value), max(min(high, bounds[1]), value))

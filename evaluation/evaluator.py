@@ -1,0 +1,200 @@
+"""What every candidate is measured with. The only code that reads the test split."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from common.errors import InputError
+from common.plots import sample_grid
+from converters.mel64.features import MEL64
+from datasets.base import PairedDataset
+from datasets.pairing import seed_of
+from datasets.splits import part, recording_split
+from evaluation import outputs
+from evaluation.candidates import Candidate
+from evaluation.scorecard import (
+    STAGES,
+    JudgeOutputs,
+    K,
+    RealStatistics,
+    estimate_by_group,
+    pool_pixels,
+    score,
+)
+from judges import load_judge
+from metrics.accuracy import confusion_matrix
+from training.run import code_version
+
+__all__ = ["PROTOCOL", "Evaluator", "evaluate"]
+
+PROTOCOL = "audio2image-2"
+SEED = 0  # of conditions and noise: the same for all models
+JUDGE_BATCH = 100  # images
+N_DRAWS = 8  # of one sound in the sample grid
+
+
+class Evaluator:
+    """Conditions, judges and real statistics of one data source and split.
+
+    Args:
+        split: 'official' or 'speaker:NAME'.
+
+    Raises:
+        InputError: there is no such split, or no judge for this source.
+    """
+
+    def __init__(self, source: PairedDataset, split: str, device: torch.device) -> None:
+        self.source, self.split, self.device = source, split, device
+        self.train, self.validation, self.test = (
+            part(source, split, name).to(device) for name in ("train", "validation", "test")
+        )
+        try:
+            self.judges = tuple(load_judge(source.name, which, device) for which in "ab")
+        except FileNotFoundError as error:
+            raise InputError(
+                f"no judge for the data '{source.name}': python -m judges --data {source.name}"
+            ) from error
+        for judge in self.judges:  # several times faster on a CPU, in small batches
+            judge.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recording = self._conditions()
+
+    @cached_property
+    def real(self) -> RealStatistics:
+        first, second = (
+            self.judges[0](self.train.x[i], JUDGE_BATCH)[0] for i in self._training_images()
+        )
+        return RealStatistics(
+            digit=self.test.x_digit,
+            test=self.judge(self.test.x),
+            train=first,
+            train_other=second,
+            train_pixels=pool_pixels(self.train.x),
+            held_out_pixels=pool_pixels(self.validation.x),
+        )
+
+    def judge(self, images: Tensor) -> JudgeOutputs:
+        """Both judges, and pixels, of (n, 28, 28) uint8."""
+        (features, logits), (_, logits_b) = (judge(images, JUDGE_BATCH) for judge in self.judges)
+        return JudgeOutputs(features, logits.argmax(1), logits_b.argmax(1), pool_pixels(images))
+
+    def generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
+
+    def _pools(self, digit: Tensor, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
+        """For each digit the shuffled indices that have it, and its number of test images."""
+        for d, n in enumerate(self.test.x_digit.bincount(minlength=10).tolist()):
+            pool = (digit == d).nonzero().squeeze(1).cpu()
+            yield pool[torch.randperm(len(pool), generator=generator)].to(self.device), n
+
+    def _conditions(self) -> Tensor:
+        """(n,) for each test image a random test recording of its digit; images are sorted."""
+        generator = torch.Generator().manual_seed(seed_of("evaluate", "conditions", SEED))
+        pools = self._pools(self.test.c_digit, generator)
+        return torch.cat([p[torch.randint(len(p), (n,), generator=generator)] for p, n in pools])
+
+    def _training_images(self) -> tuple[Tensor, Tensor]:
+        """Two disjoint (n,) draws of training images, of the test images' digits."""
+        generator = torch.Generator().manual_seed(seed_of("evaluate", "floors", SEED))
+        pools = list(self._pools(self.train.x_digit, generator))
+        return torch.cat([p[:n] for p, n in pools]), torch.cat([p[n : 2 * n] for p, n in pools])
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that a number depends on beside the candidate."""
+        indices = (recording_split(self.source, self.split), self.source.images.split)
+        split = hashlib.sha256(b"".join(index.numpy().tobytes() for index in indices))
+        return {
+            "protocol": PROTOCOL,
+            "data": self.source.name,
+            "data_sha256": self.source.fingerprint,
+            "split": self.split,
+            "split_sha256": split.hexdigest(),
+            "judge_a": self.judges[0].sha256,
+            "judge_b": self.judges[1].sha256,
+            "converter": dataclasses.asdict(MEL64),
+            "code": code_version(),
+            "n": len(self.recording),
+            "n_recordings": len(self.test.c),
+            "k": K,
+            "seed": SEED,
+            "device": self.device.type,
+        }
+
+
+@torch.no_grad()  # not inference_mode: some models optimise while they sample
+def evaluate(
+    candidate: Candidate, evaluator: Evaluator, out: Path, json_path: Path | None = None
+) -> dict[str, Any]:
+    """Draws the samples, scores them and writes all files.
+
+    Returns:
+        What the JSON holds: candidate, fingerprint, metrics, by_digit, by_speaker, confusion, cost.
+    """
+    test, recording, digit = evaluator.test, evaluator.recording, evaluator.test.x_digit
+    start = time.perf_counter()
+    images = candidate.draw(test.c[recording], digit, evaluator.generator("noise"))
+    if evaluator.device.type == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    cost = candidate.cost(evaluator.train) | {"samples_per_second": len(images) / seconds}
+
+    with tqdm(total=STAGES + 2, leave=False, disable=None) as bar:
+
+        def on_progress(stage: str) -> None:
+            bar.set_description(stage)
+            bar.update()
+
+        on_progress("judges on real images")
+        real = evaluator.real
+        on_progress("judges on samples")
+        fake = evaluator.judge(images)
+        metrics = score(fake, real, recording, on_progress)
+        metrics |= candidate.extra_metrics(evaluator.train, test, evaluator.generator("partners"))
+        if candidate.name == "real-data":  # its images are the held-out ones
+            metrics = {k: v for k, v in metrics.items() if not k.startswith("nearest_held_out")}
+
+    correct, speakers = fake.digit_a == digit, evaluator.source.recordings.speakers
+    by_digit = estimate_by_group(correct, recording, digit, digit)
+    by_speaker = estimate_by_group(correct, recording, digit, test.c_speaker[recording])
+    card: dict[str, Any] = {
+        "candidate": candidate.about(),
+        "fingerprint": evaluator.fingerprint(),
+        "metrics": {name: estimate._asdict() for name, estimate in metrics.items()},
+        "by_digit": {str(d): estimate._asdict() for d, estimate in by_digit.items()},
+        "by_speaker": {speakers[s]: estimate._asdict() for s, estimate in by_speaker.items()},
+        "confusion": confusion_matrix(fake.digit_a, digit).tolist(),
+        "cost": cost,
+    }
+    outputs.write(card, _grid(candidate, evaluator), out, json_path or out / outputs.NAME)
+    return card
+
+
+def _grid(candidate: Candidate, evaluator: Evaluator) -> matplotlib.figure.Figure:
+    """One test recording of each digit, of changing speakers, with draws that differ in noise."""
+    test, names = evaluator.test, evaluator.source.recordings.speakers
+    rows, partners = [], []
+    for d in range(10):
+        spoken = (test.c_digit == d).nonzero().squeeze(1)
+        speakers = test.c_speaker[spoken].unique()
+        speaker = speakers[d % len(speakers)]
+        rows.append(spoken[test.c_speaker[spoken] == speaker][0])
+        partners.append(test.x[test.x_digit == d][0])
+    row = torch.stack(rows)
+    c, digit = test.c[row], test.c_digit[row]
+    draws = candidate.draw(
+        c.repeat_interleave(N_DRAWS, 0),
+        digit.repeat_interleave(N_DRAWS),
+        evaluator.generator("grid"),
+    )
+    labels = [f"{d} by {names[s]}" for d, s in enumerate(test.c_speaker[row].tolist())]
+    return sample_grid(c, torch.stack(partners), draws.unflatten(0, (-1, N_DRAWS)), labels)
