@@ -6,6 +6,7 @@ listed: every sub-package is a kind and has CONVERTER and PRESETS.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 from functools import cache
@@ -39,6 +40,7 @@ def converter_of(header: Header) -> Converter:
     Raises:
         ConverterError: no converter here is of the header's kind, or its options do not fit.
     """
+    header = _with_current_kind(header)
     if header.kind not in kinds():
         raise ConverterError(
             f"the file was made by {header.kind!r}, which is not one of {', '.join(kinds())}"
@@ -49,9 +51,16 @@ def converter_of(header: Header) -> Converter:
 def find_header(source: Picture | Sound) -> Header | None:
     """The header beside the pixels or samples, else the one inside them, else None."""
     if source.header is not None:
-        return source.header
+        return _with_current_kind(source.header)
     found = (kind.find(source) for kind in kinds().values())
     return next((header for header in found if header is not None), None)
+
+
+def _with_current_kind(header: Header) -> Header:
+    """Files made before mel64 was a kind of its own have it as a profile of spectrogram."""
+    if header.kind == "spectrogram" and header.options.get("profile") == "mel64":
+        return dataclasses.replace(header, kind="mel64", options={})
+    return header
 
 
 @cache

@@ -7,8 +7,6 @@ frequencies are on top; bright is loud. The profile says how a bin is shown:
     16+8       16-bit grey, magnitude above phase, of which 8 bits are used; about 49 dB
     16+16      16-bit grey, magnitude above phase; about 94 dB, and exact with a residual
     magnitude  8-bit grey; the phase is found again by PGHI and fast Griffin-Lim
-    mel64      64 x 64 grey mel bands of one second, as the models see sound; it takes no other
-               options
 
 Channels are stacked, the first on top. A long sound is a row of tiles, shaded alike. White is the
 loudest bin of all, which takes a first reading of the sound. Any other picture can be heard as if
@@ -27,16 +25,16 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from converters.base import Converter
+from converters.colors import to_grey
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 from converters.media import ConverterWarning, Picture, Sound, crc_of
 from converters.spectrogram.axis import Axis, axis_of
 from converters.spectrogram.barcode import header_in, with_strip
-from converters.spectrogram.colors import as_planes, grey_of
 from converters.spectrogram.companding import Range
 from converters.spectrogram.edits import if_cut, tell_sound
 from converters.spectrogram.layout import Layout
 from converters.spectrogram.options import check
-from converters.spectrogram.pixels import PLANES, planes_of
+from converters.spectrogram.pixels import planes_of
 from converters.spectrogram.sonify import heard, seen
 from converters.spectrogram.statistics import survey
 from converters.spectrogram.streams import cut, n_columns_of
@@ -48,7 +46,6 @@ FRAME = 0.0464  # s
 MAX_PEAK = 1e40
 MAX_CHANNELS = 1024
 MAX_HEARD = 1 << 25  # bins or pixels of a picture that is heard: some minutes of work
-MAGNITUDE = PLANES["magnitude"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Spectrogram(Converter):
     exact: ClassVar[Literal["sound", "picture", "both", "neither"]] = "neither"
 
     profile: str = "colour"
-    """colour, 16+8, 16+16, magnitude or mel64."""
+    """colour, 16+8, 16+16 or magnitude."""
     n_fft: int = 0
     """Samples of a frame: long frames tell pitches apart, short ones moments. 0: the power of two
     nearest to 46 ms, which is 2048 at 44.1 kHz."""
@@ -91,7 +88,7 @@ class Spectrogram(Converter):
     sound's."""
 
     def __post_init__(self) -> None:
-        check(self, Spectrogram)
+        check(self)
 
     # Sound -> tiles
 
@@ -102,9 +99,6 @@ class Spectrogram(Converter):
             ConverterError: samples that are not finite, too many channels for a picture, or a
                 residual of samples that are no whole numbers.
         """
-        if self.profile == "mel64":
-            yield self._mel64_picture(sound)
-            return
         yield from self.settled(sound.format.sample_rate)._tiles_of(sound)
 
     def _tiles_of(self, sound: Sound) -> Iterator[Picture]:
@@ -129,15 +123,7 @@ class Spectrogram(Converter):
                 sha256=sha256,
             )
             pixels = with_strip(pixels, header) if self.strip else pixels
-            yield Picture(pixels, chunks=chunks).sealed(header)
-
-    def _mel64_picture(self, sound: Sound) -> Picture:
-        from converters.mel64 import converter as mel64_files  # it takes torch
-
-        pixels = mel64_files.pixels_of(sound)
-        format = mel64_files.FORMAT
-        made = dataclasses.replace(self, sample_rate=format.sample_rate)
-        return Picture(pixels).sealed(made.header("sound", sound=format))
+            yield Picture(pixels, chunks=chunks).with_header(header)
 
     # Tiles -> sound
 
@@ -153,8 +139,6 @@ class Spectrogram(Converter):
         if first is None:
             raise ConverterError("no pictures: give the tiles of a sound, in order")
         header = first.header or _stripped(first)
-        if self.profile == "mel64":
-            return self._mel64_sound(first, header)
         if header is None:
             header = self.settled(self.sample_rate)._assumed(first)
         if header is None:
@@ -213,13 +197,6 @@ class Spectrogram(Converter):
                 )
             yield picture, header
 
-    def _mel64_sound(self, picture: Picture, header: Header | None) -> Sound:
-        from converters.mel64 import converter as mel64_files  # it takes torch
-
-        if header is not None and header.crc != crc_of(picture.pixels):
-            _warn(f"{picture.name}: was changed since it was made")
-        return mel64_files.sound_of(picture, as_planes(picture.pixels, MAGNITUDE, picture.name))
-
     def _assumed(self, picture: Picture) -> Header | None:
         """A header for a picture that has none, if it has the height that the options give."""
         height, width = picture.pixels.shape[:2]
@@ -250,13 +227,11 @@ class Spectrogram(Converter):
         """A picture heard: a row for each of its rows, a column for each frame, peak -1 dBFS.
 
         Raises:
-            ConverterError: profile mel64, or a picture too large.
+            ConverterError: a picture too large.
         """
-        if self.profile == "mel64":
-            raise ConverterError(f"{picture.name}: only 64 x 64 pictures of sounds are mel64")
         maker = self.settled(self.sample_rate)
         axis = maker._axis_of_picture(picture.name, picture.format, self.sample_rate)
-        shade = grey_of(picture.pixels, picture.name)
+        shade = to_grey(picture.pixels, picture.name)
         range_ = Range(self.range, self.exponent, self.floor)
         samples, peak = heard(shade, axis, range_, maker.n_fft, maker.hop)
         sound = Sound.of(samples, self.sample_rate)
@@ -379,5 +354,4 @@ PRESETS = {
     "magnitude": Spectrogram(profile="magnitude"),
     # As the source's desktop program shows it by default.
     "source": Spectrogram(axis="log", range="double-log", floor=60.0),
-    "mel64": Spectrogram(profile="mel64"),
 }

@@ -10,7 +10,6 @@ import numpy as np
 from converters.header import Header, SoundFormat
 from converters.media import ConverterWarning, Picture, Sound
 from converters.spectrogram.axis import Axis
-from converters.spectrogram.colors import as_planes
 from converters.spectrogram.layout import Layout
 from converters.spectrogram.reconstruction import inconsistency
 from converters.spectrogram.sonify import crc_of_int16
@@ -50,7 +49,7 @@ def if_cut(picture: Picture, header: Header, layout: Layout, axis: Axis) -> Pict
         return picture
     n = min((width - overlap + 1) * layout.hop, format.n_samples)
     left = dataclasses.replace(layout, n_samples=n, width=width)
-    pixels = as_planes(picture.pixels[: layout.height], layout.planes, picture.name)
+    pixels = layout.planes.converted(picture.pixels[: layout.height], picture.name)
     if layout.planes.has_phase and not keeps_phases(pixels, left, axis):
         return picture  # squeezed, not cut
     rate = format.sample_rate
@@ -64,7 +63,7 @@ def if_cut(picture: Picture, header: Header, layout: Layout, axis: Axis) -> Pict
         facts={**header.facts, "width": width},
         sha256="",
     )
-    return dataclasses.replace(picture, chunks={}).sealed(header)
+    return dataclasses.replace(picture, chunks={}).with_header(header)
 
 
 def tell_tile(name: str, tile: int, layout: Layout, keeps: bool) -> None:

@@ -14,7 +14,6 @@ from scipy import ndimage
 from converters.header import ConverterError, Header
 from converters.media import ConverterWarning, Picture
 from converters.spectrogram.barcode import strip_height
-from converters.spectrogram.colors import as_planes
 from converters.spectrogram.companding import Range
 from converters.spectrogram.pixels import Planes
 from converters.spectrogram.streams import at_once, n_columns_of
@@ -122,7 +121,7 @@ class Layout:
         width = self.width_of(tile)
         if picture.pixels.shape[1] != width or not self.is_high(picture, header, width):
             return None
-        return as_planes(picture.pixels[: self.height], self.planes, picture.name)
+        return self.planes.converted(picture.pixels[: self.height], picture.name)
 
     def is_high(self, picture: Picture, header: Header, width: int) -> bool:
         """Whether a picture is as high as it was made, of this width."""
@@ -150,7 +149,7 @@ class Layout:
         )
         strip = strip_height(header, width) if header.options.get("strip") else 0
         height = max(1, round(len(picture.pixels) * self.height / (self.height + strip)))
-        pixels = as_planes(picture.pixels[:height], self.planes, picture.name)
+        pixels = self.planes.converted(picture.pixels[:height], picture.name)
         size, how = (width, self.height), Image.Resampling.BICUBIC
         planes = np.moveaxis(np.atleast_3d(pixels), -1, 0).astype(np.float32)
         scaled = [np.asarray(Image.fromarray(plane).resize(size, how)) for plane in planes]

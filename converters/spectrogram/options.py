@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from converters.header import ConverterError
 from converters.spectrogram.axis import AXES
 from converters.spectrogram.companding import RANGES
-from converters.spectrogram.pixels import PROFILES
+from converters.spectrogram.pixels import PLANES
 
 if TYPE_CHECKING:
     from converters.spectrogram.converter import Spectrogram
@@ -15,24 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 MAX_OVERLAP = 32  # windows over a sample
-NOT_MEL64 = (
-    "n_fft", "hop", "axis", "rows", "f_min", "range", "exponent", "floor", "tile", "residual",
-)  # fmt: skip
 
 
-def check(options: Spectrogram, kind: type[Spectrogram]) -> None:
+def check(options: Spectrogram) -> None:
     """Raises ConverterError: an option out of range, or options that do not go together."""
-    for name, among in (("profile", PROFILES), ("axis", AXES), ("range", RANGES)):
+    for name, among in (("profile", PLANES), ("axis", AXES), ("range", RANGES)):
         if getattr(options, name) not in among:
             raise ConverterError(
                 f"{name} is {getattr(options, name)!r}: take one of {', '.join(among)}"
-            )
-    if options.profile == "mel64":
-        default = kind()
-        given = [name for name in NOT_MEL64 if getattr(options, name) != getattr(default, name)]
-        if given:
-            raise ConverterError(
-                f"profile mel64 is fixed: it takes no {', '.join(given)}; leave them out"
             )
     bounds = {
         "n_fft": (0, 32768), "hop": (0, 16384), "rows": (0, 1 << 16), "f_min": (1e-3, 1e6),

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from converters.colors import convert_pixels
 from converters.header import ConverterError
 
-__all__ = ["PLANES", "PROFILES", "Planes", "planes_of"]
+__all__ = ["PLANES", "Planes", "planes_of"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Planes:
     @property
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint8 if self.n_levels == 256 else np.uint16)
+
+    def converted(self, pixels: np.ndarray, name: str) -> np.ndarray:
+        """Pixels of this profile that another program has saved in its own way."""
+        return convert_pixels(pixels, self.colour, self.dtype, name)
 
     def pixels(self, shade: np.ndarray, phase: np.ndarray) -> np.ndarray:
         """Shade in [0, 1] and phase in radians -> (height, n_columns) or (height, n_columns, 3)."""
@@ -75,13 +80,12 @@ PLANES = {
     "16+16": Planes(65536, 65536),
     "magnitude": Planes(256, 0),
 }
-PROFILES = (*PLANES, "mel64")
 
 
 def planes_of(profile: str) -> Planes:
     """Raises ConverterError: it has no planes."""
     if profile not in PLANES:
-        raise ConverterError(f"there is no profile {profile!r}: take one of {', '.join(PROFILES)}")
+        raise ConverterError(f"there is no profile {profile!r}: take one of {', '.join(PLANES)}")
     return PLANES[profile]
 
 

@@ -38,7 +38,7 @@ CONVERTERS = {
     "spectrogram/exact": ("--with", "spectrogram", "--preset", "exact"),
     "spectrogram/magnitude": ("--with", "spectrogram", "--preset", "magnitude"),
     "spectrogram/original": ("--with", "spectrogram", "--preset", "source"),
-    "mel64/default": ("--with", "spectrogram", "--preset", "mel64"),
+    "mel64/default": ("--with", "mel64"),
     "pack/rgb": ("--with", "pack", "--preset", "rgb"),
     "pack/planes": ("--with", "pack", "--preset", "planes"),
     "pack/flac": ("--with", "pack", "--preset", "flac"),
@@ -49,7 +49,7 @@ CONVERTERS = {
     "grid/default": ("--with", "grid", "--preset", "default"),
     "grid/slow": ("--with", "grid", "--preset", "slow"),
 }
-PRESETS = {"reference": "reference", "original": "source"}  # name: what the flag says today
+PRESETS = {"reference": "reference", "original": "original"}  # name: what the flag says today
 SMALL = ("--batch-size", "8", "--width", "8")
 Outcome = dict[str, Any]
 
@@ -84,7 +84,7 @@ def call(main: Callable[[], None], *arguments: str) -> int:
 
 def weights(folder: Path, data_dir: Path, model: str, preset: str, small: bool) -> Outcome:
     """Weights and their average after 30 steps."""
-    from errors import command
+    from common.errors import command
 
     import train
 
@@ -151,7 +151,7 @@ def inputs(folder: Path) -> list[Path]:
 
 def conversion(flags: tuple[str, ...], source: Path, folder: Path) -> Outcome:
     """A file encoded, and decoded again."""
-    from errors import command
+    from common.errors import command
 
     import convert
 

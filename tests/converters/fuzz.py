@@ -80,8 +80,6 @@ def seeds(folder: Path) -> list[Seed]:
                 path = folder / "seed.png"
                 write_picture(path, tile)
                 found.append(_picture_seed(name, path, tile, converter))
-            if "mel64" in name:  # it makes no sound of any picture
-                continue
             if type(converter).encode_picture is not Converter.encode_picture:
                 path = folder / "seed.wav"
                 sound = converter.encode_picture(drawing)

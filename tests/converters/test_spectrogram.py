@@ -9,14 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from converters import ConverterError, ConverterWarning, Header, Picture, Sound, find_header
 from converters.header import SoundFormat
-from converters.mel64.features import fit_clip, to_picture
 from converters.phase import spectral_convergence
 from converters.picture_files import read_picture, write_picture
 from converters.spectrogram.converter import PRESETS, Spectrogram
@@ -530,33 +528,6 @@ def test_black_is_silence() -> None:
     assert not Spectrogram(**SMALL).decode_picture(sound).pixels.any()
 
 
-# What the models see
-
-
-def test_mel64_pictures_are_those_of_the_models(source: PairedDataset) -> None:
-    clip = (source.recordings.clips[7].numpy() * 30_000).astype(np.int16)
-    with pytest.warns(ConverterWarning, match="level and phase are lost"):
-        (tile,) = PRESETS["mel64"].encode_sound(Sound.of(clip, 8000))
-    wanted = to_picture(fit_clip(torch.from_numpy(clip))).numpy()
-    assert (tile.pixels == wanted).all()
-    for header in (tile.header, None):  # as a model draws it
-        again = PRESETS["mel64"].decode_sound(iter([saved(tile, header=header)]))
-        assert again.format == SoundFormat(8000, 1, 8192, "FLOAT")
-        picture = to_picture(torch.from_numpy(again.samples()[:, 0])).numpy()
-        assert np.abs(picture.astype(int) - wanted).mean() < 15
-
-
-def test_mel64_of_any_sound() -> None:
-    stereo = np.stack([music(), music()], 1)
-    with pytest.warns(ConverterWarning) as seen:
-        (tile,) = PRESETS["mel64"].encode_sound(Sound.of(stereo, 44_100))
-    message = str(seen[0].message)
-    assert all(words in message for words in ("2 channels", "44100 Hz", "length"))
-    assert tile.pixels.shape == (64, 64)
-    with pytest.raises(ConverterError, match="mel64"):
-        next(PRESETS["mel64"].encode_sound(Sound.of(stereo[:0], 44_100)))
-
-
 # Lies and damage
 
 
@@ -630,8 +601,7 @@ def test_sounds_that_are_none() -> None:
      {"hop": 2048}, {"hop": 16}, {"rows": -1}, {"exponent": 0.0}, {"floor": 0.0}, {"tile": 0},
      {"sample_rate": 0}, {"f_min": 0.0}, {"residual": True, "axis": "log"},
      {"residual": True, "profile": "magnitude"}, {"f_min": float("nan")},
-     {"profile": "mel64", "n_fft": 512}, {"profile": "mel64", "axis": "log"},
-     {"profile": "mel64", "residual": True}, {"profile": "mel64", "tile": 9}],
+     {"profile": "mel64"}],
     ids=str,
 )  # fmt: skip
 def test_bad_options(options: dict) -> None:

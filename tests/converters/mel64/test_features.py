@@ -3,7 +3,7 @@
 The golden file holds the pictures of `signals()` side by side. A profile is a promise, so it is
 made only once for each new profile, by
 
-    python -m tests.converters.test_mel64
+    python -m tests.converters.mel64.test_features
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch import Tensor
 from converters.mel64.features import MEL64, fit_clip, to_picture, to_sound
 from datasets.base import PairedDataset
 
-GOLDEN = Path(__file__).with_name("mel64_golden.png")
+GOLDEN = Path(__file__).with_name("golden.png")
 # sha256 over the pictures of all recordings
 PICTURES = {
     "mnist-fsdd": "44c87e5751c3a008dfdfa11e4bc2c9a0142ca398569c7e519ee90d48408ce85b",
