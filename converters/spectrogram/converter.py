@@ -352,6 +352,6 @@ PRESETS = {
     "16+16": Spectrogram(profile="16+16"),
     "exact": Spectrogram(profile="16+16", residual=True),
     "magnitude": Spectrogram(profile="magnitude"),
-    # As the source's desktop program shows it by default.
-    "source": Spectrogram(axis="log", range="double-log", floor=60.0),
+    # As the original project's desktop program shows it by default.
+    "original": Spectrogram(axis="log", range="double-log", floor=60.0),
 }

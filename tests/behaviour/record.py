@@ -37,7 +37,7 @@ CONVERTERS = {
     "spectrogram/16+16": ("--with", "spectrogram", "--preset", "16+16"),
     "spectrogram/exact": ("--with", "spectrogram", "--preset", "exact"),
     "spectrogram/magnitude": ("--with", "spectrogram", "--preset", "magnitude"),
-    "spectrogram/original": ("--with", "spectrogram", "--preset", "source"),
+    "spectrogram/original": ("--with", "spectrogram", "--preset", "original"),
     "mel64/default": ("--with", "mel64"),
     "pack/rgb": ("--with", "pack", "--preset", "rgb"),
     "pack/planes": ("--with", "pack", "--preset", "planes"),
@@ -164,7 +164,7 @@ def conversion(flags: tuple[str, ...], source: Path, folder: Path) -> Outcome:
         code = call(main, *arguments, "--out", str(path))
         if code:
             return outcome | {"code": code}
-        content = _content(path)
+        content = read_content(path)
         if "mel64" not in flags or path == made:  # a WAV of floats holds the time of its writing
             outcome[f"{path.stem}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
         outcome[f"{path.stem}_content_sha256"] = hashlib.sha256(content.tobytes()).hexdigest()
@@ -172,7 +172,7 @@ def conversion(flags: tuple[str, ...], source: Path, folder: Path) -> Outcome:
     return outcome
 
 
-def _content(path: Path) -> np.ndarray:
+def read_content(path: Path) -> np.ndarray:
     """Pixels or samples alone."""
     if path.suffix == ".wav":
         return soundfile.read(path, dtype="float64", always_2d=True)[0]
