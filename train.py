@@ -2,7 +2,7 @@
 
 python train.py --model cgan
 python train.py --model cgan --help       # its settings
-python train.py --model cgan --resume     # goes on where it stopped
+python train.py --model cgan --resume     # continues where it stopped
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ import datasets
 import models
 from common.command_line import flags, parse, value_of
 from common.errors import InputError, command, suggest
-from datasets.base import PairedDataset, Task
+from datasets import PairedDataset, Task
 from datasets.pairing import Batches, Pairing
 from datasets.splits import part
-from models._base import Config
+from models import Config
 from training import checkpoint
 from training.loop import Trainer
 from training.run import Run, build, code_version
-from training.session import Limits, Session, alone_in, restore
+from training.session import Limits, Session, exclusive, restore
 from training.validation import Validation
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -48,9 +48,9 @@ class Options:
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are or go; $DATA_DIR, else data/."""
     task: Task = "audio2image"
-    """What is drawn from what."""
+    """Which modality is generated from which."""
     split: str = "official"
-    """'official', or 'speaker:NAME': that voice is never heard in training."""
+    """'official', or 'speaker:NAME': that speaker is held out of training."""
     pairing: Pairing = "resampled"
     """A fresh image of the digit at every draw, a fixed one, or (the control) one of any digit."""
     seed: int = 0
@@ -65,7 +65,7 @@ class Options:
     out: Path | None = None
     """The run's folder; by default under results/runs/, named after what it is."""
     resume: bool = False
-    """Go on with the run in that folder."""
+    """Continue the run in that folder."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
     validate_every: int = 1000
@@ -88,22 +88,20 @@ def main() -> None:
     train = part(source, options.split, "train").to(fabric.device)
     batches = Batches(train, options.pairing, config.batch_size, options.seed, fabric.global_rank)
     trainer = Trainer(model, batches, fabric, config.ema)
-    seconds = restore(trainer, found) if found else 0.0
-    if found and run.code not in found.run.code.split(", "):
-        run = dataclasses.replace(run, code=f"{found.run.code}, {run.code}")
-    elif found:
-        run = dataclasses.replace(run, code=found.run.code)
+    if found:
+        restore(trainer, found)
+    run = run.continued_from(found.run) if found else run
     validation = Validation(source, options.split)
     limits = Limits(options.max_seconds, options.checkpoint_every, options.validate_every)
     try:
-        with alone_in(folder) if fabric.is_global_zero else nullcontext():
-            session = Session(trainer, run, folder, seconds, validation, limits)
+        with exclusive(folder) if fabric.is_global_zero else nullcontext():
+            session = Session(trainer, run, folder, found, validation, limits)
             stopped_by = session.go(config.steps)
     except OSError as error:
         raise InputError(
             f"cannot write in {folder}: {error.strerror}; what was there before is intact"
         ) from error
-    _say_what_next(session, stopped_by, options.data_dir)
+    _print_summary(session, stopped_by, options.data_dir)
     if stopped_by:
         sys.exit(128 + stopped_by)
 
@@ -216,7 +214,7 @@ def _previous(folder: Path, run: Run, resume: bool) -> checkpoint.Checkpoint | N
             raise InputError(f"nothing to resume: there is no {path}; start without --resume")
         return None
     if not resume:
-        raise InputError(f"{folder} holds a run: add --resume to go on with it, or choose --out")
+        raise InputError(f"{folder} holds a run: add --resume to continue it, or choose --out")
     found = checkpoint.load(path)
     if different := run.differences(found.run):
         raise InputError(
@@ -225,7 +223,7 @@ def _previous(folder: Path, run: Run, resume: bool) -> checkpoint.Checkpoint | N
     return found
 
 
-def _say_what_next(session: Session, stopped_by: int | None, data_dir: Path) -> None:
+def _print_summary(session: Session, stopped_by: int | None, data_dir: Path) -> None:
     if not session.main:
         return
     path = session.folder / checkpoint.NAME
@@ -237,13 +235,13 @@ def _say_what_next(session: Session, stopped_by: int | None, data_dir: Path) -> 
         + ", ".join(f"{k} {v:.1%}" for k, v in shares.items())
     )
     if not steps:
-        print("nothing was left to do: give more --steps or --max-seconds to go on")
+        print("nothing was left to do: give more --steps or --max-seconds to continue")
     warm_start = session.run.config.get("warm_start", 0)
     if session.trainer.step <= warm_start:
-        print(f"nothing has learnt to draw yet: the warm start takes {warm_start} steps")
+        print(f"the generator is not trained yet: the warm start takes {warm_start} steps")
     print(f"checkpoint: {path}")
     if stopped_by:
-        print(f"stopped by signal {stopped_by}; go on: add --resume to the same command")
+        print(f"stopped by signal {stopped_by}; to continue, add --resume to the same command")
     data = ["--data-dir", str(data_dir)] if data_dir != datasets.default_dir() else []
     print("evaluate:   " + shlex.join(["python", "evaluate.py", "--checkpoint", str(path), *data]))
     print("charts:     " + shlex.join(["tensorboard", "--logdir", str(session.folder)]))

@@ -24,11 +24,11 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Wraps a script's main: bad input, OSError and lack of memory are told in a line, code 2."""
+    """Wraps a script's main: bad input, OSError and lack of memory end in one line, code 2."""
 
     @functools.wraps(main)
     def wrapper() -> None:
-        threading.excepthook = _tell_once
+        threading.excepthook = _print_once
         try:
             main()
         except InputError as error:
@@ -50,7 +50,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
     return wrapper
 
 
-def _tell_once(told: threading.ExceptHookArgs) -> None:
-    """TensorBoard's thread hands an OSError to the next call; a trace of it says no more."""
-    if not issubclass(told.exc_type, OSError):
-        threading.__excepthook__(told)
+def _print_once(args: threading.ExceptHookArgs) -> None:
+    """TensorBoard's thread hands an OSError to the next call; a trace of it adds nothing."""
+    if not issubclass(args.exc_type, OSError):
+        threading.__excepthook__(args)

@@ -1,4 +1,7 @@
-"""The models: every module here without a leading underscore is one."""
+"""The models: every module here without a leading underscore is one.
+
+A model's author imports from here and from `datasets` alone.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,45 @@ import importlib
 import pkgutil
 
 from common.errors import InputError, suggest
-from models._base import Config
+from models._base import (
+    ConditionalConfig,
+    ConditionalModel,
+    Config,
+    GenerativeModel,
+    Logs,
+    OptimizerConfig,
+    Phase,
+)
+from models._networks import (
+    ImageDecoder,
+    ImageEncoder,
+    ProjectionDiscriminator,
+    SoundEncoder,
+    gradient_penalty,
+    kl_divergence,
+    reparameterize,
+    translate,
+)
 
-__all__ = ["names", "presets"]
+__all__ = [
+    "ConditionalConfig",
+    "ConditionalModel",
+    "Config",
+    "GenerativeModel",
+    "ImageDecoder",
+    "ImageEncoder",
+    "Logs",
+    "OptimizerConfig",
+    "Phase",
+    "ProjectionDiscriminator",
+    "SoundEncoder",
+    "gradient_penalty",
+    "kl_divergence",
+    "names",
+    "presets",
+    "reparameterize",
+    "translate",
+]
 
 
 def names() -> tuple[str, ...]:

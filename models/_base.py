@@ -1,4 +1,4 @@
-"""What a model is: how one batch updates it, how it samples, and how it names its settings."""
+"""What a model is: how one batch updates it, how it samples, and its settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.errors import InputError
-from datasets.base import Batch, Task, TaskSpec
+from datasets import Batch, Task, TaskSpec
 from models._networks import SoundEncoder
 
 __all__ = [
@@ -95,9 +95,9 @@ class GenerativeModel(nn.Module, ABC):
     conditional: bool = True  # samples depend on c
     stochastic: bool = True  # samples depend on the generator
 
-    def __init__(self, spec: TaskSpec):
+    def __init__(self, spec: TaskSpec, config: Config):
         super().__init__()
-        self.spec = spec
+        self.spec, self.config = spec, config
 
     @abstractmethod
     def phases(self) -> Sequence[Phase]:
@@ -116,13 +116,13 @@ class GenerativeModel(nn.Module, ABC):
         """
 
     def digit_logits(self, c: Tensor) -> Tensor | None:
-        """(b, n_digits): what the model hears, if it has a classifier of its own."""
+        """(b, n_digits): the digit by the model's own classifier, if it has one."""
         return None
 
 
 @dataclass(frozen=True)
 class ConditionalConfig(Config):
-    """Settings of the models that hear through a `SoundEncoder`."""
+    """Settings of the models whose condition passes through a `SoundEncoder`."""
 
     batch_size: int = 64
     ema: float = 0.998
@@ -132,9 +132,9 @@ class ConditionalConfig(Config):
     warm_start_lr: float = 2e-3
     """Highest learning rate of the warm start."""
     condition_on: Literal["posterior", "embedding"] = "posterior"
-    """What the rest is told of a sound: the posterior of its digit, all that matters where partners
-    are drawn within the digit; or the whole embedding, voice and noise included, which a generator
-    then uses in place of its own noise."""
+    """What the other networks get of a sound: the posterior of its digit, sufficient where partners
+    are drawn within the digit; or the whole embedding, speaker and noise included, which a
+    generator then uses in place of its own noise."""
     embedding_dim: int = 128
     """Size of the sound encoder's embedding."""
     encoder_width: int = 24
@@ -150,47 +150,50 @@ class ConditionalModel(GenerativeModel):
     split, in its first steps, counted in its budget.
     """
 
+    config: ConditionalConfig
+
     def __init__(self, spec: TaskSpec, config: ConditionalConfig):
-        super().__init__(spec)
-        self.warm_start = config.warm_start
-        self.warm_start_lr = config.warm_start_lr
+        super().__init__(spec, config)
         self.encoder = SoundEncoder(spec.c_shape, config.embedding_dim, config.encoder_width)
         self.classifier = nn.Linear(config.embedding_dim, spec.n_digits)
-        self.condition_on = config.condition_on
-        self.cond_dim = (
-            spec.n_digits if config.condition_on == "posterior" else config.embedding_dim
-        )
+        on_posterior = config.condition_on == "posterior"
+        self.cond_dim = spec.n_digits if on_posterior else config.embedding_dim
 
     def embed_condition(self, c: Tensor) -> Tensor:
         """(b, *c_shape) -> (b, cond_dim). A warm-started encoder gets no gradient here."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.warm_start == 0):
+        trains = torch.is_grad_enabled() and self.config.warm_start == 0
+        with torch.set_grad_enabled(trains):
             embedding = self.encoder(c)
-            if self.condition_on == "embedding":
+            if self.config.condition_on == "embedding":
                 return embedding
             # Scaled to the size of an embedding and of the noise beside it.
             return self.classifier(embedding).softmax(1) * self.cond_dim**0.5
 
     def encoder_parameters(self) -> list[nn.Parameter]:
-        """The encoder's parameters, for the phase that trains them where no warm start does."""
-        return [] if self.warm_start else list(self.encoder.parameters())
+        """Of the sound encoder, for the phase that trains it where no warm start does."""
+        return [] if self.config.warm_start else list(self.encoder.parameters())
 
     def classification_phase(self) -> Phase:
         """The warm start; without one, only the classifier learns, from a detached embedding."""
+        warm_start = self.config.warm_start
         parameters = [*self.classifier.parameters()]
-        if self.warm_start:
+        if warm_start:
             parameters += self.encoder.parameters()
         return Phase(
-            "classify",
-            parameters,
-            self._classify_loss,
-            OptimizerConfig(
-                self.warm_start_lr, (0.9, 0.98), weight_decay=0.05, cosine=self.warm_start > 0
+            name="classify",
+            parameters=parameters,
+            loss=self.classification_loss,
+            optimizer=OptimizerConfig(
+                lr=self.config.warm_start_lr,
+                betas=(0.9, 0.98),
+                weight_decay=0.05,
+                cosine=warm_start > 0,
             ),
-            stop=self.warm_start or None,
+            stop=warm_start or None,
         )
 
-    def _classify_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        with torch.set_grad_enabled(self.warm_start > 0):
+    def classification_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        with torch.set_grad_enabled(self.config.warm_start > 0):
             embedding = self.encoder(batch.c)
         logits = self.classifier(embedding)
         loss = F.cross_entropy(logits, batch.digit, label_smoothing=0.1)

@@ -14,6 +14,7 @@ __all__ = [
     "ImageEncoder",
     "ProjectionDiscriminator",
     "SoundEncoder",
+    "gradient_penalty",
     "kl_divergence",
     "reparameterize",
     "translate",
@@ -164,6 +165,23 @@ class ProjectionDiscriminator(nn.Module):
         """x: (b, *x_shape), cond: (b, cond_dim) -> logits (b,)."""
         phi = self.phi(x)
         return self.psi(phi).squeeze(1) + (phi * self.project(cond)).sum(1)
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """E (|grad f(x_hat)|_2 - 1)^2, x_hat uniform between pairs of real and fake (Gulrajani et al.,
+    "Improved Training of Wasserstein GANs", NeurIPS 2017, algorithm 1).
+
+    Args:
+        critic: (b, ...) -> scores (b,), of each row alone.
+        real, fake: (b, channels, height, width).
+    """
+    eps = torch.rand(len(real), 1, 1, 1, device=real.device)
+    x_hat = (eps * real + (1 - eps) * fake).requires_grad_()
+    with torch.enable_grad():
+        score = critic(x_hat).sum()
+    (gradient,) = torch.autograd.grad(score, x_hat, create_graph=True)
+    # float32 even under mixed precision: squares of small gradients vanish in bfloat16.
+    return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def reparameterize(mu: Tensor, logvar: Tensor) -> Tensor:

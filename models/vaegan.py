@@ -16,27 +16,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.base import Batch, TaskSpec
-from models._base import (
+from datasets import Batch, TaskSpec
+from models import (
     ConditionalConfig,
     ConditionalModel,
     Config,
-    GenerativeModel,
+    ImageDecoder,
+    ImageEncoder,
     Logs,
     OptimizerConfig,
     Phase,
-)
-from models._networks import (
-    ImageDecoder,
-    ImageEncoder,
     ProjectionDiscriminator,
     kl_divergence,
     reparameterize,
     translate,
 )
-from models._original.networks import ConvEncoder, DotDecoder, PairDiscriminator, initialize, resize
+from models._original import vaegan as original
 
-__all__ = ["PRESETS", "VAEGAN", "SourceVAEGAN", "SourceVAEGANConfig", "VAEGANConfig"]
+__all__ = ["PRESETS", "VAEGAN", "VAEGANConfig"]
 
 
 @dataclass(frozen=True)
@@ -63,9 +60,10 @@ class VAEGANConfig(ConditionalConfig):
 class VAEGAN(ConditionalModel):
     """x = decoder(z, cond(c)), z ~ N(0, 1)."""
 
+    config: VAEGANConfig
+
     def __init__(self, spec: TaskSpec, config: VAEGANConfig):
         super().__init__(spec, config)
-        self.config = config
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
         self.posterior = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
@@ -73,16 +71,30 @@ class VAEGAN(ConditionalModel):
         self.discriminator = ProjectionDiscriminator(spec.x_shape, self.cond_dim, config.width)
 
     def phases(self) -> Sequence[Phase]:
-        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
-        start = self.warm_start
-        encoder = [*self.recognition.parameters(), *self.posterior.parameters()]
-        decoder = [*self.decoder.parameters(), *self.encoder_parameters()]
-        discriminator = [*self.discriminator.parameters()]
+        adam, start = OptimizerConfig(lr=self.config.lr, betas=(0.0, 0.9)), self.config.warm_start
         return (
             self.classification_phase(),
-            Phase("discriminator", discriminator, self.discriminator_loss, adam, start=start),
-            Phase("encoder", encoder, self.encoder_loss, adam, start=start),
-            Phase("generator", decoder, self.generator_loss, adam, start=start),
+            Phase(
+                name="discriminator",
+                parameters=[*self.discriminator.parameters()],
+                loss=self.discriminator_loss,
+                optimizer=adam,
+                start=start,
+            ),
+            Phase(
+                name="encoder",
+                parameters=[*self.recognition.parameters(), *self.posterior.parameters()],
+                loss=self.encoder_loss,
+                optimizer=adam,
+                start=start,
+            ),
+            Phase(
+                name="generator",
+                parameters=[*self.decoder.parameters(), *self.encoder_parameters()],
+                loss=self.generator_loss,
+                optimizer=adam,
+                start=start,
+            ),
         )
 
     def encode(self, x: Tensor, cond: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,97 +157,4 @@ class VAEGAN(ConditionalModel):
         return self.decode(z, self.embed_condition(c))
 
 
-@dataclass(frozen=True)
-class SourceVAEGANConfig(Config):
-    """The VAEGAN of ImageFromAudio."""
-
-    steps: int = 4000
-    """Length of a run. 4,000 are about 6 minutes on two cores; the source's 100 epochs of 3,000
-    pairs are 9,375."""
-    batch_size: int = 32
-    ema: float = 0.0
-    z_dim: int = 10
-    """Size of the latent."""
-    noise_channels: int = 100
-    """Channels of noise, at full resolution, beside the audio image."""
-    kl_weight: float = 1e-3
-    """Weight of the mean KL divergence beside the summed squared error."""
-    lr: float = 3e-4
-    """Learning rate of all parts."""
-    width: int = 64
-    """Channels of the first layer."""
-
-    def build(self, spec: TaskSpec) -> SourceVAEGAN:
-        return SourceVAEGAN(spec, self)
-
-
-class SourceVAEGAN(GenerativeModel):
-    """x = decoder(z), z ~ N(mu(c, noise), sigma(c, noise)), with a whisper of a discriminator.
-
-    As in the source: the latent is of the sound, no image is encoded; the dot grid, 100 of 784
-    pixels; encoder and decoder learn together; the discriminator sees image and audio as two
-    channels; the losses' scales. What differs: the audio image is a log-mel picture, resized to
-    28x28, not a plot of a spectrogram; each phase draws its own batch; samples are drawn with
-    running statistics and clipped to [0, 1]; like every model here it draws a fresh partner each
-    time and hears augmented sounds, where the source had fixed pairs (`--pairing one-to-one`) and
-    none.
-    """
-
-    def __init__(self, spec: TaskSpec, config: SourceVAEGANConfig):
-        super().__init__(spec)
-        self.config = config
-        n_x, n_c = spec.x_shape[0], spec.c_shape[0]
-        self.encoder = ConvEncoder(n_c + config.noise_channels, config.z_dim, config.width)
-        self.decoder = DotDecoder(config.z_dim, n_x, config.width)
-        self.discriminator = PairDiscriminator(n_x + n_c, config.width)
-        initialize(self)
-
-    def phases(self) -> Sequence[Phase]:
-        adam = OptimizerConfig(self.config.lr, (0.0, 0.9))
-        generator = [*self.encoder.parameters(), *self.decoder.parameters()]
-        discriminator = [*self.discriminator.parameters()]
-        return (
-            Phase("discriminator", discriminator, self.discriminator_loss, adam),
-            Phase("generator", generator, self.generator_loss, adam),
-        )
-
-    def generate(
-        self, audio: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """(b, n_c, 28, 28) -> image (b, *x_shape); mu, logvar (b, z_dim)."""
-        shape = (len(audio), self.config.noise_channels, 28, 28)
-        noise = torch.randn(shape, generator=generator, device=audio.device)
-        mu, logvar = self.encoder(torch.cat((audio, noise), 1))
-        eps = torch.randn(mu.shape, generator=generator, device=audio.device)
-        return self.decoder(mu + (0.5 * logvar).exp() * eps), mu, logvar
-
-    def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        audio = resize(batch.c, 28)
-        with torch.no_grad():
-            fake, _, _ = self.generate(audio)
-        # -log sigmoid(real), -log(1 - sigmoid(fake))
-        loss_real = F.softplus(-self.discriminator(batch.x, audio)).mean()
-        loss_fake = F.softplus(self.discriminator(fake, audio)).mean()
-        loss = (loss_real + loss_fake) / 2
-        return loss, {"real": loss_real.detach(), "fake": loss_fake.detach()}
-
-    def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        audio = resize(batch.c, 28)
-        fake, mu, logvar = self.generate(audio)
-        adversarial = F.softplus(-self.discriminator(fake, audio)).mean()
-        # A sum over pixels and batch beside means: a nat of an image's adversarial term weighs
-        # 1/32 of a unit of squared error, a nat of KL 1e-3 / (32 * 10) = 3e-6.
-        squared_error = F.mse_loss(fake, batch.x, reduction="sum")
-        kl = kl_divergence(mu, logvar)  # (b, z_dim)
-        return adversarial + squared_error + self.config.kl_weight * kl.mean(), {
-            "reconstruction": squared_error.detach() / len(fake),
-            "kl": kl.detach().sum(1).mean(),
-            "adversarial": adversarial.detach(),
-        }
-
-    def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        x, _, _ = self.generate(resize(c, 28), generator)
-        return x.clamp(0, 1)
-
-
-PRESETS: dict[str, Config] = {"reference": VAEGANConfig(), "source": SourceVAEGANConfig()}
+PRESETS: dict[str, Config] = {"reference": VAEGANConfig(), "original": original.VAEGANConfig()}

@@ -1,4 +1,4 @@
-"""One file holds a run: weights, their average, the optimizers' state, and what it is.
+"""One file holds a run: weights, their average, the optimizers' state, and the run's settings.
 
 It is safetensors, so that reading a stranger's file runs nothing. The metadata is one JSON text.
 """
@@ -45,6 +45,7 @@ class Checkpoint:
     run: Run
     step: int  # updates done
     seconds: float  # of training, all sessions together
+    log_position: int  # bytes of the run's log that belong to it
     tensors: Mapping[str, Tensor]
 
     def group(self, name: str) -> dict[str, Tensor]:
@@ -66,7 +67,7 @@ class Checkpoint:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Puts the checkpoint in place at once, or leaves the previous one as it was.
+    """Replaces the checkpoint atomically, or leaves the previous one as it was.
 
     Raises:
         InputError: the disk is full or the place cannot be written.
@@ -76,6 +77,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "run": dataclasses.asdict(checkpoint.run),
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
+        "log_position": checkpoint.log_position,
     }
     tensors = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
     # One key: safetensors writes several in no fixed order.
@@ -107,8 +109,7 @@ def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimizer")) ->
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
-            if not isinstance(about, dict) or about.get("format") != FORMAT:
-                raise InputError(f"{path} was not written by train.py: give a run's {NAME}")
+            _check_format(path, about)
             keys = [key for key in file.keys() if key.split(".")[0] in groups]  # noqa: SIM118
             tensors = {key: file.get_tensor(key) for key in keys}
     except (SafetensorError, ValueError, RecursionError, OSError) as error:
@@ -116,9 +117,18 @@ def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimizer")) ->
             f"{path} is damaged or not a safetensors file ({_kind(path)}); nothing in it was run"
         ) from error
     try:
-        return Checkpoint(_run(about["run"]), int(about["step"]), float(about["seconds"]), tensors)
+        numbers = int(about["step"]), float(about["seconds"]), int(about["log_position"])
+        return Checkpoint(_run(about["run"]), *numbers, tensors)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} has unusable metadata: {error}") from error
+
+
+def _check_format(path: Path, about: Any) -> None:
+    found = about.get("format") if isinstance(about, dict) else None
+    if found != FORMAT and str(found).startswith("synesthesia-checkpoint-"):
+        raise InputError(f"{path} is of an earlier version ({found}, not {FORMAT}): train it again")
+    if found != FORMAT:
+        raise InputError(f"{path} was not written by train.py: give a run's {NAME}")
 
 
 def _run(about: dict[str, Any]) -> Run:

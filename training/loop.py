@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from common.errors import InputError
 from datasets.pairing import Batches, seed_of
-from models._base import GenerativeModel, OptimizerConfig, Phase
+from models import GenerativeModel, OptimizerConfig, Phase
 from training.ema import EMA
 
 __all__ = ["Stopwatch", "Trainer"]
@@ -37,8 +37,8 @@ class Stopwatch:
 class Trainer:
     """Runs the phases of a model, step by step.
 
-    Everything random in a step is seeded by (seed, step, phase, k), so that a run that stopped
-    goes on to the same weights.
+    Everything random in a step is seeded by (seed, step, phase, k), so that a resumed run
+    ends with the same weights.
 
     Args:
         model: on fabric's device.
@@ -131,7 +131,7 @@ class Trainer:
             if bad:
                 raise InputError(
                     f"{bad} is {found[bad]} at step {step}: training stopped and the last good "
-                    "checkpoint is kept; try a lower learning rate or --precision 32-true"
+                    "checkpoint is intact; try a lower learning rate or --precision 32-true"
                 )
             self.latest = found
             self.on_logs(step, found)

@@ -8,13 +8,13 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import models
 from common.errors import InputError, suggest
 from common.files import ROOT
-from datasets.base import Task, TaskSpec
-from models._base import Config, GenerativeModel
+from datasets import Task, TaskSpec
+from models import Config, GenerativeModel
 
 __all__ = ["Run", "build", "code_version"]
 
@@ -43,7 +43,7 @@ class Run:
         return TaskSpec(self.task, self.x_shape, self.c_shape)
 
     def folder(self) -> Path:
-        """Where the run lives unless told otherwise."""
+        """Where the run lives by default."""
         split = self.split.replace(":", "-")
         return (
             ROOT / "results" / "runs" / self.model / self.preset
@@ -64,8 +64,14 @@ class Run:
             )
         return build(config_from(presets[self.preset], self.config), self.spec)
 
+    def continued_from(self, earlier: Run) -> Run:
+        """This run, resumed: its code is that of every session."""
+        known = earlier.code.split(", ")
+        codes = known if self.code in known else [*known, self.code]
+        return dataclasses.replace(self, code=", ".join(codes))
+
     def differences(self, other: Run) -> list[str]:
-        """What must agree for one run to go on where another stopped, and does not."""
+        """The fields that must agree to resume `other` with this run, and do not."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         for each in (mine, theirs):
             each |= {f"config.{k}": v for k, v in each.pop("config").items() if k != "steps"}
@@ -75,11 +81,19 @@ class Run:
 
 
 def config_from(preset: Config, settings: dict[str, Any]) -> Config:
-    """The preset with other settings, as a file gives them."""
+    """The preset with other settings, as a file gives them.
+
+    Raises:
+        InputError: a setting that the preset does not have, or a value that it cannot take.
+    """
     known = {field.name: getattr(preset, field.name) for field in dataclasses.fields(preset)}
+    hints = get_type_hints(type(preset))
     for key, value in settings.items():
         if key not in known:
             raise InputError(f"setting '{key}' is not one of this model: written by other code?")
+        choices = get_args(hints[key]) if get_origin(hints[key]) is Literal else None
+        if choices is not None and value not in choices:
+            raise InputError(f"setting '{key}': {suggest(str(value), choices)}")
         if not isinstance(_plain(value), type(_plain(known[key])) | int):
             raise InputError(f"setting '{key}' has an unusable value: {value!r:.60}")
     return dataclasses.replace(preset, **settings)

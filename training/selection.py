@@ -1,4 +1,4 @@
-"""By what settings were chosen: the last validation figures of runs, as rows.
+"""What settings were chosen by: the last validation metrics of runs, as rows.
 
     python -m training.selection results/runs/selection/cvae/* --out results/selection/cvae.csv
 
@@ -20,8 +20,8 @@ from rich.table import Table
 from common.command_line import parse
 from common.errors import InputError, command
 from common.files import write_rows
-from common.plots import read_scalars
 from training.checkpoint import find, load
+from training.run_log import read_scalars
 
 __all__ = ["row_of"]
 
@@ -37,27 +37,27 @@ class Options:
 
 
 def row_of(folder: Path) -> dict[str, Any]:
-    """What the run is, and its validation figures after its last step.
+    """What the run is, and its validation metrics after its last step.
 
     Raises:
         InputError: the folder holds no run, or one that was never validated.
     """
     found = load(find(folder), groups=())
     scalars = read_scalars(folder)
-    figures = {
+    metrics = {
         tag.removeprefix("validation/"): values[-1]
         for tag, (steps, values) in sorted(scalars.items())
         if tag.startswith("validation/") and steps[-1] == found.step
     }
-    if not figures:
-        raise InputError(f"{folder}: no validation figures of its last step: train it to its end")
+    if not metrics:
+        raise InputError(f"{folder}: no validation metrics of its last step: train it to its end")
     run = found.run
     about = {
         "model": run.model, "preset": run.preset, "data": run.data, "split": run.split,
         "pairing": run.pairing, "seed": run.seed, "code": run.code, "step": found.step,
         "training_seconds": round(found.seconds),
     }  # fmt: skip
-    return about | {f"config.{k}": v for k, v in sorted(run.config.items())} | figures
+    return about | {f"config.{k}": v for k, v in sorted(run.config.items())} | metrics
 
 
 @command

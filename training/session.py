@@ -1,4 +1,4 @@
-"""One session at a run: trains, shows, keeps checkpoints, and goes on where another stopped."""
+"""One session of a run: trains, logs, validates, saves checkpoints, and resumes earlier ones."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tqdm import tqdm
 
 from common.errors import InputError
 from common.files import remove_temporaries
-from models._base import GenerativeModel
+from models import GenerativeModel
 from training import checkpoint
 from training.loop import Trainer
 from training.run import Run
-from training.run_log import TensorBoard
+from training.run_log import RunLog
 from training.validation import Validation
 
-__all__ = ["Limits", "Session", "alone_in", "restore", "snapshot"]
+__all__ = ["Limits", "Session", "exclusive", "restore", "snapshot"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a session ends, and when it looks up."""
+    """When a session ends, and how often it saves and validates."""
 
     max_seconds: float | None  # of training, earlier sessions included
     checkpoint_every: int  # steps
@@ -36,11 +36,11 @@ class Limits:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Nobody else trains in the folder meanwhile; a killed process leaves no lock behind.
+def exclusive(folder: Path) -> Iterator[None]:
+    """No other process trains in the folder meanwhile; a killed process leaves no lock behind.
 
     Raises:
-        InputError: somebody does.
+        InputError: another process does.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -51,29 +51,36 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 class Session:
-    """One session at a run: trains, shows, and keeps checkpoints."""
+    """One session of a run.
+
+    Args:
+        trainer: new, or as `restore` left it.
+        found: the checkpoint that it was restored from.
+        validation: None: no validation.
+    """
 
     def __init__(
         self,
         trainer: Trainer,
         run: Run,
         folder: Path,
-        seconds: float,
-        validation: Validation,
+        found: checkpoint.Checkpoint | None,
+        validation: Validation | None,
         limits: Limits,
     ) -> None:
         self.trainer, self.run, self.folder = trainer, run, folder
         self.validation, self.limits = validation, limits
-        self.before, self.start = seconds, time.perf_counter()
+        self.before, self.start = found.seconds if found else 0.0, time.perf_counter()
         self.first_step, self.validated = trainer.step, -1
         self.main = trainer.fabric.is_global_zero
-        self.board: TensorBoard | None = None
+        self.log: RunLog | None = None
         if self.main:
             remove_temporaries(folder / checkpoint.NAME)
-            self.board = TensorBoard(folder, run, trainer.phases, trainer.step)
-            trainer.on_logs = self.board.scalars
-            if trainer.step == 0:
-                self.board.sounds(validation.clips, range(10))
+            position = found.log_position if found else 0
+            self.log = RunLog(folder, run, trainer.phases, trainer.step, position)
+            trainer.on_logs = self.log.scalars
+            if trainer.step == 0 and validation:
+                self.log.sounds(validation.clips, range(10))
 
     @property
     def seconds(self) -> float:
@@ -97,18 +104,19 @@ class Session:
                 trainer.advance()
                 bar.update()
                 self._show(bar)
-                if trainer.step % limits.checkpoint_every == 0:
-                    self.save()
+                # Validated first: a checkpoint holds all that was logged up to its step.
                 if limits.validate_every and trainer.step % limits.validate_every == 0:
                     self.validate()
+                if trainer.step % limits.checkpoint_every == 0:
+                    self.save()
             stopped = bool(caught)  # later signals find the run at its end
-            self.save()
             if not stopped and trainer.step > self.first_step and self.validated != trainer.step:
                 self.validate()
+            self.save()
         finally:
             bar.close()
-            if self.board:
-                self.board.close()
+            if self.log:
+                self.log.close()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         return caught[0] if stopped else None
@@ -135,58 +143,64 @@ class Session:
         bar.set_postfix_str(
             ", ".join(f"{k} {v}" for k, v in shown.items()) + f", {speed:.0f} samples/s{left}"
         )
-        if self.board:
-            self.board.scalars(self.trainer.step - 1, {"speed/samples_per_second": speed})
+        if self.log:
+            self.log.scalars(self.trainer.step - 1, {"speed/samples_per_second": speed})
 
     def save(self) -> None:
-        """The whole state, put in place at once. Nothing that is not finite is ever saved."""
+        """Writes the whole state atomically. Nothing that is not finite is ever saved."""
         self.trainer.flush()
-        if self.main:
-            state = snapshot(self.trainer, self.run, self.seconds)
+        if self.log:
+            state = snapshot(self.trainer, self.run, self.seconds, self.log.position())
             if bad := [k for k, v in state.tensors.items() if not v.isfinite().all()]:
                 raise InputError(
                     f"{bad[0]} is not finite after step {self.trainer.step - 1}: training stopped "
-                    "and the last good checkpoint is kept; try a lower learning rate"
+                    "and the last good checkpoint is intact; try a lower learning rate"
                 )
             checkpoint.write(self.folder / checkpoint.NAME, state)
 
     def validate(self) -> None:
-        """Figures by judge B and a grid, on validation data alone."""
+        """Metrics by judge B and a grid, on validation data alone."""
         self.validated = self.trainer.step
         with self.trainer.watch("validation"):
             self._validate()
 
     def _validate(self) -> None:
-        if not self.board:
+        if not self.log or not self.validation:
             return
         model: GenerativeModel = self.trainer.ema.model  # type: ignore[assignment]
-        figures_of = self.validation.figures(model)
-        self.board.scalars(self.trainer.step, {f"validation/{k}": v for k, v in figures_of.items()})
-        self.board.figure(self.trainer.step, "samples", self.validation.grid(model))
-        self.board.flush()
+        self.trainer.flush()  # lines of the log stand in the order of their steps
+        metrics = self.validation.metrics(model)
+        self.log.scalars(self.trainer.step, {f"validation/{k}": v for k, v in metrics.items()})
+        self.log.figure(self.trainer.step, "samples", self.validation.grid(model))
+        self.log.flush()
         tqdm.write(
             f"step {self.trainer.step}: validation "
-            + ", ".join(f"{k} {v:.3f}" for k, v in figures_of.items())
+            + ", ".join(f"{k} {v:.3f}" for k, v in metrics.items())
         )
 
 
-def snapshot(trainer: Trainer, run: Run, seconds: float) -> checkpoint.Checkpoint:
+def snapshot(
+    trainer: Trainer, run: Run, seconds: float, log_position: int
+) -> checkpoint.Checkpoint:
     """Everything that the rest of the run depends on."""
     groups = {"model": trainer.model.state_dict(), "ema": trainer.ema.model.state_dict()}
     tensors = {f"{g}.{k}": v for g, state in groups.items() for k, v in state.items()}
     for name, optimizer in trainer.optimizers.items():
         state = checkpoint.optimizer_tensors(name, optimizer)
         tensors |= {f"optimizer.{k}": v for k, v in state.items()}
-    return checkpoint.Checkpoint(run, trainer.step, seconds, tensors)
+    return checkpoint.Checkpoint(run, trainer.step, seconds, log_position, tensors)
 
 
-def restore(trainer: Trainer, found: checkpoint.Checkpoint) -> float:
-    """Puts a snapshot back into a new trainer; returns the seconds trained so far."""
+def restore(trainer: Trainer, found: checkpoint.Checkpoint) -> None:
+    """Puts a snapshot back into a new trainer.
+
+    Raises:
+        InputError: it does not fit.
+    """
     checkpoint.load_into(trainer.model, found.group("model"), "the checkpoint's model")
     checkpoint.load_into(trainer.ema.model, found.group("ema"), "the checkpoint's average")
     for name, optimizer in trainer.optimizers.items():
         checkpoint.load_optimizer(name, optimizer, found.group("optimizer"))
-    if extra := found.tensors.keys() - snapshot(trainer, found.run, 0).tensors.keys():
+    if extra := found.tensors.keys() - snapshot(trainer, found.run, 0, 0).tensors.keys():
         raise InputError(f"the checkpoint has too much: {min(extra)}; written by other code?")
     trainer.step = found.step
-    return found.seconds

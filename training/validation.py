@@ -1,4 +1,4 @@
-"""What a run is told about itself: figures by judge B and a grid, on validation data."""
+"""The validation of a run: metrics by judge B and a sample grid, on validation data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from common import plots
-from datasets.base import PairedDataset
+from datasets import PairedDataset
 from datasets.pixels import quantized, scaled
 from datasets.splits import part
 from judges import load_judge
 from metrics.accuracy import accuracy
 from metrics.frechet import frechet_distance
 from metrics.prdc import prdc
-from models._base import GenerativeModel
+from models import GenerativeModel
 
 __all__ = ["Validation"]
 
@@ -41,25 +41,30 @@ class Validation:
                 for d in self.digit.tolist()
             ]
         )
-        voices = held_out.c_speaker.unique()
-        shown = torch.stack(  # each digit by another voice
-            [o[held_out.c_speaker[o] == voices[d % len(voices)]][0] for d, o in enumerate(order)]
+        speakers = held_out.c_speaker.unique()
+        shown = torch.stack(  # each digit by another speaker
+            [
+                o[held_out.c_speaker[o] == speakers[d % len(speakers)]][0]
+                for d, o in enumerate(order)
+            ]
         )
         self.shown, self.clips = held_out.c[shown], held_out.clips[shown]
         self.speakers = [source.recordings.speakers[i] for i in held_out.c_speaker[shown]]
         first = [int((held_out.x_digit == digit).nonzero()[0]) for digit in range(10)]
         self.partners = held_out.x[first]
 
-    def figures(self, model: GenerativeModel) -> dict[str, float]:
-        """accuracy, fd_judge_N, coverage; and the accuracy of the model's own hearing."""
+    def metrics(self, model: GenerativeModel) -> dict[str, float]:
+        """accuracy, fd_judge_N, coverage; classifier_accuracy of the model's own classifier."""
         features, logits = self.judge(_draw(model, self.c))
         found = {
             "accuracy": accuracy(logits.argmax(1), self.digit),
             self.fd_name: frechet_distance(self.real, features),
             "coverage": prdc(self.real, features).coverage,
         }
-        heard = _hear(model, self.c)
-        return found if heard is None else found | {"hearing": accuracy(heard, self.digit)}
+        named = _classify(model, self.c)
+        if named is None:
+            return found
+        return found | {"classifier_accuracy": accuracy(named, self.digit)}
 
     def draws(self, model: GenerativeModel, n: int = N_DRAWS) -> Tensor:
         """(10, n, 28, 28) uint8: n draws for one validation recording of each digit."""
@@ -86,8 +91,8 @@ def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _hear(model: GenerativeModel, c: Tensor) -> Tensor | None:
-    """(n,) the digits that the model's own classifier hears, if it has one."""
+def _classify(model: GenerativeModel, c: Tensor) -> Tensor | None:
+    """(n,) the digits by the model's own classifier, if it has one."""
     device = next(model.parameters()).device
     logits = [model.digit_logits(scaled(chunk.to(device))) for chunk in c.split(250)]
     return None if logits[0] is None else torch.cat(logits).argmax(1).cpu()  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """What commands make of fixed inputs: to show that a change of structure changes nothing else.
 
-    python -m tests.behaviour.record                  # compare with golden.json; exit code 1: differs
+    python -m tests.behaviour.record                  # compare with golden.json
     python -m tests.behaviour.record --full           # full-size networks too (minutes)
     python -m tests.behaviour.record --full --write   # write golden.json anew
 

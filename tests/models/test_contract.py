@@ -17,9 +17,9 @@ from torch import Tensor
 
 import datasets
 import models
-from datasets.base import Batch
+from datasets import Batch
 from datasets.pairing import seed_of
-from models._base import Config, GenerativeModel, Phase
+from models import Config, GenerativeModel, Phase
 from training.loop import Trainer
 
 SPEC = datasets.spec("audio2image")
@@ -48,8 +48,8 @@ def small(name: str, preset: str, setting: str, choice: str) -> Config:
 
 
 class RandomBatches:
-    """Noise of the right shapes, a function of (step, phase, k); x is a part of c, so that there is
-    something to hear."""
+    """Noise of the right shapes, a function of (step, phase, k); x is a part of c, so that
+    samples can depend on it."""
 
     seed, rank, batch_size = 0, 0, 4
 
@@ -158,7 +158,7 @@ def test_samples_have_the_shape_and_range_of_the_task(model: GenerativeModel) ->
 
 
 def test_samples_repeat_by_seed_and_vary_as_declared(model: GenerativeModel) -> None:
-    # Some source networks start with gains so small that nothing passes through them.
+    # Some original networks start with gains so small that nothing passes through them.
     trained(model, lr=1e-2)
     c = RandomBatches()().c
     x = draw(model, c, 0)
@@ -175,7 +175,7 @@ def test_sampling_leaves_the_global_noise_alone(model: GenerativeModel) -> None:
 
 
 def test_a_step_is_a_function_of_seed_and_step(model: GenerativeModel) -> None:
-    twin = type(model)(model.spec, model.config)  # type: ignore[call-arg, attr-defined]
+    twin = type(model)(model.spec, model.config)
     twin.load_state_dict(model.state_dict())
     trained(model, 4)
     torch.rand(3)  # noise drawn elsewhere must not matter
@@ -187,7 +187,7 @@ def test_a_step_is_a_function_of_seed_and_step(model: GenerativeModel) -> None:
 
 def test_every_setting_has_help(model: GenerativeModel) -> None:
     """The string under a field is its help; without one a setting explains nothing."""
-    kind = type(model.config)  # type: ignore[attr-defined]
+    kind = type(model.config)
     documented: set[str] = set()
     for each in kind.__mro__[:-1]:
         body = next(

@@ -13,12 +13,13 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 import datasets
+import models
 from common.errors import InputError
+from common.files import ROOT
 from datasets.base import Batch, PairedDataset
 from datasets.pairing import Batches
 from datasets.splits import part
-from models._base import GenerativeModel, Logs, OptimizerConfig, Phase
-from tests.conftest import ROOT
+from models import GenerativeModel, Logs, OptimizerConfig, Phase
 from training.ema import EMA
 from training.loop import Trainer, learning_rate
 
@@ -27,7 +28,7 @@ class Line(GenerativeModel):
     """Two weights, two phases: the second sees the first's weight but must not move it."""
 
     def __init__(self, lr: float = 0.1, explode_at: int | None = None) -> None:
-        super().__init__(datasets.spec("audio2image"))
+        super().__init__(datasets.spec("audio2image"), models.presets("cgan")["reference"])
         self.a, self.b = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(()))
         self.lr, self.explode_at, self.calls = lr, explode_at, 0
         self.seen: list[float] = []
@@ -35,8 +36,15 @@ class Line(GenerativeModel):
     def phases(self) -> Sequence[Phase]:
         adam = OptimizerConfig(self.lr)
         return (
-            Phase("first", [self.a], self.first, adam, repeat=2),
-            Phase("second", [self.b], self.second, adam, start=3, stop=5),
+            Phase(name="first", parameters=[self.a], loss=self.first, optimizer=adam, repeat=2),
+            Phase(
+                name="second",
+                parameters=[self.b],
+                loss=self.second,
+                optimizer=adam,
+                start=3,
+                stop=5,
+            ),
         )
 
     def first(self, batch: Batch) -> tuple[Tensor, Logs]:
@@ -142,7 +150,7 @@ def test_gradients_are_averaged_over_processes() -> None:
     """Ranks see 0 and 1: gradients 2 and 0, both end with their mean."""
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
-         "-m", "tests.training._two_processes"],
+         "-m", "tests.training.two_processes"],
         cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

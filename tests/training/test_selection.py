@@ -1,4 +1,4 @@
-"""Rows of validation figures come from runs that were trained to their end."""
+"""Rows of validation metrics come from runs that were trained to their end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT
+from common.files import ROOT
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:

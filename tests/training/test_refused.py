@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import ROOT
-from tests.train_runs import (
+from common.files import ROOT
+from tests.training.runs import (
     Done,
     arguments,
     call,
@@ -31,7 +31,7 @@ REFUSED = {
     "missing model": ((), ("--model is missing", "vaegan")),
     "no value": (("--model",), ("--model needs a value",)),
     "two models": (("--model", "cgan", "--model", "wgan"), ("given twice",)),
-    "unknown preset": (("--model", "cgan", "--preset", "sauce"), ("did you mean source",)),
+    "unknown preset": (("--model", "cgan", "--preset", "orignal"), ("did you mean original",)),
     "flag of others": (("--model", "cgan", "--beta", "1"), ("cvae (reference)", "vaegan")),
     "unknown flag": (("--model", "cgan", "--stepps", "1"), ("--stepps", "--steps")),
     "stray word": (("--model", "cgan", "stray"), ("stray",)),
@@ -131,7 +131,7 @@ def test_another_run_is_not_resumed(refused: Refused, change: tuple[str, ...], w
 
 
 def test_another_model_or_preset_is_not_resumed(refused: Refused) -> None:
-    assert "preset" in refused[1]("--resume", preset="source")
+    assert "preset" in refused[1]("--resume", preset="original")
     assert "model" in refused[1]("--resume", name="wgan")
 
 

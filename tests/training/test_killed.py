@@ -20,11 +20,12 @@ import torch
 import models
 import train
 from common.errors import command
-from tests.conftest import ROOT
-from tests.train_runs import (
+from common.files import ROOT
+from tests.training.runs import (
     arguments,
     assert_same,
     call,
+    log_of,
 )
 from training import checkpoint, session
 from training.checkpoint import NAME
@@ -96,12 +97,12 @@ def whole(
     return folder
 
 
-def test_killed_during_a_write_it_goes_on(
+def test_killed_during_a_write_it_resumes(
     start: Callable[..., BaseProcess], offline_dir: Path, tmp_path: Path, whole: Path
 ) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
     given = arguments(offline_dir, folder, "cgan", "--steps", "10", "--checkpoint-every", "2")
-    process = start(given, log, stall_at=3)
+    process = start(given, log, stall_at=6)  # the third save: the log first
     wait_for((tmp_path / "stalled").exists, process)
     process.kill()
     assert finish(process) == -signal.SIGKILL
@@ -110,9 +111,10 @@ def test_killed_during_a_write_it_goes_on(
     assert finish(start([*given, "--resume"], log)) == 0, log.read_text()
     assert not list(folder.glob(".checkpoint*"))
     assert_same(folder, whole)
+    assert log_of(folder) == log_of(whole)
 
 
-def test_killed_again_and_again_it_goes_on(
+def test_killed_again_and_again_it_resumes(
     start: Callable[..., BaseProcess], offline_dir: Path, tmp_path: Path, whole: Path
 ) -> None:
     folder, log, rng = tmp_path / "run", tmp_path / "log", random.Random(0)
@@ -133,6 +135,7 @@ def test_killed_again_and_again_it_goes_on(
         assert len(list(folder.glob(".checkpoint*"))) <= 1
     assert finish(process) == 0, log.read_text()
     assert_same(folder, whole)
+    assert log_of(folder) == log_of(whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -193,7 +196,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
     assert_same(folder, whole)
 
 
-def test_the_script_itself_is_killed_and_goes_on(
+def test_the_script_itself_is_killed_and_resumes(
     offline_dir: Path, tmp_path: Path, whole: Path
 ) -> None:
     folder = tmp_path / "run"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -74,6 +75,13 @@ def assert_same(a: Path, b: Path) -> None:
     different = [k for k, v in expected.items() if not torch.equal(v, found[k])]
     assert not different
     assert checkpoint.load(a).step == checkpoint.load(b).step
+
+
+def log_of(folder: Path) -> list[tuple[int, str, float]]:
+    """Every line of the run's log but those of its speed, in order."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    entries = [(e["step"], e["tag"], e["value"]) for e in map(json.loads, lines)]
+    return [entry for entry in entries if not entry[1].startswith("speed/")]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

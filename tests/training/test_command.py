@@ -1,4 +1,4 @@
-"""The trainer as a command: what a run leaves behind, and going on with it."""
+"""The trainer as a command: the files of a run, and resuming it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-from tests.train_runs import (
+from common.errors import InputError
+from tests.training.runs import (
     ALL,
     arguments,
     assert_same,
     call,
+    log_of,
 )
 from training import checkpoint, session, validation
 from training.checkpoint import NAME
 from training.loop import Trainer
+from training.run_log import read_scalars
 
 
 @pytest.mark.parametrize(("name", "preset"), ALL)
@@ -59,6 +62,12 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     assert tags["images"] == ["samples"]
     assert set(tags["audio"]) == {f"condition/{digit}" for digit in range(10)}
 
+    logged = read_scalars(path.parent)
+    assert logged.keys() == scalars
+    for tag, (steps, values) in logged.items():
+        assert steps == [event.step for event in events.Scalars(tag)]
+        assert values == pytest.approx([event.value for event in events.Scalars(tag)], rel=1e-6)
+
     hyper = events.PluginTagToContent("hparams")
     assert {"_hparams_/experiment", "_hparams_/session_start_info"} <= hyper.keys()
     assert name.encode() in hyper["_hparams_/session_start_info"]
@@ -69,7 +78,7 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     assert charts_of == {"losses", "gradient norms", "validation"} | phases
 
 
-# Going on
+# Resuming
 
 
 @pytest.mark.usefixtures("quick")
@@ -88,6 +97,7 @@ def test_a_run_in_pieces_is_the_whole_run(
         done = call(*given)
         assert done.code == 0, done.err
     assert_same(pieces, whole)
+    assert log_of(pieces) == log_of(whole)
 
 
 def test_validation_changes_nothing(
@@ -102,20 +112,34 @@ def test_validation_changes_nothing(
     assert_same(often, never)
 
 
-@pytest.mark.usefixtures("quick")
-def test_charts_of_a_resumed_run_show_each_step_once(
+def test_charts_and_log_of_a_resumed_run_show_each_step_once(
     offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Steps that a killed session had shown beyond its last checkpoint are hidden."""
+    """Steps that a killed session had logged beyond its last checkpoint are hidden."""
+    monkeypatch.setattr(validation, "N_SAMPLES", 60)
     monkeypatch.setattr(Trainer, "flush_every", 1)
     given = arguments(offline_dir, tmp_path, "cgan", "--checkpoint-every", "2")
     assert call(*given, "--steps", "2").code == 0
-    kept = (tmp_path / NAME).read_bytes()
+    second = (tmp_path / NAME).read_bytes()
     assert call(*given, "--steps", "5", "--resume").code == 0
-    (tmp_path / NAME).write_bytes(kept)
+    (tmp_path / NAME).write_bytes(second)
     assert call(*given, "--steps", "6", "--resume").code == 0
     events = EventAccumulator(str(tmp_path)).Reload()
     classify = [event.step for event in events.Scalars("loss/classify")]
     assert sorted(set(classify)) == [0, 1, 2]
     assert [event.step for event in events.Scalars("loss/generator")] == [3, 4, 5]
     assert [event.step for event in events.Scalars("validation/accuracy")] == [2, 6]
+    logged = read_scalars(tmp_path)
+    assert logged["loss/classify"][0] == [0, 1, 2]
+    assert logged["loss/generator"][0] == [3, 4, 5]
+    assert logged["validation/accuracy"][0] == [2, 6]
+
+
+@pytest.mark.parametrize(("text", "named"), [('{"step": 1}', "line 2"), ("torn", "line 2")])
+def test_a_damaged_log_is_named(text: str, named: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no metrics\.jsonl"):
+        read_scalars(tmp_path)
+    good = '{"step": 1, "tag": "loss/a", "value": null}'
+    (tmp_path / "metrics.jsonl").write_text(f"{good}\n{text}\n")
+    with pytest.raises(InputError, match=named):
+        read_scalars(tmp_path)
