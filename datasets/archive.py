@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tarfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
 
 from common.errors import InputError
 
-__all__ = ["Bounds", "read_gzip", "read_tar"]
+__all__ = ["read_gzip", "read_tar"]
 
-# What the standard library's readers raise on nonsense. A chain of long names nests deeply.
-_NONSENSE = (
+# What the standard library raises for corrupt files. A chain of long names nests deeply.
+CORRUPT_ARCHIVE_ERRORS = (
     tarfile.TarError,
     zlib.error,
     gzip.BadGzipFile,
@@ -25,70 +24,55 @@ _NONSENSE = (
 )
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Above what the real archives need, and below what would hurt."""
+def read_gzip(archive: Path, max_bytes: int) -> bytes:
+    """The unpacked content.
 
-    unpacked_bytes: int = 128 * 2**20  # of one archive; 47 MB is the largest
-    members: int = 10_000  # of one archive; about 3,050
-
-
-class _Bounded:
-    """A stream that fails after `limit` bytes, and when read on and on after its end.
-
-    tarfile would read there for years to skip a member that claims to be exabytes long.
+    Raises:
+        InputError: the file is corrupt, or unpacks to more than `max_bytes`.
     """
-
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self.stream, self.left, self.limit, self.patience = stream, limit, limit, 8
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.stream.read(self.left + 1 if size < 0 else min(size, self.left + 1))
-        self.left -= len(data)
-        if self.left < 0:
-            raise InputError(f"it unpacks to more than {self.limit:,} bytes")
-        self.patience -= not data
-        if self.patience < 0:
-            raise EOFError("it ends too early")
-        return data
-
-
-def read_gzip(archive: Path, bounds: Bounds) -> bytes:
-    """The unpacked content."""
     try:
         with gzip.open(archive) as stream:
-            return _Bounded(cast(BinaryIO, stream), bounds.unpacked_bytes).read()
-    except _NONSENSE as error:
-        raise InputError(f"it is no whole gz file ({error})") from error
+            content = stream.read(max_bytes + 1)
+    except CORRUPT_ARCHIVE_ERRORS as error:
+        raise InputError(f"it is not a complete gz file ({error})") from error
+    if len(content) > max_bytes:
+        raise InputError(f"it unpacks to more than {max_bytes:,} bytes")
+    return content
 
 
 def read_tar(
-    archive: Path, folder: str, wanted: Mapping[str, str], bounds: Bounds
+    archive: Path, folder: str, wanted: Mapping[str, str], max_bytes: int, max_members: int
 ) -> dict[str, bytes]:
     """The regular files `.../folder/name` of a tar.gz, for each name in `wanted`, by wanted[name].
 
     Names in the archive are only compared, never used as paths; links, devices and files that
-    claim to be sparse are as good as absent. Of several files of one name the first counts.
+    claim to be sparse are ignored. Of several files of one name the first counts.
+
+    Raises:
+        InputError: the archive is corrupt, lacks a file, has more than `max_members` members or
+            unpacks to more than `max_bytes`.
     """
+    content = read_gzip(archive, max_bytes)
     found: dict[str, bytes] = {}
     try:
-        with gzip.open(archive) as stream:
-            bounded = cast(BinaryIO, _Bounded(cast(BinaryIO, stream), bounds.unpacked_bytes))
-            # "r|" never seeks, so that every byte is counted and no header can send it back.
-            with tarfile.open(fileobj=bounded, mode="r|") as tar:
-                for count, member in enumerate(tar, 1):
-                    if count > bounds.members:
-                        raise InputError(f"it has more than {bounds.members:,} members")
-                    path = PurePosixPath(member.name)
-                    if not member.isreg() or member.issparse() or ".." in path.parts:
-                        continue
-                    key = wanted.get(path.name) if path.parent.name == folder else None
-                    if key and key not in found and not path.is_absolute():
-                        content = tar.extractfile(member)
-                        assert content is not None  # regular files have one
-                        found[key] = content.read()
-    except _NONSENSE as error:
-        raise InputError(f"it is no whole tar.gz file ({error})") from error
+        # "r|" never seeks back, so that no header can make it read in a circle.
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r|") as tar:
+            for count, member in enumerate(tar, 1):
+                if count > max_members:
+                    raise InputError(f"it has more than {max_members:,} members")
+                # The next header: tarfile would read for years to skip a claimed exabyte.
+                if tar.offset > len(content):
+                    raise EOFError("it ends too early")
+                path = PurePosixPath(member.name)
+                if not member.isreg() or member.issparse() or ".." in path.parts:
+                    continue
+                key = wanted.get(path.name) if path.parent.name == folder else None
+                if key and key not in found and not path.is_absolute():
+                    file = tar.extractfile(member)
+                    assert file is not None  # regular files have one
+                    found[key] = file.read()
+    except CORRUPT_ARCHIVE_ERRORS as error:
+        raise InputError(f"it is not a complete tar.gz file ({error})") from error
     if absent := [key for key in wanted.values() if key not in found]:
         raise InputError(f"it lacks {len(absent):,} files, {absent[0]} first")
     return found

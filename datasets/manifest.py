@@ -13,7 +13,7 @@ from typing import Literal
 
 from common.errors import InputError
 
-__all__ = ["STAGING", "Manifest", "State", "flaw", "shipped", "state", "verify"]
+__all__ = ["STAGING", "Manifest", "State", "flaw", "read_manifest", "state", "verify"]
 
 Manifest = Mapping[str, str]  # path under the data folder -> sha256
 State = Literal["absent", "interrupted", "partial", "complete-looking"]
@@ -22,8 +22,8 @@ STAGING = ".download"  # folder of an unfinished download, under the data folder
 
 
 @functools.cache
-def shipped() -> Manifest:
-    """The 4 files of MNIST and the 3,000 recordings of FSDD v1.0.10."""
+def read_manifest() -> Manifest:
+    """The 4 files of MNIST and the 3,000 recordings of FSDD v1.0.10, as published."""
     lines = Path(__file__).with_name("mnist_fsdd.sha256").read_text("ascii").splitlines()
     return MappingProxyType({path: digest for digest, path in (line.split("  ") for line in lines)})
 
@@ -36,7 +36,7 @@ def state(data_dir: Path, manifest: Manifest | None = None) -> State:
     partial: some files of MNIST or of FSDD are gone: for the user to decide, `verify` says which.
     complete-looking: every name is there: `verify` says whether the contents are right.
     """
-    manifest = shipped() if manifest is None else manifest
+    manifest = read_manifest() if manifest is None else manifest
     there = {path: os.path.lexists(data_dir / path) for path in manifest}
     if all(there.values()):
         return "complete-looking"
@@ -51,7 +51,7 @@ def state(data_dir: Path, manifest: Manifest | None = None) -> State:
 
 def verify(data_dir: Path, manifest: Manifest | None = None) -> None:
     """Checks the sha256 of every file; an InputError names the first bad one and what to do."""
-    manifest = shipped() if manifest is None else manifest
+    manifest = read_manifest() if manifest is None else manifest
     bad = [
         (path, what)
         for path in manifest
@@ -62,7 +62,7 @@ def verify(data_dir: Path, manifest: Manifest | None = None) -> None:
         others = f" (and {len(bad) - 1:,} more of {len(manifest):,} files)" if len(bad) > 1 else ""
         raise InputError(
             f"{data_dir / path} is {what}{others}; restore it, or move "
-            f"{data_dir / path.split('/')[0]} away to have it downloaded anew"
+            f"{data_dir / path.split('/')[0]} away to have it downloaded again"
         )
 
 

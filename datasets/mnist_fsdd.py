@@ -65,7 +65,7 @@ def _idx(path: Path) -> Tensor:
 
 def _recordings(folder: Path) -> Recordings:
     # By the manifest, not by what lies there: only that has been verified.
-    names = sorted(Path(path).stem for path in manifest.shipped() if path.startswith("FSDD/"))
+    names = sorted(Path(path).stem for path in manifest.read_manifest() if path.startswith("FSDD/"))
     fields = [name.split("_") for name in names]  # digit, speaker, take
     samples = [soundfile.read(folder / f"{name}.wav", dtype="int16")[0] for name in names]
     clips = torch.stack([fit_clip(torch.from_numpy(clip)) for clip in samples])

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from common.errors import InputError
-from datasets.download import BOUNDS, Addresses, Bounds, Patience, fetch
+from datasets.download import Addresses, Limits, fetch
 from datasets.manifest import STAGING
 from tests.datasets.fault_server import Server, serve
 
-FAST = Patience(connect_s=1.0, read_s=0.3, attempts=3, pause_s=0.01)
+FAST = Limits(connect_s=1.0, read_s=0.3, attempts=3)
 
 noise = random.Random(0)
 IMAGES = "MNIST/raw/train-images-idx3-ubyte"
@@ -77,10 +77,9 @@ def get(
     server: Server,
     folder: Path,
     at: Addresses | None = None,
-    patience: Patience = FAST,
-    bounds: Bounds = BOUNDS,
+    limits: Limits = FAST,
 ) -> None:
-    fetch(folder, at or addresses(server), manifest=MANIFEST, patience=patience, bounds=bounds)
+    fetch(folder, at or addresses(server), manifest=MANIFEST, limits=limits)
 
 
 def failure(server: Server, folder: Path, **options: Any) -> InputError:

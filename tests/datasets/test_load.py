@@ -43,7 +43,7 @@ def nobody_there(patch: pytest.MonkeyPatch) -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
     addresses = Addresses(mnist=(url,), fsdd=(f"{url}fsdd.tar.gz",))
-    fetch = functools.partial(download.fetch, addresses=addresses, patience=FAST)
+    fetch = functools.partial(download.fetch, addresses=addresses, limits=FAST)
     patch.setattr(download, "fetch", fetch)
 
 
@@ -158,7 +158,7 @@ def test_a_damaged_file_among_the_best_data_here(
     if not mnist_fsdd.present(folder):
         folder = fake_data(tmp_path / "whole", monkeypatch)
     path = "FSDD/recordings/7_theo_5.wav"
-    for each in manifest.shipped():
+    for each in manifest.read_manifest():
         link = tmp_path / "copy" / each
         link.parent.mkdir(parents=True, exist_ok=True)
         if each != path:

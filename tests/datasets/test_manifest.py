@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from datasets.manifest import STAGING, shipped, state, verify
+from datasets.manifest import STAGING, read_manifest, state, verify
 from tests.datasets.small_data import (
     CLIPS,
     FILES,
@@ -72,8 +72,8 @@ def test_verify_of_what_cannot_be_read(tmp_path: Path) -> None:
 def test_shipped_manifest() -> None:
     names = [f"{d}_{s}_{i}" for d, s, i in itertools.product(range(10), SPEAKERS, range(50))]
     sets = itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1"))
-    assert set(shipped()) == {f"FSDD/recordings/{name}.wav" for name in names} | {
+    assert set(read_manifest()) == {f"FSDD/recordings/{name}.wav" for name in names} | {
         f"MNIST/raw/{part}-{kind}-ubyte" for part, kind in sets
     }
-    assert all(len(digest) == 64 for digest in shipped().values())
-    assert len(set(shipped().values())) == 3004
+    assert all(len(digest) == 64 for digest in read_manifest().values())
+    assert len(set(read_manifest().values())) == 3004

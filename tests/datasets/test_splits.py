@@ -89,7 +89,7 @@ def fake_data(folder: Path, patch: pytest.MonkeyPatch) -> Path:
         (folder / path).write_bytes(content)
         manifest[path] = hashlib.sha256(content).hexdigest()
     for module in ("manifest", "download"):
-        patch.setattr(f"datasets.{module}.shipped", lambda: manifest)
+        patch.setattr(f"datasets.{module}.read_manifest", lambda: manifest)
     return folder
 
 
