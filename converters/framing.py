@@ -1,9 +1,10 @@
-"""The frame of a sound that carries a picture: mark, header, mark, body, mark.
+"""The framing of a sound that carries a picture: chirp, header, chirp, body, chirp.
 
-A mark is a rising chirp, found by its matched filter. The distance of two marks gives the clock:
-a sound that was resampled, or played on a clock that is off, has just another sample rate. The
-header goes as bytes of two tones, one for each half, 16 orthogonal tones each. Frame and header
-are the same whatever the options, within 400 to 3600 Hz, so that they can be read without any.
+A chirp rises in frequency and is found by its matched filter. The distance between two chirps gives
+the sample clock: a sound that was resampled, or played on a drifting clock, merely has another
+sample rate. Each byte of the header is two tones, one for each half byte, 16 orthogonal tones each.
+Framing and header are the same for all options, within 400 to 3600 Hz, so that they can be read
+without any.
 """
 
 from __future__ import annotations
@@ -18,31 +19,32 @@ from scipy.signal import find_peaks, oaconvolve
 
 from converters.header import ConverterError, Header, SoundFormat
 from converters.media import Picture, Sound
-from converters.symbols import mono, reblocked
+from converters.symbols import mono, reblock
 
 __all__ = [
-    "RATES", "Frame", "check_rate", "find_frame", "frame_of", "framed", "header_in", "settled",
+    "RATES", "Framing", "add_framing", "check_rate", "find_framed_header", "find_framing",
+    "pcm16_sound", "refine_timing", "require_framing",
 ]  # fmt: skip
 
-RATES = (8000, 192000)  # Hz: hold all tones of the frame; bound the memory
-SILENCE = 0.05  # s, before and after: codecs and players spoil the ends
-MARK = 0.1  # s
-MARK_BAND = (400.0, 3600.0)  # Hz
+RATES = (8000, 192000)  # Hz: hold all tones of the framing; bound the memory
+SILENCE = 0.05  # s, before and after: codecs and players damage the ends
+CHIRP = 0.1  # s
+CHIRP_BAND = (400.0, 3600.0)  # Hz
 SYMBOL = 0.01  # s, one byte of the header
-# Halves of 50 Hz: every tone begins and ends at zero. Spaced by 1 / SYMBOL: orthogonal.
+# Multiples of 50 Hz: every tone begins and ends at zero. Spaced by 1 / SYMBOL: orthogonal.
 TONES = 450.0 + 100.0 * np.arange(32)  # Hz: the high half of a byte, then the low half
 MAX_BYTES = 500  # of a header
 MAX_DRIFT = 1500e-6
-LEAST_LIKENESS = 0.5  # of a mark, where 1 is a clean one; noise as loud as it leaves 0.7
-LOOK = 15.0  # s that are searched at once
+MIN_CORRELATION = 0.5  # with a chirp, where 1 is a clean one; noise as loud as it leaves 0.7
+SEARCH = 15.0  # s that are searched at once
 
 
 @dataclass(frozen=True)
-class Frame:
+class Framing:
     """Where the body of a sound is."""
 
-    mark: float
-    """Where the mark before the body begins, in samples."""
+    chirp: float
+    """Where the chirp before the body begins, in samples."""
     rate: float
     """Samples of the sound in a second of the encoder."""
     header: Header | None = None
@@ -51,123 +53,134 @@ class Frame:
     @property
     def start(self) -> float:
         """Of the body, in samples."""
-        return self.mark + MARK * self.rate
+        return self.chirp + CHIRP * self.rate
 
 
-def framed(
+def add_framing(
     header: Header, body: Callable[[], Iterable[np.ndarray]], n_body: int, rate: int, level: float
 ) -> Sound:
-    """A 16-bit sound of one channel: the body in its frame.
+    """A 16-bit sound of one channel: the body with its framing.
 
     Args:
-        body: gives pieces of samples in [-1, 1], together n_body.
-        level: of the frame, at most 1.
+        body: returns pieces (n,) of samples in [-1, 1], together n_body.
+        rate: Hz.
+        level: peak of the framing, at most 1.
     """
     data = np.frombuffer(header.to_bytes(), np.uint8)
     assert len(data) <= MAX_BYTES
-    start = SILENCE + 2 * MARK + len(data) * SYMBOL  # s, of the body
+    start = SILENCE + 2 * CHIRP + len(data) * SYMBOL  # s, of the body
     n_before = int(np.ceil(start * rate))
-    n_samples = n_before + n_body + int(np.ceil((MARK + SILENCE) * rate))
+    n_samples = n_before + n_body + int(np.ceil((CHIRP + SILENCE) * rate))
 
     def pieces() -> Iterator[np.ndarray]:
         time = np.arange(n_before) / rate
-        opening = _mark(time - SILENCE).real + _mark(time - start + MARK).real
-        yield level * (opening + _written(data, time - SILENCE - MARK))
+        chirps = _chirp(time - SILENCE).real + _chirp(time - start + CHIRP).real
+        yield level * (chirps + _modulate(data, time - SILENCE - CHIRP))
         yield from body()
         time = np.arange(n_before + n_body, n_samples) / rate
-        yield level * _mark(time - start - n_body / rate).real
+        yield level * _chirp(time - start - n_body / rate).real
+
+    return pcm16_sound(header, pieces, n_samples, rate)
+
+
+def pcm16_sound(
+    header: Header, pieces: Callable[[], Iterable[np.ndarray]], n_samples: int, rate: int
+) -> Sound:
+    """A 16-bit sound of one channel from pieces (n,) of samples in [-1, 1], n_samples in all."""
 
     def blocks(n: int) -> Iterator[np.ndarray]:
-        for block in reblocked(pieces(), n):
+        for block in reblock(pieces(), n):
             yield np.rint(block * 32767).astype(np.int16)[:, None]
 
     return Sound(SoundFormat(rate, 1, n_samples), blocks, header)
 
 
-def find_frame(sound: Sound, everywhere: bool) -> Frame | None:
-    """The first frame with a header that can be read; else the first that looks like one.
+def find_framing(sound: Sound, everywhere: bool) -> Framing | None:
+    """The first framing with a readable header; else the first that looks like one.
 
     Args:
-        everywhere: search all of the sound; else only its first LOOK seconds.
+        everywhere: search all of the sound; else only its first SEARCH seconds.
     """
     rate = sound.format.sample_rate
     if not RATES[0] <= rate <= RATES[1]:
         return None
-    n_look = int(LOOK * rate)
-    n_kept = int((2 * MARK + MAX_BYTES * SYMBOL) * (1 + MAX_DRIFT) * rate)  # any opening, whole
-    unread, first = None, 0
+    n_search = int(SEARCH * rate)
+    # Samples of the longest header with its chirps: searched again with the next stretch.
+    n_overlap = int((2 * CHIRP + MAX_BYTES * SYMBOL) * (1 + MAX_DRIFT) * rate)
+    unreadable, first = None, 0
     samples = np.empty(0)
-    for block in reblocked(mono(sound), n_look - n_kept):
-        samples = np.concatenate([samples[-n_kept:], block])
-        for frame in _frames(samples, rate):
-            frame = dataclasses.replace(frame, mark=first + frame.mark)
-            if frame.header is not None:
-                return frame
-            unread = unread or frame
-        first += len(samples) - min(n_kept, len(samples))
-        if not everywhere and first + n_kept >= n_look:
+    for block in reblock(mono(sound), n_search - n_overlap):
+        samples = np.concatenate([samples[-n_overlap:], block])
+        for framing in _framings(samples, rate):
+            framing = dataclasses.replace(framing, chirp=first + framing.chirp)
+            if framing.header is not None:
+                return framing
+            unreadable = unreadable or framing
+        first += len(samples) - min(n_overlap, len(samples))
+        if not everywhere and first + n_overlap >= n_search:
             break
-    return unread
+    return unreadable
 
 
-def frame_of(sound: Sound, kind: str) -> Frame:
-    """Raises ConverterError: there is no frame anywhere in the sound."""
+def require_framing(sound: Sound, kind: str) -> Framing:
+    """Raises ConverterError: there is no framing anywhere in the sound."""
     check_rate(sound)
-    frame = find_frame(sound, everywhere=True)
-    if frame is None:
+    framing = find_framing(sound, everywhere=True)
+    if framing is None:
         raise ConverterError(
-            f"{sound.name}: no mark of a {kind} sound is in it: {kind} did not make it, or "
-            "it is too damaged; for a picture of any sound take spectrogram or pack"
+            f"{sound.name}: no sync chirp of a {kind} sound was found: it was not made by {kind} "
+            "or is too damaged; to make a picture of any sound use spectrogram or pack"
         )
-    return frame
+    return framing
 
 
-def header_in(source: Picture | Sound, kind: str) -> Header | None:
-    """The header in the first LOOK seconds of a sound, if it is of that kind."""
-    frame = find_frame(source, everywhere=False) if isinstance(source, Sound) else None
-    header = frame.header if frame else None
+def find_framed_header(source: Picture | Sound, kind: str) -> Header | None:
+    """The header in the first SEARCH seconds of a sound, if it is of that kind."""
+    framing = find_framing(source, everywhere=False) if isinstance(source, Sound) else None
+    header = framing.header if framing else None
     return header if header and header.kind == kind else None
 
 
 def check_rate(sound: Sound, f_max: float = 0.0) -> None:
     """Raises ConverterError: the sound's rate is too low for tones up to f_max, or too high."""
-    rate, least = sound.format.sample_rate, max(RATES[0], int(np.ceil(2.05 * f_max)))
-    if not least <= rate <= RATES[1]:
+    rate, min_rate = sound.format.sample_rate, max(RATES[0], int(np.ceil(2.05 * f_max)))
+    if not min_rate <= rate <= RATES[1]:
         raise ConverterError(
-            f"{sound.name}: has {rate} samples a second, but its tones need {least} to {RATES[1]}"
+            f"{sound.name}: has a sample rate of {rate} Hz, but its tones need {min_rate} to "
+            f"{RATES[1]} Hz"
         )
 
 
-def settled(sound: Sound, frame: Frame, seconds: float) -> Frame:
-    """The frame with the rate that its last mark tells; as it was where there is none.
+def refine_timing(sound: Sound, framing: Framing, seconds: float) -> Framing:
+    """The framing with the rate measured up to its last chirp; unchanged where there is none.
 
     Args:
-        seconds: what the body takes.
+        seconds: duration of the body.
     """
-    # Anew with the known rate: of another rate, a chirp seems to come a little later or earlier.
-    mark = _near(sound, frame.mark, frame.rate)
-    last = _near(sound, frame.mark + (MARK + seconds) * frame.rate, frame.rate)
-    if mark is None or last is None:
-        return frame
-    return dataclasses.replace(frame, mark=mark, rate=(last - mark) / (MARK + seconds))
+    # Located again at the measured rate: at another rate a chirp seems a little later or earlier.
+    chirp = _locate(sound, framing.chirp, framing.rate)
+    last = _locate(sound, framing.chirp + (CHIRP + seconds) * framing.rate, framing.rate)
+    if chirp is None or last is None:
+        return framing
+    return dataclasses.replace(framing, chirp=chirp, rate=(last - chirp) / (CHIRP + seconds))
 
 
-def _near(sound: Sound, place: float, rate: float) -> float | None:
-    """Where the mark begins that is expected at a place, half a mark sooner or later."""
-    start = max(0, int(place - MARK / 2 * rate))
-    places = _marks(_stretch(sound, start, int(place + 1.5 * MARK * rate)), rate)
-    return start + float(places[0]) if len(places) else None
+def _locate(sound: Sound, expected: float, rate: float) -> float | None:
+    """Where the chirp begins that is expected somewhere, half a chirp sooner or later."""
+    start = max(0, int(expected - CHIRP / 2 * rate))
+    found = _find_chirps(_excerpt(sound, start, int(expected + 1.5 * CHIRP * rate)), rate)
+    return start + float(found[0]) if len(found) else None
 
 
-def _mark(time: np.ndarray) -> np.ndarray:
-    """Analytic; zero before 0 and after MARK seconds."""
-    low, high = MARK_BAND
-    inside = (time >= 0) & (time < MARK)
-    turns = low * time + (high - low) / (2 * MARK) * time**2
-    return inside * np.sin(np.pi * time / MARK) ** 2 * np.exp(2j * np.pi * turns)
+def _chirp(time: np.ndarray) -> np.ndarray:
+    """Analytic signal; zero before 0 and after CHIRP seconds."""
+    low, high = CHIRP_BAND
+    inside = (time >= 0) & (time < CHIRP)
+    turns = low * time + (high - low) / (2 * CHIRP) * time**2
+    return inside * np.sin(np.pi * time / CHIRP) ** 2 * np.exp(2j * np.pi * turns)
 
 
-def _written(data: np.ndarray, time: np.ndarray) -> np.ndarray:
+def _modulate(data: np.ndarray, time: np.ndarray) -> np.ndarray:
     """Bytes as tones from second 0 on; silence around them."""
     symbol = np.floor(time / SYMBOL).astype(int)
     inside = (symbol >= 0) & (symbol < len(data))
@@ -176,7 +189,7 @@ def _written(data: np.ndarray, time: np.ndarray) -> np.ndarray:
     return inside * (np.sin(2 * np.pi * high * time) + np.sin(2 * np.pi * low * time)) / 2
 
 
-def _read(samples: np.ndarray, start: float, rate: float, n: int) -> bytes:
+def _demodulate(samples: np.ndarray, start: float, rate: float, n: int) -> bytes:
     """The n bytes whose tones begin at sample `start`."""
     length = int(SYMBOL * rate)
     starts = np.rint(start + SYMBOL * rate * np.arange(n)).astype(int)
@@ -186,35 +199,34 @@ def _read(samples: np.ndarray, start: float, rate: float, n: int) -> bytes:
     return (half[:, 0] << 4 | half[:, 1]).astype(np.uint8).tobytes()
 
 
-def _frames(samples: np.ndarray, rate: float) -> Iterator[Frame]:
-    places = _marks(samples, rate)
-    for one, two in pairwise(places):
-        n = round(((two - one) / rate - MARK) / SYMBOL)
-        true_rate = (two - one) / (MARK + n * SYMBOL)
+def _framings(samples: np.ndarray, rate: float) -> Iterator[Framing]:
+    for one, two in pairwise(_find_chirps(samples, rate)):
+        n = round(((two - one) / rate - CHIRP) / SYMBOL)
+        true_rate = (two - one) / (CHIRP + n * SYMBOL)
         if 1 <= n <= MAX_BYTES and abs(true_rate / rate - 1) <= MAX_DRIFT:
             try:
-                data = _read(samples, one + MARK * true_rate, true_rate, n)
-                yield Frame(two, true_rate, Header.from_bytes(data))
+                data = _demodulate(samples, one + CHIRP * true_rate, true_rate, n)
+                yield Framing(two, true_rate, Header.from_bytes(data))
             except ConverterError:
-                yield Frame(two, true_rate)
+                yield Framing(two, true_rate)
 
 
-def _marks(samples: np.ndarray, rate: float) -> np.ndarray:
-    """Where marks begin, in samples, between samples by a parabola through the peak."""
-    mark = _mark(np.arange(round(MARK * rate)) / rate)
-    if len(samples) < len(mark) + 2:
+def _find_chirps(samples: np.ndarray, rate: float) -> np.ndarray:
+    """Where chirps begin, in samples, to a fraction of one by a parabola through the peak."""
+    chirp = _chirp(np.arange(round(CHIRP * rate)) / rate)
+    if len(samples) < len(chirp) + 2:
         return np.empty(0)
-    energy = np.concatenate([[0.0], np.cumsum(samples**2)])
-    near = energy[len(mark) :] - energy[: -len(mark)]
-    near = np.maximum(near, 1e-9 * energy[-1] + 1e-300)  # silence is like nothing
-    match = np.abs(oaconvolve(samples, mark[::-1].conj(), "valid"))
-    likeness = match / np.sqrt(near * np.sum(np.abs(mark) ** 2) / 2)
-    peak = find_peaks(likeness, height=LEAST_LIKENESS, distance=len(mark))[0]
+    total = np.concatenate([[0.0], np.cumsum(samples**2)])
+    energy = total[len(chirp) :] - total[: -len(chirp)]
+    energy = np.maximum(energy, 1e-9 * total[-1] + 1e-300)  # silence correlates with nothing
+    match = np.abs(oaconvolve(samples, chirp[::-1].conj(), "valid"))
+    correlation = match / np.sqrt(energy * np.sum(np.abs(chirp) ** 2) / 2)
+    peak = find_peaks(correlation, height=MIN_CORRELATION, distance=len(chirp))[0]
     left, top, right = match[peak - 1], match[peak], match[peak + 1]
     return peak + (left - right) / (2 * (left - 2 * top + right))
 
 
-def _stretch(sound: Sound, start: int, stop: int) -> np.ndarray:
+def _excerpt(sound: Sound, start: int, stop: int) -> np.ndarray:
     """Samples from start (0 or more) to stop, as far as there are any."""
     parts, first = [np.empty(0)], 0
     for block in mono(sound):

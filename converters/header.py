@@ -1,4 +1,4 @@
-"""The header by which a converted file describes itself: as JSON, and as a few bytes."""
+"""The header by which a converted file describes itself: as JSON, or compressed to bytes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ DTYPES = {
 
 
 class ConverterError(ValueError):
-    """Names the thing that is wrong, says what is wrong with it and what to do, in one line."""
+    """One line that names the file or option, what is wrong with it and what to do."""
 
 
 @dataclass(frozen=True)
 class SoundFormat:
-    """Everything about a sound but its samples. Raises ConverterError on values out of range."""
+    """All of a sound but its samples. Raises ConverterError on values out of range."""
 
     sample_rate: int
     """In Hz."""
@@ -50,33 +50,33 @@ class SoundFormat:
     n_samples: int
     """Of each channel."""
     subtype: str = "PCM_16"
-    """As soundfile names it."""
+    """In soundfile's terms."""
     container: str = "WAV"
-    """As soundfile names it."""
+    """In soundfile's terms."""
 
     def __post_init__(self) -> None:
-        _whole("sample rate", self.sample_rate, 1, 2**31 - 1)
-        _whole("number of channels", self.n_channels, 1, 1024)
-        _whole("number of samples", self.n_samples, 0, 2**40)
+        _check_int("sample rate", self.sample_rate, 1, 2**31 - 1)
+        _check_int("number of channels", self.n_channels, 1, 1024)
+        _check_int("number of samples", self.n_samples, 0, 2**40)
         if self.subtype not in DTYPES:
-            raise ConverterError(f"samples of the kind {self.subtype!r} are unknown")
+            raise ConverterError(f"unknown subtype of samples {self.subtype!r}")
         if not (isinstance(self.container, str) and self.container.isalnum()):
-            raise ConverterError(f"{self.container!r} is no kind of sound file")
+            raise ConverterError(f"unknown container {self.container!r} of a sound")
 
     @property
     def dtype(self) -> np.dtype:
-        """The numbers that hold a sample exactly."""
+        """The type that holds a sample exactly."""
         return np.dtype(DTYPES[self.subtype])
 
     @property
     def full_scale(self) -> float:
-        """What 1.0 is in samples of `dtype`."""
+        """The value of 1.0 in samples of `dtype`."""
         return float(-np.iinfo(self.dtype).min) if self.dtype.kind == "i" else 1.0
 
 
 @dataclass(frozen=True)
 class PictureFormat:
-    """Everything about a picture but its pixels. Raises ConverterError on values out of range."""
+    """All of a picture but its pixels. Raises ConverterError on values out of range."""
 
     width: int
     height: int
@@ -86,15 +86,17 @@ class PictureFormat:
     """Of each colour: 8 or 16."""
 
     def __post_init__(self) -> None:
-        _whole("width", self.width, 1, 1 << 20)
-        _whole("height", self.height, 1, 1 << 20)
+        _check_int("width", self.width, 1, 1 << 20)
+        _check_int("height", self.height, 1, 1 << 20)
         if self.n_colours not in (1, 3, 4) or self.bits not in (8, 16):
-            raise ConverterError(f"no picture has {self.n_colours} colours of {self.bits} bits")
+            raise ConverterError(
+                f"pictures with {self.n_colours} colours of {self.bits} bits are not supported"
+            )
 
 
 @dataclass(frozen=True)
 class Header:
-    """How a file was made; enough to undo it, whatever the settings are by then.
+    """How a file was made: all that decoding needs, independent of current settings.
 
     Raises ConverterError on values of the wrong type or out of range.
     """
@@ -105,19 +107,19 @@ class Header:
     options: Mapping[str, Value]
     """Every option of the converter."""
     sound: SoundFormat | None = None
-    """Of the sound that was, or is to be, a picture."""
+    """Of the sound that the picture was made from, or that is made of it."""
     picture: PictureFormat | None = None
-    """Of the picture that was made a sound."""
+    """Of the picture that the sound was made from."""
     tile: int = 0
-    """This is tile number ... (from 0)"""
+    """Index of this tile, from 0."""
     n_tiles: int = 1
-    """... of so many."""
+    """Of the whole sound or file."""
     facts: Mapping[str, Value] = field(default_factory=dict)
-    """What this kind of converter has to know of this file."""
+    """Parameters of this file, beyond the options, that its converter needs to decode it."""
     crc: int = 0
-    """CRC-32 of the pixels (of the picture that is made, or that was made a sound)."""
+    """CRC-32 of the pixels: of the picture made, or of the one that the sound was made from."""
     sha256: str = ""
-    """Of all that was encoded; the last tile knows it."""
+    """Of all that was encoded; in the last tile alone."""
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -126,37 +128,40 @@ class Header:
                 f"the header is of version {self.version!r}; this program reads version {VERSION}"
             )
         if self.made_from not in ("sound", "picture"):
-            raise ConverterError(f"a header says 'sound' or 'picture', not {self.made_from!r}")
+            raise ConverterError(
+                f"the header's made_from is {self.made_from!r}: not 'sound' or 'picture'"
+            )
         for text in (self.kind, self.sha256):
             if not isinstance(text, str) or len(text) > 64:
-                raise ConverterError(f"{text!r} does not belong in a header")
-        _whole("number of tiles", self.n_tiles, 1, 1 << 30)
-        _whole("tile", self.tile, 0, self.n_tiles - 1)
-        _whole("CRC", self.crc, 0, 2**32 - 1)
+                raise ConverterError(f"the header has {text!r} where a short text should be")
+        _check_int("number of tiles", self.n_tiles, 1, 1 << 30)
+        _check_int("tile", self.tile, 0, self.n_tiles - 1)
+        _check_int("CRC", self.crc, 0, 2**32 - 1)
         for values in (self.options, self.facts):
             for key, value in values.items():
                 if not isinstance(value, Value) or not isinstance(key, str):
-                    raise ConverterError(f"{key!r} in a header has no plain value")
+                    raise ConverterError(f"{key!r} in a header is not a number, text or boolean")
                 if isinstance(value, float) and not math.isfinite(value):
                     raise ConverterError(f"{key!r} in a header is not finite")
                 if isinstance(value, int) and abs(value) > 2**63:
                     raise ConverterError(f"{key!r} in a header is out of range")
 
-    def fact(self, key: str, type_: type, least: float, most: float) -> Any:
-        """facts[key], checked: hostile files can say anything.
+    def fact(self, key: str, type_: type, min_: float, max_: float) -> Any:
+        """facts[key], checked: a hostile file can hold anything.
 
         Raises:
             ConverterError: it is not there, of another type, or out of range.
         """
         value = self.facts.get(key)
-        if type(value) is not type_ or not least <= value <= most:  # type: ignore[operator]
-            raise ConverterError(f"the header's {key!r} is {value!r}: not from {least} to {most}")
+        if type(value) is not type_ or not min_ <= value <= max_:  # type: ignore[operator]
+            raise ConverterError(f"the header's {key!r} is {value!r}: not from {min_} to {max_}")
         return value
 
     def to_json(self) -> str:
         fields = dataclasses.asdict(self)
         default = {f.name: f.default for f in dataclasses.fields(self)}
-        kept = {k: v for k, v in fields.items() if (v != default[k] and v != {}) or k == "version"}
+        always = ("options", "version")
+        kept = {k: v for k, v in fields.items() if k in always or (v != default[k] and v != {})}
         return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -182,22 +187,22 @@ class Header:
                 if fields.get(name) is not None:
                     fields[name] = of(**fields[name])
             return cls(**fields)
-        except TypeError as error:  # a field too many or too few, or one of another type
+        except TypeError as error:  # unknown, missing or of another type
             raise ConverterError(
                 f"the header does not have the fields it should: {error}"
             ) from error
 
     def to_bytes(self) -> bytes:
-        """Magic, length, CRC-32, compressed JSON: for a place inside the picture or sound."""
+        """Magic, length, CRC-32, compressed JSON: to be embedded in pixels or samples."""
         packer = zlib.compressobj(9, zdict=_DICTIONARY)
         body = packer.compress(self.to_json().encode()) + packer.flush()
         return MAGIC + len(body).to_bytes(2, "big") + zlib.crc32(body).to_bytes(4, "big") + body
 
     @staticmethod
     def size_in(data: bytes) -> int | None:
-        """How many bytes the header at the start of data takes; None where there is none.
+        """Size in bytes of the header at the start of data; None where there is none.
 
-        Ten bytes tell.
+        PREFIX bytes of data are enough.
         """
         if data[: len(MAGIC)] != MAGIC or len(data) < PREFIX:
             return None
@@ -205,7 +210,7 @@ class Header:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Header:
-        """The inverse of `to_bytes`; what follows the header is ignored.
+        """The inverse of `to_bytes`; data after the header is ignored.
 
         Raises:
             ConverterError: there is no header, or it is damaged.
@@ -215,7 +220,7 @@ class Header:
             raise ConverterError("there is no header at the start")
         body = data[PREFIX:size]
         if zlib.crc32(body).to_bytes(4, "big") != data[PREFIX - 4 : PREFIX]:
-            raise ConverterError("the header is damaged: its checksum does not fit")
+            raise ConverterError("the header is damaged: its checksum does not match")
         try:
             unpacker = zlib.decompressobj(zdict=_DICTIONARY)
             text = unpacker.decompress(body, MAX_HEADER + 1)
@@ -224,12 +229,12 @@ class Header:
         return cls.from_json(text)
 
 
-def _whole(name: str, value: object, least: int, most: int) -> None:
-    if type(value) is not int or not least <= value <= most:
-        raise ConverterError(f"the {name} is {value!r}: not a whole number of {least} to {most}")
+def _check_int(name: str, value: object, min_: int, max_: int) -> None:
+    if type(value) is not int or not min_ <= value <= max_:
+        raise ConverterError(f"the {name} is {value!r}: not a whole number from {min_} to {max_}")
 
 
-# What headers have in common, so that they take few bytes. Frozen: without it none can be read.
+# Text that headers share, so that they compress well. Frozen: without it none can be read.
 _DICTIONARY = (
     b'"facts":{"start":,"scale":,"peak":"kind":"tone","kind":"grid","options":{"layout":"planes",'
     b'"layout":"rgb","layout":"flac","expand":1,"width":768,"height":768},"picture":{"bits":16,'

@@ -1,4 +1,4 @@
-"""What a converter takes and gives: sounds, pictures, and its errors."""
+"""The inputs and outputs of a converter: sounds, pictures, and its errors and warnings."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import numpy as np
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 
 __all__ = [
-    "BLOCK", "ConverterError", "ConverterWarning", "Picture", "Sound", "crc_of", "header_beside",
+    "BLOCK", "ConverterError", "ConverterWarning", "Picture", "Sound", "crc_of", "parse_header",
     "warn",
 ]  # fmt: skip
 
-BLOCK = 1 << 16  # samples of each channel that are read or written at once
+BLOCK = 1 << 16  # samples of each channel, read or written at once
 
 
 class ConverterWarning(UserWarning):
-    """What was lost or had to be assumed; the message names it."""
+    """Something was lost or had to be assumed; the message says what."""
 
 
 def warn(text: str) -> None:
@@ -31,12 +31,12 @@ def warn(text: str) -> None:
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound that is read block by block, as often as wanted."""
+    """A sound that is read block by block, any number of times."""
 
     format: SoundFormat
     blocks: Callable[[int], Iterator[np.ndarray]]
-    """n -> blocks of n (the last one fewer) samples of each channel, (n, n_channels), together
-    format.n_samples of them, of format.dtype: int16, int32, float32 or float64."""
+    """n -> blocks (n, n_channels) of format.dtype (int16, int32, float32 or float64), the last one
+    shorter, format.n_samples samples of each channel in all."""
     header: Header | None = None
     """How it was made, if it was made from a picture."""
     name: str = "the sound"
@@ -48,24 +48,24 @@ class Sound:
     ) -> Sound:
         """(n,) or (n, n_channels) of int16, int32, float32 or float64, held in memory."""
         samples = samples[:, None] if samples.ndim == 1 else samples
-        natural = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
-        subtype = subtype or natural[str(samples.dtype)]
+        default = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
+        subtype = subtype or default[str(samples.dtype)]
         n_samples, n_channels = samples.shape
         format = SoundFormat(sample_rate, n_channels, n_samples, subtype, container)
         if samples.dtype != format.dtype:
-            raise ConverterError(f"samples of {subtype} are {format.dtype}, not {samples.dtype}")
+            raise ConverterError(f"{subtype} samples are {format.dtype}, not {samples.dtype}")
         return cls(
             format, lambda n: (samples[start : start + n] for start in range(0, n_samples, n))
         )
 
     def samples(self) -> np.ndarray:
-        """All of it at once: (n_samples, n_channels) of format.dtype."""
-        # Not allocated at once: a header can promise more than there is.
-        none = np.empty((0, self.format.n_channels), self.format.dtype)
-        return np.concatenate([none, *self.blocks(BLOCK)])
+        """All samples: (n_samples, n_channels) of format.dtype."""
+        # Not allocated in advance: a header can promise more than there is.
+        empty = np.empty((0, self.format.n_channels), self.format.dtype)
+        return np.concatenate([empty, *self.blocks(BLOCK)])
 
     def floats(self, n: int = BLOCK) -> Iterator[np.ndarray]:
-        """Blocks of (n, n_channels) float64; integers in [-1, 1)."""
+        """Blocks (n, n_channels) of float64; integers are scaled to [-1, 1)."""
         scale = self.format.full_scale
         for block in self.blocks(n):
             yield block.astype(np.float64) / scale
@@ -73,7 +73,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels and what is written beside them."""
+    """Pixels with their metadata."""
 
     pixels: np.ndarray
     """(height, width) grey, (height, width, 3) RGB or (height, width, 4) RGBA; uint8 or uint16
@@ -87,23 +87,24 @@ class Picture:
 
     @property
     def format(self) -> PictureFormat:
-        height, width, *colours = self.pixels.shape
-        return PictureFormat(width, height, (colours or [1])[0], 8 * self.pixels.itemsize)
+        height, width = self.pixels.shape[:2]
+        n_colours = self.pixels.shape[2] if self.pixels.ndim == 3 else 1
+        return PictureFormat(width, height, n_colours, 8 * self.pixels.itemsize)
 
     @property
     def edited(self) -> bool:
-        """Whether the pixels are no longer those that the header was written for."""
+        """Whether the pixels differ from those that the header was written for."""
         return self.header is not None and self.header.crc != crc_of(self.pixels)
 
-    def sealed(self, header: Header) -> Picture:
-        """With the header, which from here on knows these pixels."""
+    def with_header(self, header: Header) -> Picture:
+        """The same pixels with the header, its CRC set to theirs."""
         return dataclasses.replace(
             self, header=dataclasses.replace(header, crc=crc_of(self.pixels))
         )
 
 
-def header_beside(text: str | bytes | None, name: str) -> Header | None:
-    """The header that a file carries beside its content; a damaged one is ignored with a warning."""
+def parse_header(text: str | bytes | None, name: str) -> Header | None:
+    """The header in a file's metadata, as JSON; a damaged one is ignored with a warning."""
     try:
         return None if text is None else Header.from_json(text)
     except ConverterError as error:

@@ -1,4 +1,4 @@
-"""Picture files: PNG with its header and private chunks, and what else people have."""
+"""Picture files: PNG with its header and private chunks, and other common formats."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from common.files import replacing
 from converters.header import MAX_HEADER, ConverterError
-from converters.media import Picture, header_beside, warn
+from converters.media import Picture, parse_header, warn
 
 __all__ = ["MAX_PIXELS", "READABLE", "WRITABLE", "read_picture", "write_picture"]
 
 MAX_PIXELS = 80_000_000  # of one picture; bounds the memory of a decompression bomb
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-LARGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels in a row or column
+MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}  # pixels in a row or column
 KEY = "synesthesia"  # of the header: PNG iTXt keyword, first word of a JPEG or WebP comment
 
 
 def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
-    """A picture with what describes it; a photo is turned upright.
+    """A picture with its header and chunks; a photo is rotated as its EXIF orientation says.
 
     Raises:
-        ConverterError: not a picture of a READABLE kind, damaged, or of over MAX_PIXELS pixels.
+        ConverterError: not of a READABLE format, damaged, or of more than MAX_PIXELS pixels.
     """
     name = name or str(source)
     try:
@@ -41,21 +41,21 @@ def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
                     warn(f"{name}: only its first frame is used")
                 deep = any(";16" in str(tile[3]) for tile in image.tile)
                 image.load()
-                header = header_beside(_text_of(image), name)
+                header = parse_header(_header_text(image), name)
                 chunks = {chunk[0]: chunk[1] for chunk in getattr(image, "private_chunks", ())}
                 if header is None:
                     ImageOps.exif_transpose(image, in_place=True)
-                pixels = _pixels_of(image)
-                if lost := _lost(image, deep and pixels.dtype == np.uint8):
-                    warn(f"{name}: {lost}")
+                pixels = _pixels(image)
+                if loss := _loss(image, deep and pixels.dtype == np.uint8):
+                    warn(f"{name}: {loss}")
     except (ConverterError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
-    except Exception as error:  # what Pillow raises of a damaged file is not listed anywhere
+    except Exception as error:  # Pillow does not document what it raises on a damaged file
         raise ConverterError(f"{name}: not a picture that can be read ({error})") from error
     return Picture(pixels, header, chunks, name)
 
 
-def _pixels_of(image: Image.Image) -> np.ndarray:
+def _pixels(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode == "I":  # 16 bit in a TIFF or an old PNG
@@ -67,21 +67,20 @@ def _pixels_of(image: Image.Image) -> np.ndarray:
         raise ConverterError("pixels of floating point")
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
-    see_through = image.has_transparency_data
-    return np.asarray(image.convert("RGBA" if see_through else "RGB"))
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def _lost(image: Image.Image, cut: bool) -> str:
-    """What Pillow, or the form that pixels have here, does not keep of a file."""
-    if cut:
-        return "its 16-bit colours are taken with 8 bits"
+def _loss(image: Image.Image, truncated: bool) -> str:
+    """What of a file is lost in the pixels that were read; empty where nothing is."""
+    if truncated:
+        return "its 16-bit colours are read with 8 bits"
     other = (
         image.mode not in ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "I") and "I;" not in image.mode
     )
-    return f"its {image.mode} pixels are taken as RGB" if other else ""
+    return f"its {image.mode} pixels are read as RGB" if other else ""
 
 
-def _text_of(image: Image.Image) -> str | bytes | None:
+def _header_text(image: Image.Image) -> str | bytes | None:
     if image.format == "PNG":
         return getattr(image, "text", {}).get(KEY)
     comment = image.info.get("comment", image.info.get("xmp", b""))
@@ -90,9 +89,9 @@ def _text_of(image: Image.Image) -> str | bytes | None:
 
 
 def write_picture(target: Path | BinaryIO, picture: Picture, format: str = "") -> None:
-    """Writes PNG, or what the name's suffix says; a file appears whole or not at all.
+    """Writes PNG, or the format of the name's suffix; a file is written whole or not at all.
 
-    JPEG loses pixels and WebP is written without loss; neither holds 16 bits or private chunks.
+    JPEG is lossy, WebP is written lossless; neither holds 16 bits or private chunks.
 
     Raises:
         ConverterError: the format cannot hold these pixels.
@@ -111,9 +110,9 @@ def write_picture(target: Path | BinaryIO, picture: Picture, format: str = "") -
 
 def _write(file: BinaryIO, picture: Picture, format: str) -> None:
     pixels = np.ascontiguousarray(picture.pixels)
-    if max(pixels.shape[:2]) > LARGEST.get(format, MAX_PIXELS):
+    if max(pixels.shape[:2]) > MAX_SIDE.get(format, MAX_PIXELS):
         raise ConverterError(
-            f"{format} holds no more than {LARGEST[format]:,} pixels in a row or column, not "
+            f"{format} holds no more than {MAX_SIDE[format]:,} pixels in a row or column, not "
             f"{max(pixels.shape[:2]):,}: write a PNG"
         )
     if format != "PNG" and pixels.dtype == np.uint16:
@@ -129,7 +128,7 @@ def _write(file: BinaryIO, picture: Picture, format: str) -> None:
             info.add_itxt(KEY, text)
         for chunk, content in picture.chunks.items():
             info.add(chunk, content)
-        # Level 1 is some times faster than the default and a few per cent larger.
+        # Level 1 is several times faster than the default and a few per cent larger.
         image.save(file, format, pnginfo=info, compress_level=1)
     elif format == "JPEG":
         comment = (KEY + text).encode() if text else b""

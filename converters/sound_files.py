@@ -1,4 +1,4 @@
-"""Sound files: whatever libsndfile reads and writes, with the header in a chunk or comment."""
+"""Sound files: all that libsndfile reads and writes, with the header in a chunk or comment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import soundfile
 
 from common.files import replacing
 from converters.header import MAX_HEADER, ConverterError, SoundFormat
-from converters.media import BLOCK, Sound, header_beside
+from converters.media import BLOCK, Sound, parse_header
 
 __all__ = ["WRITABLE", "read_sound", "write_sound"]
 
@@ -23,25 +23,26 @@ WRITABLE = {
 CHUNK = b"Syns"  # of a RIFF file; in other files the header is the comment
 KEY = "synesthesia "
 MAX_CHUNKS = 1000
-COUNTED = ("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS", "OPUS")
-MAX_OPEN = 1 << 32  # samples of all channels of one file
+# Their headers only estimate the number of samples.
+ESTIMATED = ("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS", "OPUS")
+MAX_SAMPLES = 1 << 32  # of all channels of one file
 
 
 def read_sound(path: Path, name: str = "") -> Sound:
-    """A sound file; its samples are read when they are asked for.
+    """A sound file; its samples are read on demand.
 
     Raises:
         ConverterError: not a sound file that libsndfile reads, or damaged.
     """
     name = name or str(path)
-    with path.open("rb") as file:  # the system's own words if it is missing or not readable
+    with path.open("rb") as file:  # an OSError if it is missing or not permitted
         magic = file.read(12)
         riff = magic[:4] in (b"RIFF", b"RF64") and magic[8:] == b"WAVE"
         text = _riff_chunk(file) if riff else None
     try:
         with soundfile.SoundFile(path) as file:
             n_samples = file.frames
-            if file.subtype in COUNTED:  # what their headers say is an estimate
+            if file.subtype in ESTIMATED:
                 n_samples = sum(len(block) for block in _blocks(path, "float32", BLOCK))
             format = SoundFormat(
                 file.samplerate, file.channels, n_samples, file.subtype, file.format
@@ -49,11 +50,11 @@ def read_sound(path: Path, name: str = "") -> Sound:
             comment = file.comment
     except (soundfile.SoundFileError, ConverterError) as error:
         raise ConverterError(f"{name}: not a sound file that can be read ({error})") from error
-    if n_samples * format.n_channels > MAX_OPEN:
-        raise ConverterError(f"{name}: {n_samples:,} samples are more than can be read")
+    if n_samples * format.n_channels > MAX_SAMPLES:
+        raise ConverterError(f"{name}: {n_samples:,} samples are too many to be read")
     if text is None and comment.startswith(KEY):
         text = comment[len(KEY) :].encode()
-    header = header_beside(text, name)
+    header = parse_header(text, name)
 
     def blocks(n: int) -> Iterator[np.ndarray]:
         left = format.n_samples
@@ -76,7 +77,7 @@ def _blocks(path: Path, dtype: str, n: int) -> Iterator[np.ndarray]:
 
 
 def write_sound(path: Path, sound: Sound) -> None:
-    """Writes the sound as its format says, its header with it; a file appears whole or not at all.
+    """Writes a sound in its format, with its header; a file is written whole or not at all.
 
     Raises:
         ConverterError: the container cannot hold such samples.
@@ -109,7 +110,7 @@ def check_writable(format: SoundFormat) -> None:
     if not soundfile.check_format(format.container, format.subtype):
         known = soundfile.available_formats()
         if format.container not in known:
-            raise ConverterError(f"there are no {format.container} files")
+            raise ConverterError(f"files of the format {format.container} are not supported")
         raise ConverterError(
             f"{format.container} holds no {format.subtype} samples: it holds "
             f"{', '.join(soundfile.available_subtypes(format.container))}"
@@ -117,7 +118,7 @@ def check_writable(format: SoundFormat) -> None:
 
 
 def _riff_chunk(file: BinaryIO) -> bytes | None:
-    """The content of our chunk. The file stands behind RIFF, size, WAVE."""
+    """The content of the header's chunk. The file is positioned after RIFF, size, WAVE."""
     position = 12
     for _ in range(MAX_CHUNKS):
         file.seek(position)

@@ -1,4 +1,4 @@
-"""What converters share that make symbols of pixels: bytes in, bytes out, and what to report."""
+"""What tone and grid share: pixels as bytes, blocks of samples, and the report on what was read."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from converters.header import ConverterError, Header, PictureFormat
 from converters.media import Sound, crc_of, warn
 
 __all__ = [
-    "bytes_of", "check_ranges", "check_size", "mono", "pixels_of", "reblocked", "tell_quality",
-    "windows",
+    "bytes_to_pixels", "check_ranges", "check_size", "mono", "pixels_to_bytes", "reblock",
+    "warn_of_errors", "windows",
 ]  # fmt: skip
 
 MAX_SAMPLE = 1e6  # files of floating point can hold anything
 
 
-def bytes_of(pixels: np.ndarray) -> np.ndarray:
+def pixels_to_bytes(pixels: np.ndarray) -> np.ndarray:
     """Pixels -> (height, width, n) uint8: a grey level, its high and low byte, or colours."""
     if pixels.dtype == np.uint16:
         return np.stack([pixels >> 8, pixels & 0xFF], axis=-1).astype(np.uint8)
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def pixels_of(values: np.ndarray, bits: int) -> np.ndarray:
-    """The inverse of `bytes_of`."""
+def bytes_to_pixels(values: np.ndarray, bits: int) -> np.ndarray:
+    """The inverse of `pixels_to_bytes`; bits of a colour: 8 or 16."""
     if bits == 16:
         return values[..., 0].astype(np.uint16) << 8 | values[..., 1]
     return values[..., 0] if values.shape[2] == 1 else values
 
 
 def check_ranges(options: object, **ranges: tuple[float, float]) -> None:
-    """Raises ConverterError: an option is not from its least to its most, or not a number."""
-    for name, (least, most) in ranges.items():
+    """Raises ConverterError: an option is outside its (minimum, maximum), or not a number."""
+    for name, (min_, max_) in ranges.items():
         value = getattr(options, name)
-        if not least <= value <= most:
-            raise ConverterError(f"{name}: {value} is not from {least} to {most}")
+        if not min_ <= value <= max_:
+            raise ConverterError(f"{name}: {value} is not from {min_} to {max_}")
 
 
-def check_size(picture: PictureFormat, most: int, name: str) -> None:
-    """Raises ConverterError: the picture has more than so many pixels."""
-    if picture.width * picture.height > most:
+def check_size(picture: PictureFormat, max_pixels: int, name: str) -> None:
+    """Raises ConverterError: the picture has more pixels, or colours of 16 bits."""
+    if picture.width * picture.height > max_pixels:
         raise ConverterError(
-            f"{name}: {picture.width} x {picture.height} pixels are more than {most:,}: "
+            f"{name}: {picture.width} x {picture.height} pixels are more than {max_pixels:,}: "
             "make the picture smaller"
         )
     if picture.bits == 16 and picture.n_colours > 1:
-        raise ConverterError(f"{name}: no picture here has colours of 16 bits")
+        raise ConverterError(f"{name}: colours of 16 bits are not supported")
 
 
 def mono(sound: Sound) -> Iterator[np.ndarray]:
@@ -57,7 +57,7 @@ def mono(sound: Sound) -> Iterator[np.ndarray]:
         yield finite.clip(-MAX_SAMPLE, MAX_SAMPLE).mean(axis=1)
 
 
-def reblocked(pieces: Iterable[np.ndarray], n: int) -> Iterator[np.ndarray]:
+def reblock(pieces: Iterable[np.ndarray], n: int) -> Iterator[np.ndarray]:
     """Pieces of any length -> blocks of n; the last one may have fewer."""
     held: list[np.ndarray] = []
     n_held = 0
@@ -94,21 +94,25 @@ def windows(blocks: Iterable[np.ndarray], starts: np.ndarray, length: int) -> It
         buffer, first = buffer[passed:], first + passed
 
 
-def tell_quality(
-    name: str, pixels: np.ndarray, header: Header | None, n_there: int, n_doubtful: int
+def warn_of_errors(
+    name: str, pixels: np.ndarray, header: Header | None, n_read: int, n_doubtful: int
 ) -> None:
-    """Warns of what is known to be missing, doubtful or wrong; silent when all is proved right."""
-    said = []
+    """Warns of pixels that are missing, doubtful or wrong; silent when all are proved right.
+
+    Args:
+        n_read: pixels that the sound holds, of which n_doubtful are doubtful.
+    """
+    findings = []
     n_pixels = pixels.shape[0] * pixels.shape[1]
-    if n_there < n_pixels:
-        said.append(f"the sound ends after {n_there} of {n_pixels} pixels, the rest is black")
+    if n_read < n_pixels:
+        findings.append(f"the sound ends after {n_read} of {n_pixels} pixels, the rest is black")
     if n_doubtful:
-        said.append(f"{n_doubtful} of {n_there} pixels are doubtful")
+        findings.append(f"{n_doubtful} of {n_read} pixels are doubtful")
     if header is None:
-        said.append("there is no header, so no checksum to tell whether the pixels are right")
+        findings.append("there is no header, so no checksum to verify the pixels")
     elif header.crc != crc_of(pixels):
-        said.append("the checksum does not fit: some pixels are wrong")
-    elif said:
-        said.append("the checksum fits: all pixels are right")
-    if said:
-        warn(f"{name}: {'; '.join(said)}")
+        findings.append("the checksum does not match: some pixels are wrong")
+    elif findings:
+        findings.append("the checksum matches: all pixels are right")
+    if findings:
+        warn(f"{name}: {'; '.join(findings)}")

@@ -1,4 +1,4 @@
-"""Content in tiles that know each other: each has a header in its first pixels, and checksums."""
+"""Content in chained tiles: each has a header in its first pixels, with checksums."""
 
 from __future__ import annotations
 
@@ -10,64 +10,64 @@ import numpy as np
 
 from converters.header import MAX_HEADER, PREFIX, ConverterError, Header
 from converters.media import Picture
-from converters.pack.layouts import Layout
-from converters.pack.samples import cut
+from converters.pack.layouts import PackLayout
+from converters.pack.samples import rechunk
 
 __all__ = [
-    "MAX_EXPAND", "decode_tiles", "encode_tiles", "header_of", "inside", "n_tiles_of", "pixels_as",
-    "room_for",
+    "MAX_EXPAND", "convert_pixels", "count_tiles", "decode_tiles", "encode_tiles", "find_in_pixels",
+    "max_header_bytes", "tile_header",
 ]  # fmt: skip
 
 MAX_EXPAND = 16
 
 
-def room_for(header: Header, **facts: int) -> int:
-    """Bytes that the header takes at most, whatever tile it is of; facts as large as they get."""
+def max_header_bytes(header: Header, **facts: int) -> int:
+    """Upper bound on the size of the header of any tile, with these values of facts."""
     facts = {"start": 1 << 16, "before": 2**32 - 1, **facts}
-    most = dataclasses.replace(
+    largest = dataclasses.replace(
         header, tile=(1 << 30) - 1, n_tiles=1 << 30, crc=2**32 - 1, sha256=64 * "f",
         facts={**header.facts, **facts},
     )  # fmt: skip
-    return PREFIX + len(most.to_json()) + 32  # deflate adds less where it cannot make it smaller
+    return PREFIX + len(largest.to_json()) + 32  # deflate adds less to what it cannot compress
 
 
-def n_tiles_of(layout: Layout, n_bytes: int) -> int:
+def count_tiles(layout: PackLayout, n_bytes: int) -> int:
     return max(1, -(-n_bytes // layout.capacity))
 
 
 def encode_tiles(
-    content: Iterable[bytes], n_bytes: int, layout: Layout, header: Header, expand: int,
+    content: Iterable[bytes], n_bytes: int, layout: PackLayout, header: Header, expand: int,
     sha256: Callable[[], str],
 ) -> Iterator[Picture]:  # fmt: skip
-    """Content of n_bytes -> tiles, made as the content comes.
+    """Content of n_bytes -> tiles, made as the content is read.
 
     Inside the pixels a header's CRC is that of the unexpanded pixels behind it; the fact `before`
-    is that of the tile before (0 for the first), so that no tile can be exchanged.
+    is that of the previous tile (0 for the first), so that no tile can be replaced.
 
     Args:
-        header: What all tiles have in common.
+        header: Common to all tiles.
         sha256: Called when all content was read.
     """
-    n_tiles, before = n_tiles_of(layout, n_bytes), 0
-    pieces = cut(content, layout.capacity)
+    n_tiles, before = count_tiles(layout, n_bytes), 0
+    pieces = rechunk(content, layout.capacity)
     for tile in range(n_tiles):
         piece, last = next(pieces, b""), tile == n_tiles - 1
         if last:
-            next(pieces, None)  # so that the content ends, and says if it was not of n_bytes
+            next(pieces, None)  # runs the content to its end, where its length is checked
         raw = layout.fill(piece)
         crc = _crc_behind(raw, layout.start)
-        mine = dataclasses.replace(
+        own = dataclasses.replace(
             header, tile=tile, n_tiles=n_tiles, crc=crc, sha256=sha256() if last else "",
             facts={**header.facts, "before": before},
         )  # fmt: skip
         if layout.start:
-            data = np.frombuffer(mine.to_bytes(), np.uint8)
+            data = np.frombuffer(own.to_bytes(), np.uint8)
             raw.reshape(-1)[: len(data)] = data
-        yield Picture(_expanded(raw, layout, expand)).sealed(mine)
+        yield Picture(_expand(raw, layout, expand)).with_header(own)
         before = crc
 
 
-def _expanded(raw: np.ndarray, layout: Layout, expand: int) -> np.ndarray:
+def _expand(raw: np.ndarray, layout: PackLayout, expand: int) -> np.ndarray:
     if layout.bits == 16:
         raw = raw.view(">u2").astype(np.uint16)
     pixels = raw.reshape(len(raw), layout.width, 3) if layout.n_colours == 3 else raw
@@ -75,50 +75,54 @@ def _expanded(raw: np.ndarray, layout: Layout, expand: int) -> np.ndarray:
 
 
 def decode_tiles(
-    first: Picture, rest: Iterator[Picture], layout: Layout, n_bytes: int, expand: int,
+    first: Picture, rest: Iterator[Picture], layout: PackLayout, n_bytes: int, expand: int,
     sha256: Callable[[], str],
 ) -> Iterator[bytes]:  # fmt: skip
-    """The inverse of `encode_tiles`, one tile after the other. What follows the tiles is an error.
+    """The inverse of `encode_tiles`, one tile after the other.
 
     Args:
         first: A tile with a header.
-        sha256: Of the content so far; called when all of it was asked for.
+        sha256: Of the content so far; called at its end.
 
     Raises:
-        ConverterError: names the tile that is missing, foreign, not in its place or damaged.
+        ConverterError: names the tile that is missing, foreign, misplaced, damaged or surplus.
     """
     before, common, header = 0, None, None
-    n_tiles = n_tiles_of(layout, n_bytes)
+    n_tiles = count_tiles(layout, n_bytes)
     for tile in range(n_tiles):
         picture = next(rest, None) if tile else first
         if picture is None:
             raise ConverterError(f"tile {tile + 1} of {n_tiles} is missing")
         what = f"{picture.name} (tile {tile + 1} of {n_tiles})"
-        header, in_pixels = header_of(picture)
+        header, in_pixels = tile_header(picture)
         if header is None:
-            raise ConverterError(f"{what}: no header: it is of something else, or was edited")
+            raise ConverterError(f"{what}: no header: it is no tile of this, or was edited")
         this = _common(header)
         common = common or this
         if this != common:
-            raise ConverterError(f"{what}: is a tile of another sound or file")
+            raise ConverterError(f"{what}: belongs to another sound or file")
         if header.tile != tile:
             raise ConverterError(
-                f"{what}: this is tile {header.tile + 1}: give all tiles, once and in order"
+                f"{what}: it is tile {header.tile + 1}: give all tiles, once and in order"
             )
         n = min(layout.capacity, n_bytes - tile * layout.capacity)
         raw = _raw(picture, layout, n, expand, what)
         crc = _crc_behind(raw, layout.start)
         if picture.edited if not in_pixels else header.crc != crc:
-            raise ConverterError(f"{what}: edited or damaged: its checksum does not fit")
+            raise ConverterError(f"{what}: edited or damaged: its checksum does not match")
         if header.facts.get("before") != before:
-            raise ConverterError(f"{what}: it does not follow the tile before: it is of another")
+            raise ConverterError(
+                f"{what}: it does not follow the previous tile: it belongs to another sound or file"
+            )
         before = crc
         yield layout.read(raw, n)
     if (surplus := next(rest, None)) is not None:
         raise ConverterError(f"{surplus.name}: one picture too many: there are {n_tiles} tiles")
     assert header is not None
     if header.sha256 != sha256():
-        raise ConverterError("the SHA-256 of what was unpacked is not the one in the last tile")
+        raise ConverterError(
+            "the SHA-256 of the unpacked content differs from the one in the last tile"
+        )
 
 
 def _crc_behind(raw: np.ndarray, start: int) -> int:
@@ -130,14 +134,14 @@ def _common(header: Header) -> Header:
     return dataclasses.replace(header, tile=0, crc=0, sha256="", facts=facts)
 
 
-def _raw(picture: Picture, layout: Layout, n: int, expand: int, what: str) -> np.ndarray:
+def _raw(picture: Picture, layout: PackLayout, n: int, expand: int, what: str) -> np.ndarray:
     height, width = layout.height_of(n) * expand, layout.width * expand
     if picture.pixels.shape[:2] != (height, width):
         raise ConverterError(
             f"{what}: {picture.format.width} x {picture.format.height} pixels, where {width} x "
-            f"{height} were made: it was resized or cut"
+            f"{height} are expected: it was resized or cropped"
         )
-    pixels = pixels_as(picture.pixels[::expand, ::expand], layout.n_colours, layout.bits)
+    pixels = convert_pixels(picture.pixels[::expand, ::expand], layout.n_colours, layout.bits)
     if pixels is None:
         raise ConverterError(
             f"{what}: its pixels were changed: they are not {layout.n_colours} x {layout.bits} bit"
@@ -145,8 +149,8 @@ def _raw(picture: Picture, layout: Layout, n: int, expand: int, what: str) -> np
     return np.ascontiguousarray(pixels, f">u{layout.bits // 8}").reshape(len(pixels), -1).view("u1")
 
 
-def pixels_as(pixels: np.ndarray, n_colours: int, bits: int) -> np.ndarray | None:
-    """The same pixels in the mode they were made in; None if they cannot have been."""
+def convert_pixels(pixels: np.ndarray, n_colours: int, bits: int) -> np.ndarray | None:
+    """The same pixels in the mode that they were made in; None if their bits differ."""
     if 8 * pixels.itemsize != bits:
         return None
     if pixels.ndim == 2:
@@ -154,17 +158,17 @@ def pixels_as(pixels: np.ndarray, n_colours: int, bits: int) -> np.ndarray | Non
     return pixels[..., :3] if n_colours == 3 else pixels[..., 0]
 
 
-def header_of(picture: Picture) -> tuple[Header | None, bool]:
+def tile_header(picture: Picture) -> tuple[Header | None, bool]:
     """The header in the pixels, else the one beside them, and whether it is in the pixels.
 
-    The one in the pixels goes first: its CRC holds in whatever mode a program saved them.
+    The one in the pixels has precedence: its CRC holds in any mode that they were saved in.
     """
-    header = inside(picture.pixels)
+    header = find_in_pixels(picture.pixels)
     return (header, True) if header else (picture.header, False)
 
 
-def inside(pixels: np.ndarray) -> Header | None:
-    """The header in the first pixels, of whatever mode and expansion; None where there is none."""
+def find_in_pixels(pixels: np.ndarray) -> Header | None:
+    """The header in the first pixels, of any mode and expansion; None where there is none."""
     views = [pixels[..., :3], pixels[..., 0]] if pixels.ndim == 3 else [pixels]
     for view in views:
         for expand in range(1, MAX_EXPAND + 1):
@@ -180,7 +184,7 @@ def inside(pixels: np.ndarray) -> Header | None:
 
 
 def _leading(pixels: np.ndarray, expand: int, n: int) -> bytes:
-    """The first n bytes (or fewer) of pixels of which each was a block of expand x expand."""
+    """The first n bytes (or fewer) of pixels, each of them a block of expand x expand."""
     row_bytes = pixels[0, ::expand].nbytes
     rows = pixels[: -(-n // row_bytes) * expand : expand, ::expand]
     return rows.astype(rows.dtype.newbyteorder(">")).tobytes()[:n]

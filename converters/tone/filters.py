@@ -1,16 +1,16 @@
-"""Matched filters: how much of each candidate tone is in a window of samples."""
+"""Matched filters: the power of each candidate tone in a window of samples."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["filters_of", "power_of", "separated"]
+__all__ = ["filter_power", "matched_filters", "separate_bands"]
 
-N_PASSES = 2  # in which the tones of several bands are decided anew
+N_PASSES = 2  # of deciding the tones of several bands again
 
 
-def filters_of(frequency: np.ndarray, length: int) -> np.ndarray:
-    """(2, length, n) float32: of each tone two orthonormal waves that all its phases are made of.
+def matched_filters(frequency: np.ndarray, length: int) -> np.ndarray:
+    """(2, length, n) float32: for each tone an orthonormal pair that spans all of its phases.
 
     Args:
         frequency: (n,) in turns per sample.
@@ -27,16 +27,16 @@ def filters_of(frequency: np.ndarray, length: int) -> np.ndarray:
     return filters
 
 
-def power_of(batch: np.ndarray, filters: np.ndarray) -> np.ndarray:
+def filter_power(batch: np.ndarray, filters: np.ndarray) -> np.ndarray:
     """(m, length) windows -> (m, n) power of each candidate; filters (2, length, n)."""
     return (batch @ filters[0]) ** 2 + (batch @ filters[1]) ** 2
 
 
-def separated(batch: np.ndarray, filters: np.ndarray, n_bands: int) -> np.ndarray:
+def separate_bands(batch: np.ndarray, filters: np.ndarray, n_bands: int) -> np.ndarray:
     """(m, n_bands, 256) power of each candidate, without the tones of the other bands."""
     m, length = batch.shape
-    fade = np.hanning(length + 2)[1:-1, None].astype(np.float32)  # tames the first look only
-    power = power_of(batch, filters * fade).reshape(m, n_bands, 256)
+    fade = np.hanning(length + 2)[1:-1, None].astype(np.float32)  # for the first decision only
+    power = filter_power(batch, filters * fade).reshape(m, n_bands, 256)
     first = 256 * np.arange(n_bands)
     for _ in range(N_PASSES):
         best = first + power.argmax(axis=2)  # (m, n_bands)
@@ -48,5 +48,5 @@ def separated(batch: np.ndarray, filters: np.ndarray, n_bands: int) -> np.ndarra
         rest = batch - parts.sum(axis=2)
         for band in range(n_bands):
             own = filters[:, :, first[band] : first[band] + 256]
-            power[:, band] = power_of(rest + parts[:, :, band], own)
+            power[:, band] = filter_power(rest + parts[:, :, band], own)
     return power

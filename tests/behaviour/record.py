@@ -42,10 +42,10 @@ CONVERTERS = {
     "pack/rgb": ("--with", "pack", "--preset", "rgb"),
     "pack/planes": ("--with", "pack", "--preset", "planes"),
     "pack/flac": ("--with", "pack", "--preset", "flac"),
-    "pack/original": ("--with", "pack", "--preset", "source"),
+    "pack/original": ("--with", "pack", "--preset", "original"),
     "tone/default": ("--with", "tone", "--preset", "default"),
     "tone/robust": ("--with", "tone", "--preset", "robust"),
-    "tone/original": ("--with", "tone", "--preset", "source"),
+    "tone/original": ("--with", "tone", "--preset", "original"),
     "grid/default": ("--with", "grid", "--preset", "default"),
     "grid/slow": ("--with", "grid", "--preset", "slow"),
 }
@@ -84,9 +84,8 @@ def call(main: Callable[[], None], *arguments: str) -> int:
 
 def weights(folder: Path, data_dir: Path, model: str, preset: str, small: bool) -> Outcome:
     """Weights and their average after 30 steps."""
-    from common.errors import command
-
     import train
+    from common.errors import command
 
     arguments = ["--model", model, "--preset", PRESETS[preset], "--data", "offline"]
     arguments += ["--data-dir", str(data_dir), "--out", str(folder), "--device", "cpu"]
@@ -151,9 +150,8 @@ def inputs(folder: Path) -> list[Path]:
 
 def conversion(flags: tuple[str, ...], source: Path, folder: Path) -> Outcome:
     """A file encoded, and decoded again."""
-    from common.errors import command
-
     import convert
+    from common.errors import command
 
     main = command(convert.told_in_a_line)
     folder.mkdir(parents=True)

@@ -43,7 +43,7 @@ from converters.sound_files import CHUNK, read_sound, write_sound
 
 MAX_SECONDS = 20  # for one input
 # Less of what is long by nature.
-SMALLER = {"tone source": {"width": 12, "height": 9}, "grid slow": {"seconds": 5.0}}
+SMALLER = {"tone original": {"width": 12, "height": 9}, "grid slow": {"seconds": 5.0}}
 MAX_MIB = 1024  # that decoding may add to the process
 HOSTILE = (
     0, 1, -1, 2, 255, 256, 1023, 65_537, 2**31 - 1, 2**31, 2**40, -(2**63), 10**30, 0.0, -1e308,

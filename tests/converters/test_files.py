@@ -25,9 +25,9 @@ DEEP = {"grey": (0, 8), "RGB": (2, 24), "grey and alpha": (4, 16), "RGBA": (6, 3
 def test_pixels_and_header_come_back(suffix: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     pixels[..., -1] |= 1  # what is seen through wholly has no colour in WebP
-    write_picture(tmp_path / f"p{suffix}", Picture(pixels).sealed(HEADER))
+    write_picture(tmp_path / f"p{suffix}", Picture(pixels).with_header(HEADER))
     found = read_picture(tmp_path / f"p{suffix}")
-    assert found.header == Picture(pixels).sealed(HEADER).header
+    assert found.header == Picture(pixels).with_header(HEADER).header
     if suffix != ".jpg":
         grey = shape == (5, 7) and suffix == ".webp"  # WebP has no grey
         assert (found.pixels == (np.dstack([pixels] * 3) if grey else pixels)).all()
@@ -66,7 +66,7 @@ def test_bits_that_are_lost_are_told(colours: str, tmp_path: Path) -> None:
             warnings.simplefilter("error")
             assert read_picture(path).format.bits == 16
     else:
-        with pytest.warns(ConverterWarning, match="16-bit colours are taken with 8"):
+        with pytest.warns(ConverterWarning, match="16-bit colours are read with 8"):
             assert read_picture(path).format.bits == 8
 
 

@@ -16,12 +16,12 @@ from tests.converters.test_tone import (
     CHANNELS,
     KINDS,
     RATE,
-    heard,
-    heard_with,
+    decode,
+    decode_with_warning,
     mp3,
-    noisy,
-    picture_of,
-    played,
+    add_noise,
+    random_pixels,
+    encode,
 )
 
 
@@ -37,16 +37,16 @@ def drawn() -> np.ndarray:
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_pictures_come_back_exactly(channel: str, kind: str) -> None:
-    pixels = picture_of(60, 50, kind)
-    assert np.array_equal(heard(Grid(), *CHANNELS[channel](played(Grid(), pixels))), pixels)
+    pixels = random_pixels(60, 50, kind)
+    assert np.array_equal(decode(Grid(), *CHANNELS[channel](encode(Grid(), pixels))), pixels)
 
 
 @pytest.mark.parametrize("channel", ["16 bit", "at 48 kHz", "over 48 kHz"])
 def test_256_by_256_in_under_seven_seconds(channel: str) -> None:
-    pixels = picture_of(256, 256)
-    samples = played(Grid(), pixels)
+    pixels = random_pixels(256, 256)
+    samples = encode(Grid(), pixels)
     assert len(samples) < 7 * RATE
-    assert np.array_equal(heard(Grid(), *CHANNELS[channel](samples)), pixels)
+    assert np.array_equal(decode(Grid(), *CHANNELS[channel](samples)), pixels)
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,10 +61,10 @@ def test_any_picture_with_any_options(
     rate: int, level: float, seed: int,
 ) -> None:  # fmt: skip
     grid = Grid(f_min, f_max, prefix, seconds, rate, level)
-    pixels = picture_of(height, width, kind, seed)
-    samples = played(grid, pixels)
+    pixels = random_pixels(height, width, kind, seed)
+    samples = encode(grid, pixels)
     assert np.abs(samples).max() <= level + 2**-16
-    assert np.array_equal(heard(Grid(), samples, rate), pixels)
+    assert np.array_equal(decode(Grid(), samples, rate), pixels)
 
 
 @pytest.mark.parametrize(
@@ -82,23 +82,23 @@ def test_any_picture_with_any_options(
 )
 def test_no_picture_clips(pixels: np.ndarray) -> None:
     for level in (0.1, 1.0):
-        samples = played(Grid(level=level), pixels)
+        samples = encode(Grid(level=level), pixels)
         assert 0.9 * level < np.abs(samples).max() <= level + 2**-16
-        assert np.array_equal(heard(Grid(), samples), pixels)
+        assert np.array_equal(decode(Grid(), samples), pixels)
 
 
 def test_the_picture_is_seen_in_a_spectrogram() -> None:
     pixels = drawn()
-    samples = played(Grid(), pixels)
+    samples = encode(Grid(), pixels)
     stft = ShortTimeFFT(np.hanning(2048), 256, RATE)
     seen = np.sqrt(stft.spectrogram(samples))  # (n_frequencies, n_times)
     layout = Grid()._layout(Picture(pixels).format, "")
-    seconds = layout.n_columns * layout.period / RATE
+    seconds = layout.n_symbols * layout.period / RATE
     start = len(samples) / RATE - 0.15 - seconds  # what stands behind the picture takes 0.15 s
     # The middles of the pixels, inside the white frame.
     times = start + seconds * (1 + np.arange(64) + 0.5) / 66
-    row = layout.spread * RATE / layout.n_fft  # Hz
-    bottom = (layout.first + 2) * RATE / layout.n_fft
+    row = layout.bins_per_row * RATE / layout.n_fft  # Hz
+    bottom = (layout.first_bin + 2) * RATE / layout.n_fft
     frequencies = bottom + row * (63 - np.arange(64) + 0.5)
     n_times = np.rint(times * RATE / 256).astype(int) - stft.p_min
     n_frequencies = np.rint(frequencies * 2048 / RATE).astype(int)
@@ -109,26 +109,26 @@ def test_the_picture_is_seen_in_a_spectrogram() -> None:
 
 
 def test_an_equaliser_does_no_harm() -> None:
-    pixels = picture_of(60, 50)
-    samples = played(Grid(), pixels)
+    pixels = random_pixels(60, 50)
+    samples = encode(Grid(), pixels)
     samples = samples + 0.5 * np.concatenate([[0.0] * 9, samples[:-9]])  # an echo of 0.2 ms
-    assert np.array_equal(heard(Grid(), samples), pixels)
+    assert np.array_equal(decode(Grid(), samples), pixels)
 
 
 def test_a_gain_that_changes_does_no_harm() -> None:
-    pixels = picture_of(60, 50)
-    samples = played(Grid(), pixels)
-    assert np.array_equal(heard(Grid(), samples * np.linspace(1, 0.5, len(samples))), pixels)
+    pixels = random_pixels(60, 50)
+    samples = encode(Grid(), pixels)
+    assert np.array_equal(decode(Grid(), samples * np.linspace(1, 0.5, len(samples))), pixels)
 
 
-def test_noise_is_told_and_as_small_as_it_should_be() -> None:
-    pixels = picture_of(256, 64)
-    for spoilt in (noisy(played(Grid(), pixels), 40), mp3(played(Grid(), pixels))):
-        with pytest.warns(ConverterWarning, match="doubtful; the checksum does not fit"):
-            heard(Grid(), spoilt)
+def test_noise_is_warned_and_as_small_as_it_should_be() -> None:
+    pixels = random_pixels(256, 64)
+    for spoilt in (add_noise(encode(Grid(), pixels), 40), mp3(encode(Grid(), pixels))):
+        with pytest.warns(ConverterWarning, match="doubtful; the checksum does not match"):
+            decode(Grid(), spoilt)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConverterWarning)
-        errors = heard(Grid(), noisy(played(Grid(), pixels), 40)).astype(int) - pixels
+        errors = decode(Grid(), add_noise(encode(Grid(), pixels), 40)).astype(int) - pixels
     assert errors.std() < 2.0
 
 
@@ -138,37 +138,37 @@ def test_a_slow_picture_has_less_noise() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConverterWarning)
         for name, grid in PRESETS.items():
-            found = heard(grid, noisy(played(grid, pixels), 20))
+            found = decode(grid, add_noise(encode(grid, pixels), 20))
             errors[name] = (found.astype(int) - pixels).std()
     assert errors["slow"] < errors["default"] / 2
 
 
 @pytest.mark.parametrize("kind", ["grey", "RGB"])
-def test_what_a_cut_sound_holds_is_given_and_the_rest_told(kind: str) -> None:
-    pixels = picture_of(100, 300, kind)
-    samples = played(Grid(), pixels)
+def test_what_a_cut_sound_holds_is_given_and_the_rest_warned(kind: str) -> None:
+    pixels = random_pixels(100, 300, kind)
+    samples = encode(Grid(), pixels)
     cut = samples[: len(samples) - RATE]  # 50 columns and the end
-    found = heard_with(Grid(), cut, "the sound ends after 2...0 of 30000 pixels.*does not fit")
+    found = decode_with_warning(Grid(), cut, "the sound ends after 2...0 of 30000 pixels.*does not match")
     assert np.array_equal(found[:, :240], pixels[:, :240])
     assert not found[:, 260:, ..., -1:].any() if kind == "RGB" else not found[:, 260:].any()
 
 
 def test_a_sound_cut_before_the_picture_is_refused() -> None:
-    samples = played(Grid(), picture_of(30, 30))
+    samples = encode(Grid(), random_pixels(30, 30))
     with pytest.raises(ConverterError, match="too short"):
-        heard(Grid(), samples[: int(1.45 * RATE)])
+        decode(Grid(), samples[: int(1.45 * RATE)])
 
 
-def test_a_silent_body_is_told() -> None:
-    samples = played(Grid(), picture_of(30, 30))
+def test_a_silent_body_is_warned() -> None:
+    samples = encode(Grid(), random_pixels(30, 30))
     samples[int(1.5 * RATE) :] = 0
-    heard_with(Grid(), samples, "the checksum does not fit")
+    decode_with_warning(Grid(), samples, "the checksum does not match")
 
 
 def test_too_low_a_rate_is_refused() -> None:
-    samples = played(Grid(), picture_of(30, 30))
+    samples = encode(Grid(), random_pixels(30, 30))
     with pytest.raises(ConverterError, match="its tones need"):
-        heard(Grid(), samples[::2], RATE // 2)
+        decode(Grid(), samples[::2], RATE // 2)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_too_large_a_picture_is_refused(shape: tuple[int, int]) -> None:
 
 
 def test_the_sound_says_what_made_it() -> None:
-    sound = Grid(seconds=1.0).encode_picture(Picture(picture_of(10, 10), name="a.png"))
+    sound = Grid(seconds=1.0).encode_picture(Picture(random_pixels(10, 10), name="a.png"))
     assert sound.name == "a.png"
     assert sound.header is not None
     assert Grid.from_header(sound.header) == Grid(seconds=1.0)

@@ -21,7 +21,7 @@ from PIL import Image
 from converters import ConverterError, ConverterWarning, Header, Picture, Sound, find_header
 from converters.header import PictureFormat, SoundFormat
 from converters.pack.converter import LAYOUTS, PRESETS, Pack
-from converters.pack.layouts import Planes
+from converters.pack.layouts import PlanarLayout
 from converters.pack.samples import EXACT, Samples
 from converters.picture_files import read_picture, write_picture
 from converters.sound_files import read_sound, write_sound
@@ -42,11 +42,11 @@ def random_bits(subtype: str, n: int, n_channels: int, seed: int) -> np.ndarray:
     """(n, n_channels): every bit that the subtype has, so NaNs with payloads too."""
     samples, rng = Samples(subtype, n_channels), np.random.default_rng(seed)
     if subtype in ("ULAW", "ALAW"):
-        return codes_of(subtype, rng.bytes(n * n_channels)).reshape(-1, n_channels)
-    return samples.from_bytes(rng.bytes(n * samples.frame))
+        return decode_law(subtype, rng.bytes(n * n_channels)).reshape(-1, n_channels)
+    return samples.from_bytes(rng.bytes(n * samples.bytes_per_frame))
 
 
-def codes_of(subtype: str, codes: bytes) -> np.ndarray:
+def decode_law(subtype: str, codes: bytes) -> np.ndarray:
     """(n,): the samples that u-law or A-law codes stand for."""
     raw = {"samplerate": 8000, "channels": 1, "subtype": subtype, "format": "RAW"}
     return soundfile.read(io.BytesIO(codes), dtype="int16", **raw)[0]
@@ -75,7 +75,7 @@ def through_files(tiles: Iterator[Picture], folder: Path) -> list[Picture]:
 
 
 def stripped(tile: Picture) -> Picture:
-    """As a program saves it that knows nothing of headers."""
+    """As saved by a program that drops metadata."""
     saved = io.BytesIO()
     Image.fromarray(tile.pixels).save(saved, "PNG")
     saved.seek(0)
@@ -116,8 +116,8 @@ def assert_file_comes_back(folder: Path, sound: Sound, pack: Pack) -> None:
 def random_round(folder: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     container, subtype = FILES[seed % len(FILES)]
-    most = 1 if subtype in MONO else 2 if "ADPCM" in subtype else 8
-    n_channels = int(rng.integers(1, most + 1))
+    max_channels = 1 if subtype in MONO else 2 if "ADPCM" in subtype else 8
+    n_channels = int(rng.integers(1, max_channels + 1))
     n, rate = (
         int(rng.integers(container == "FLAC", 3000)),
         int(rng.choice([1, 8000, 11_025, 44_100, 192_000])),
@@ -220,7 +220,7 @@ def test_lossy_samples_come_back_in_a_lossless_subtype(
     speech_like = np.cumsum(np.random.default_rng(1).normal(0, 0.01, (6000, 2)), 0) % 1 - 0.5
     soundfile.write(tmp_path / "a", speech_like, 44_100, subtype, format=container)
     sound = read_sound(tmp_path / "a")
-    with pytest.warns(ConverterWarning, match=f"{subtype} cannot be written again"):
+    with pytest.warns(ConverterWarning, match=f"{subtype} cannot be written"):
         back = Pack().decode_sound(Pack().encode_sound(sound))
     assert (back.format.container, back.format.subtype) == comes_back
     write_sound(tmp_path / "b", back)
@@ -229,7 +229,7 @@ def test_lossy_samples_come_back_in_a_lossless_subtype(
 
 @pytest.mark.parametrize("subtype", ["ULAW", "ALAW"])
 def test_every_code_of_the_laws_is_written_again_as_it_was(subtype: str, tmp_path: Path) -> None:
-    values = codes_of(subtype, bytes(range(256)))
+    values = decode_law(subtype, bytes(range(256)))
     soundfile.write(tmp_path / "a.wav", values, 8000, subtype)
     assert np.array_equal(soundfile.read(tmp_path / "a.wav", dtype="int16")[0], values)
 
@@ -271,19 +271,19 @@ def test_planes_show_the_samples() -> None:
 def test_planes_are_in_the_order_of_the_samples(subtype: str, seed: int) -> None:
     values = random_bits(subtype, 50, 1, seed)
     values = np.sort(values[~np.isnan(values)])
-    planes = Planes(Samples(subtype, 1), 64, 64, 0)
+    planes = PlanarLayout(Samples(subtype, 1), 64, 64, 0)
     raw = planes.fill(planes.samples.to_bytes(values[:, None]))
     words = raw.view(f">u{planes.bits // 8}")[:, : len(values)].astype(object)
     numbers = sum(row << planes.bits * (len(words) - 1 - i) for i, row in enumerate(words))
     assert (np.diff(numbers) >= 0).all()
 
 
-def test_source_layout_is_the_bytes_of_the_wav_file(tmp_path: Path) -> None:
+def test_original_layout_is_the_bytes_of_the_wav_file(tmp_path: Path) -> None:
     for subtype in ("PCM_U8", "PCM_16", "PCM_24", "FLOAT"):
         random_file(tmp_path / "a.wav", subtype, 5000, 2, 48_000, 1)
         content = (tmp_path / "a.wav").read_bytes()
         data = content[content.index(b"data") + 8 :][: 10_000 * Samples(subtype, 1).n_bytes]
-        (tile,) = PRESETS["source"].encode_sound(read_sound(tmp_path / "a.wav"))
+        (tile,) = PRESETS["original"].encode_sound(read_sound(tmp_path / "a.wav"))
         assert tile.pixels.tobytes() == data.ljust(768 * 768 * 3, b"\0")
 
 
@@ -292,7 +292,7 @@ def test_expansion_repeats_pixels() -> None:
     three = list(Pack("planes", 120, 120, 3).encode_sound(ramp(3000)))
     assert len(one) == len(three) > 1
     for small, large in zip(one, three, strict=True):
-        rows = -(-small.header.facts["start"] // 80)  # the header, which tells of the expansion
+        rows = -(-small.header.facts["start"] // 80)  # the header, which holds the expansion
         assert np.array_equal(small.pixels.repeat(3, 0).repeat(3, 1)[3 * rows :],
                               large.pixels[3 * rows :])  # fmt: skip
 
@@ -347,7 +347,7 @@ def test_pictures_of_others_have_no_header() -> None:
     # PCM bytes that are themselves a header: of a picture, in a sound, in a picture.
     picture = Picture(rng.integers(0, 256, (20, 20)).astype(np.uint8))
     sound = Pack().encode_picture(picture)
-    (tile,) = PRESETS["source"].encode_sound(sound)
+    (tile,) = PRESETS["original"].encode_sound(sound)
     assert Pack.find(tile) is None
     assert np.array_equal(unpack([tile]), sound.samples())
 
@@ -369,14 +369,14 @@ def test_what_is_wrong_with_tiles_is_named(strip: bool) -> None:
     foreign = list(SMALL.encode_sound(Sound.of(ramp(6000).samples()[::-1], 8000)))
     other_kind = list(SMALL.encode_sound(Sound.of(ramp(6000).samples(), 8001)))
     for wrong, message in [
-        ([*tiles[:2], *tiles[3:]], r"3.png \(tile 3 of 5\): this is tile 4"),
-        ([*tiles[:2], *tiles[1:]], r"1.png \(tile 3 of 5\): this is tile 2"),
-        ([tiles[0], tiles[2], tiles[1], *tiles[3:]], r"2.png \(tile 2 of 5\): this is tile 3"),
-        (tiles[1:], r"1.png \(tile 1 of 5\): this is tile 2"),
+        ([*tiles[:2], *tiles[3:]], r"3.png \(tile 3 of 5\): it is tile 4"),
+        ([*tiles[:2], *tiles[1:]], r"1.png \(tile 3 of 5\): it is tile 2"),
+        ([tiles[0], tiles[2], tiles[1], *tiles[3:]], r"2.png \(tile 2 of 5\): it is tile 3"),
+        (tiles[1:], r"1.png \(tile 1 of 5\): it is tile 2"),
         (tiles[:4], "tile 5 of 5 is missing"),
         ([*tiles, tiles[4]], "4.png: one picture too many"),
         ([*tiles[:3], foreign[3], tiles[4]], r"\(tile 4 of 5\): it does not follow"),
-        ([*tiles[:3], other_kind[3], tiles[4]], r"\(tile 4 of 5\): is a tile of another"),
+        ([*tiles[:3], other_kind[3], tiles[4]], r"\(tile 4 of 5\): belongs to another"),
         ([*tiles[:3], Picture(np.zeros((32, 32, 3), np.uint8))], r"tile 4 of 5\): no header"),
         ([], "no pictures"),
     ]:
@@ -386,7 +386,7 @@ def test_what_is_wrong_with_tiles_is_named(strip: bool) -> None:
 
 @some
 @given(st.integers(0, 4), st.data())
-def test_any_changed_pixel_is_seen(i: int, data: st.DataObject) -> None:
+def test_any_changed_pixel_is_detected(i: int, data: st.DataObject) -> None:
     pixels = FIVE[i].pixels.copy()
     row, column = (data.draw(st.integers(0, side - 1)) for side in pixels.shape[:2])
     pixels[row, column, data.draw(st.integers(0, 2))] ^= 1 << data.draw(st.integers(0, 7))
@@ -402,13 +402,13 @@ def test_any_changed_pixel_is_seen(i: int, data: st.DataObject) -> None:
             assert in_room and np.array_equal(unpacked, ramp(6000).samples())
 
 
-def test_a_resized_or_lossy_copy_is_seen(tmp_path: Path) -> None:
+def test_a_resized_or_lossy_copy_is_detected(tmp_path: Path) -> None:
     (tile,) = Pack().encode_sound(ramp(100_000))
     half = np.asarray(Image.fromarray(tile.pixels).resize((384, 50)))
-    with pytest.raises(ConverterError, match="resized or cut"):
+    with pytest.raises(ConverterError, match="resized or cropped"):
         unpack([Picture(half, tile.header)])
     cropped = Picture(tile.pixels[:-1])
-    with pytest.raises(ConverterError, match="resized or cut"):
+    with pytest.raises(ConverterError, match="resized or cropped"):
         unpack([cropped])
     write_picture(tmp_path / "a.jpg", tile)
     with pytest.raises(ConverterError, match="edited or damaged"):
@@ -416,23 +416,23 @@ def test_a_resized_or_lossy_copy_is_seen(tmp_path: Path) -> None:
 
 
 def test_sha256_is_checked() -> None:
-    last = FIVE[4].sealed(dataclasses.replace(FIVE[4].header, sha256="0" * 64))
+    last = FIVE[4].with_header(dataclasses.replace(FIVE[4].header, sha256="0" * 64))
     forged = last.pixels.copy()
     forged.reshape(-1)[:4] = 0  # no header inside, so that the one beside it counts
-    forged_tile = Picture(forged).sealed(last.header)
+    forged_tile = Picture(forged).with_header(last.header)
     with pytest.raises(ConverterError, match="SHA-256"):
         unpack([*FIVE[:4], forged_tile])
 
 
 def hostile(**changes: object) -> Picture:
-    """A tile with a changed header beside it and none inside; its checksum fits."""
+    """A tile with a changed header beside it and none inside; its checksum matches."""
     sound = changes.pop("sound", {})
     header = dataclasses.replace(SIMPLE.header, **changes)
     header = dataclasses.replace(header, sound=dataclasses.replace(header.sound, **sound))
-    return Picture(SIMPLE.pixels).sealed(header)
+    return Picture(SIMPLE.pixels).with_header(header)
 
 
-(SIMPLE,) = PRESETS["source"].encode_sound(ramp(50))
+(SIMPLE,) = PRESETS["original"].encode_sound(ramp(50))
 FACTS, OPTIONS = SIMPLE.header.facts, SIMPLE.header.options
 
 
@@ -478,21 +478,21 @@ def test_hostile_headers(changes: dict[str, object]) -> None:
 @some
 @given(st.binary(max_size=300), st.sampled_from(["PCM_16", "FLOAT"]), st.integers(0, 10**6))
 def test_hostile_blocks(content: bytes, subtype: str, n_samples: int) -> None:
-    """Squeezed blocks that are none, in tiles whose checksums all fit."""
+    """Invalid compressed blocks, in tiles whose checksums all match."""
     flac = {**OPTIONS, "layout": "flac"}
     sound = SoundFormat(8000, 1, n_samples, subtype)
     size = len(content) + 4
     pixels = np.zeros((1, 768, 3), np.uint8)
     pixels.reshape(-1)[:size] = np.frombuffer(len(content).to_bytes(4, "little") + content, "u1")
     facts = {"start": 0, "before": 0, "n_bytes": size}
-    tile = Picture(pixels).sealed(Header("pack", "sound", flac, sound, facts=facts))
+    tile = Picture(pixels).with_header(Header("pack", "sound", flac, sound, facts=facts))
     with pytest.raises(ConverterError):
         for _ in Pack().decode_sound(iter([tile])).blocks(1000):
             pass
 
 
 def test_a_decompression_bomb() -> None:
-    content = zlib.compress(bytes(1 << 28))  # where 4 bytes are due
+    content = zlib.compress(bytes(1 << 28))  # where 4 bytes are expected
     size = len(content) + 4
     pixels = np.zeros((768, 768, 3), np.uint8)
     pixels.reshape(-1)[:size] = np.frombuffer(len(content).to_bytes(4, "little") + content, "u1")
@@ -502,7 +502,7 @@ def test_a_decompression_bomb() -> None:
                     SoundFormat(8000, 1, 1, "FLOAT"), facts=facts)  # fmt: skip
     tracemalloc.start()
     with pytest.raises(ConverterError, match="SHA-256"):  # the 4 bytes that it does hold
-        Pack().decode_sound(iter([Picture(pixels).sealed(header)])).samples()
+        Pack().decode_sound(iter([Picture(pixels).with_header(header)])).samples()
     assert tracemalloc.get_traced_memory()[1] < 1e7
     tracemalloc.stop()
 
@@ -523,13 +523,13 @@ def test_options_out_of_range(options: dict[str, object]) -> None:
 # Without a header
 
 
-def test_pictures_of_the_source_system() -> None:
+def test_pictures_of_the_original_system() -> None:
     sound = Sound.of(random_bits("PCM_16", 400_000, 2, 1) | 1, 48_000)  # no sample ends in 0
-    tiles = [Picture(t.pixels) for t in PRESETS["source"].encode_sound(sound)]
+    tiles = [Picture(t.pixels) for t in PRESETS["original"].encode_sound(sound)]
     assert len(tiles) == 1 and not tiles[0].header
-    two = [Picture(t.pixels) for t in PRESETS["source"].encode_sound(ramp(1_000_001))]
+    two = [Picture(t.pixels) for t in PRESETS["original"].encode_sound(ramp(1_000_001))]
     with pytest.warns(ConverterWarning, match="PCM_16 of 2 channels at 48000 Hz.*padding"):
-        back = PRESETS["source"].decode_sound(iter(tiles))
+        back = PRESETS["original"].decode_sound(iter(tiles))
     assert back.format == sound.format
     assert np.array_equal(back.samples(), sound.samples())
     assert np.array_equal(back.samples(), back.samples())
@@ -588,13 +588,13 @@ def test_a_sound_of_more_samples_than_it_says() -> None:
     for n in (999, 1001):
         for layout in LAYOUTS:
             sound = dataclasses.replace(ramp(1000), blocks=ramp(n).blocks)
-            with pytest.raises(ConverterError, match="content changed meanwhile"):
+            with pytest.raises(ConverterError, match="content changed while it was read"):
                 list(dataclasses.replace(SMALL, layout=layout).encode_sound(sound))
 
 
 def test_a_file_that_grows_meanwhile() -> None:
     for layout in LAYOUTS:
-        with pytest.raises(ConverterError, match="content changed meanwhile"):
+        with pytest.raises(ConverterError, match="content changed while it was read"):
             list(Pack(layout).encode_bytes([b"abc", b"d"], 3))
 
 
@@ -643,7 +643,7 @@ def test_a_file_is_not_a_sound() -> None:
         header = Header("pack", "sound", dataclasses.asdict(Pack()),
                         facts={"suffix": suffix, "size": 3, "start": 0})  # fmt: skip
         with pytest.raises(ConverterError, match="suffix"):
-            Pack.decode_bytes(iter([Picture(np.zeros((1, 768, 3), np.uint8)).sealed(header)]))
+            Pack.decode_bytes(iter([Picture(np.zeros((1, 768, 3), np.uint8)).with_header(header)]))
 
 
 # Picture -> sound -> picture
@@ -678,7 +678,7 @@ def test_any_picture(
         assert np.array_equal(back, pixels) and back.dtype == pixels.dtype
 
 
-def test_a_changed_sound_of_a_picture_is_seen() -> None:
+def test_a_changed_sound_of_a_picture_is_detected() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (30, 30, 3)).astype(np.uint8)
     sound = Pack().encode_picture(Picture(pixels))
     samples, header = sound.samples(), sound.header
@@ -690,7 +690,7 @@ def test_a_changed_sound_of_a_picture_is_seen() -> None:
     assert np.array_equal(decoded(samples), pixels)
     damaged_header = samples.copy()
     damaged_header[:20] = 0
-    assert np.array_equal(decoded(damaged_header), pixels)  # the one beside it tells
+    assert np.array_equal(decoded(damaged_header), pixels)  # the one beside it is used
     edited = samples.copy()
     edited[-100] += 1
     longer = np.concatenate([samples, 0 * samples])
