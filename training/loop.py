@@ -7,18 +7,18 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from common.errors import InputError
-from datasets.pairing import Batches, seed_of
+from datasets import Batch, seed_of
 from models import GenerativeModel, OptimizerConfig, Phase
 from training.ema import EMA
 
-__all__ = ["Stopwatch", "Trainer"]
+__all__ = ["BatchSource", "Stopwatch", "Trainer", "learning_rate"]
 
 
 class Stopwatch:
@@ -34,6 +34,16 @@ class Stopwatch:
         self.seconds[section] += time.perf_counter() - start
 
 
+class BatchSource(Protocol):
+    """(step, phase, k) -> batch, a pure function of these, of `seed` and of `rank`."""
+
+    seed: int
+    rank: int  # of the process, where several train together
+    batch_size: int
+
+    def __call__(self, step: int, phase: str = "", k: int = 0) -> Batch: ...
+
+
 class Trainer:
     """Runs the phases of a model, step by step.
 
@@ -42,7 +52,6 @@ class Trainer:
 
     Args:
         model: on fabric's device.
-        batches: (step, phase, k) -> batch.
         on_logs: (step, {tag: value}) receives every loss term and gradient norm, late: values are
             fetched from the device once in `flush_every` steps.
     """
@@ -52,7 +61,7 @@ class Trainer:
     def __init__(
         self,
         model: GenerativeModel,
-        batches: Batches,
+        batches: BatchSource,
         fabric: Fabric,
         ema_decay: float,
         on_logs: Callable[[int, dict[str, float]], None] = lambda step, logs: None,

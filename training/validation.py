@@ -8,7 +8,7 @@ from torch import Tensor
 
 from common import plots
 from datasets import PairedDataset
-from datasets.pixels import quantized, scaled
+from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import part
 from judges import load_judge
 from metrics.accuracy import accuracy
@@ -84,7 +84,7 @@ def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
     generator = torch.Generator(device).manual_seed(SEED)
     return torch.cat(
         [
-            quantized(model.sample(scaled(chunk.to(device)), generator)).cpu()
+            to_pixels(model.sample(from_pixels(chunk.to(device)), generator)).cpu()
             for chunk in c.split(250)
         ]
     )
@@ -94,5 +94,5 @@ def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
 def _classify(model: GenerativeModel, c: Tensor) -> Tensor | None:
     """(n,) the digits by the model's own classifier, if it has one."""
     device = next(model.parameters()).device
-    logits = [model.digit_logits(scaled(chunk.to(device))) for chunk in c.split(250)]
+    logits = [model.digit_logits(from_pixels(chunk.to(device))) for chunk in c.split(250)]
     return None if logits[0] is None else torch.cat(logits).argmax(1).cpu()  # type: ignore[arg-type]

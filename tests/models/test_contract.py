@@ -41,7 +41,7 @@ def small(name: str, preset: str, setting: str, choice: str) -> Config:
     """The variant, narrow and without a long warm start, so that a step is quick."""
     config = models.presets(name)[preset]
     if setting:
-        config = dataclasses.replace(config, **{setting: choice})
+        config = dataclasses.replace(config, **{setting: choice})  # type: ignore[arg-type]
     sizes = {"width": 8, "encoder_width": 8, "warm_start": 2, "batch_size": 4}
     known = {f.name for f in dataclasses.fields(config)}
     return dataclasses.replace(config, **{k: v for k, v in sizes.items() if k in known})
@@ -68,7 +68,7 @@ def model(request: pytest.FixtureRequest) -> GenerativeModel:
 
 
 def trained(model: GenerativeModel, steps: int = 6, lr: float | None = None) -> Trainer:
-    trainer = Trainer(model, RandomBatches(), Fabric(accelerator="cpu"), 0.0)  # type: ignore[arg-type]
+    trainer = Trainer(model, RandomBatches(), Fabric(accelerator="cpu"), 0.0)
     if lr is not None:
         trainer.phases = tuple(
             dataclasses.replace(p, optimizer=dataclasses.replace(p.optimizer, lr=lr))

@@ -14,16 +14,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 import datasets
-import models
 from common.errors import InputError
+from models.cvae import CVAEConfig
 from training import checkpoint
 from training.checkpoint import NAME, Checkpoint
 from training.run import Run, build
 
 SPEC = datasets.spec("audio2image")
-CONFIG = dataclasses.replace(
-    models.presets("cvae")["reference"], width=8, encoder_width=8, batch_size=4
-)
+CONFIG = CVAEConfig(width=8, encoder_width=8, batch_size=4)
 RUN = Run(
     model="cvae", preset="reference", config=dataclasses.asdict(CONFIG), data="offline",
     data_fingerprint="0" * 64, task="audio2image", split="official", pairing="resampled", seed=3,

@@ -50,7 +50,7 @@ def _child(given: list[str], log: Path, stall_at: int, file_size: int | None) ->
             time.sleep(600)
         real(descriptor)
 
-    os.fsync = fsync
+    os.fsync = fsync  # type: ignore[assignment]
     with log.open("w", buffering=1) as file:
         sys.stdout = sys.stderr = file
         command(train.main)()
@@ -150,6 +150,7 @@ def test_a_signal_ends_the_step_and_keeps_it(
     given = arguments(offline_dir, folder, "cgan", "--checkpoint-every", "1")
     process = start([*given, "--steps", "100000"], log)
     wait_for((folder / NAME).exists, process)
+    assert process.pid
     os.kill(process.pid, number)
     assert finish(process) == 128 + number
     said = log.read_text()

@@ -9,8 +9,9 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -89,9 +90,7 @@ def finished(offline_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def refused(
-    finished: Path, offline_dir: Path, tmp_path: Path
-) -> Iterator[tuple[Path, Callable[..., str]]]:
+def refused(finished: Path, offline_dir: Path, tmp_path: Path) -> tuple[Path, Callable[..., str]]:
     """A copy of a finished run, and a call that must be refused and change nothing in it."""
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)
@@ -138,7 +137,8 @@ def test_another_model_or_preset_is_not_resumed(refused: Refused) -> None:
 def test_a_run_on_other_data_is_not_resumed(refused: Refused) -> None:
     folder, refuse = refused
     found = checkpoint.load(folder)
-    for change in ({"data": "mnist-fsdd"}, {"data_fingerprint": "0" * 64}):
+    changes: tuple[dict[str, Any], ...] = ({"data": "mnist-fsdd"}, {"data_fingerprint": "0" * 64})
+    for change in changes:
         run = dataclasses.replace(found.run, **change)
         checkpoint.write(folder / NAME, dataclasses.replace(found, run=run))
         assert f"another run: {next(iter(change))} differ" in refuse("--resume")
