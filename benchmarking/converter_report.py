@@ -1,4 +1,4 @@
-"""Rows of round trips -> results/converters.md, its CSV and its charts."""
+"""Rows of round trips -> results/converters.md and its charts."""
 
 from __future__ import annotations
 
@@ -10,72 +10,101 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarking.channels import PICTURE_CHANNELS, SOUND_CHANNELS
-from benchmarking.round_trips import AS_IT_IS, Row
-from common.files import write_atomically, write_rows
+from benchmarking.round_trips import NO_CHANNEL, Row
+from common import files, markdown
+from common.errors import InputError
+from common.files import write_atomically
 from common.plots import png
-from training.run import code_version
 
-__all__ = ["TABLE", "write"]
+__all__ = ["FIGURES", "ROWS", "TABLE", "read_rows", "write"]
 
 ROWS, TABLE, FIGURES = "converters.csv", "converters.md", "figures"
 
-# Measured on the five systems that this project replaces, by running them, before it began.
-SOURCE_SYSTEMS = {
-    "tone converter": "as published it gives back a black image (PSNR 5.4 dB); mended, 46 % of the "
-    "pixels are exact; 220 s to encode 10,000 pixels; 100 x 100 grey alone",
-    "WAV bytes in RGB images": "lossless for 48 kHz 16-bit stereo without trailing silence alone; "
-    "about 1 s for an image",
-    "spectrogram converter": "log + phase: SNR 13.9 dB (speech), 21.7 dB (music); linear + phase: "
-    "52.5 and 23.9 dB; without phase: spectral convergence -14 to -19 dB; a JPEG of a picture with "
-    "phase: 0.05 dB; stereo is averaged",
-}
+# Of the systems that this project replaces, measured before it began.
+SOURCE_SYSTEMS = Path(__file__).parent / "source_systems.csv"
+KEY = ("kind", "preset", "signal", "channel")
+TEXTS = (*KEY, "code", "header", "warned", "refused")
+TRUTH_VALUES = ("exact", "same_format")
 
 
-def write(rows: Sequence[Row], out: Path) -> None:
-    """Everything from the rows of `round_trips`."""
-    write_rows(out / ROWS, rows)
+def write(out: Path) -> None:
+    """The table and the charts, from the rows in `out`.
+
+    Raises:
+        InputError: there are no rows, or they are of an older format.
+    """
+    rows = read_rows(out)
     write_atomically(out / FIGURES / "converters-sound.png", png(_sound_chart(rows)))
     write_atomically(out / FIGURES / "converters-channels.png", png(_channel_chart(rows)))
     write_atomically(out / TABLE, _markdown(rows).encode())
 
 
+def read_rows(out: Path) -> list[Row]:
+    """The rows of `round_trips` as they were before they were written; empty cells are left out.
+
+    Raises:
+        InputError: there are none, or they are of an older format.
+    """
+    path = out / ROWS
+    texts = files.read_rows(path)
+    if not texts:
+        raise InputError(f"no rows in {path}: run `python benchmark.py converters` first")
+    if missing := [name for name in (*KEY, "code") if name not in texts[0]]:
+        raise InputError(
+            f"{path} is of an older format, without a column '{missing[0]}': "
+            "run `python benchmark.py converters` again"
+        )
+    return [
+        {name: _value(name, text) for name, text in row.items() if text or name in KEY}
+        for row in texts
+    ]
+
+
+def _value(name: str, text: str) -> Any:
+    if name in TEXTS:
+        return text
+    return text == "True" if name in TRUTH_VALUES else float(text)
+
+
 def _markdown(rows: Sequence[Row]) -> str:
-    plain = [row for row in rows if row["channel"] == AS_IT_IS]
-    hours = [row for row in plain if row["material"].startswith("an hour")]
+    plain = [row for row in rows if row["channel"] == NO_CHANNEL]
+    hours = [row for row in plain if row["signal"].startswith("an hour")]
     sounds = [row for row in plain if "bits_per_sample" in row and row not in hours]
     pictures = [row for row in plain if "exact_pixels" in row]
     phaseless = {_name(row) for row in sounds if row.get("snr_db", 0) < 10}
     refused = [row for row in plain if "refused" in row]
+    codes = sorted({row["code"] for row in rows if "code" in row})
     parts = [
-        "<!-- Made by `python benchmark.py --converters`. Do not edit. -->\n# Converters\n",
-        f"Commit `{code_version()}`. Every file is written, read back and decoded by what it says "
-        f"of itself. Rows: [{ROWS}]({ROWS}).\n",
+        "<!-- Made by `python benchmark.py converters`. Do not edit. -->\n# Converters\n",
+        f"Commit `{', '.join(codes)}`. Every file is written, read back and decoded by its own "
+        f"header. Rows: [{ROWS}]({ROWS}).\n",
         "## Sound -> picture -> sound\n",
         _table(sounds, SOUND_COLUMNS),
         "\n*SNR*: of the samples. *SC*: spectral convergence, the error of magnitudes alone, in "
         "the transform that the picture shows. *LSD*: log-spectral distance. *bits*: of the PNG "
-        "files, a sample. *x real time*: seconds of sound in a second. *memory*: what the process "
-        "grew by over all materials.\n",
+        "files, a sample. *x real time*: seconds of sound in a second. *memory*: growth of the "
+        "process over all test signals.\n",
         f"![Quality against size]({FIGURES}/converters-sound.png)\n",
         "## Picture -> sound -> picture\n",
         _table(pictures, PICTURE_COLUMNS),
-        "\n## Through the world: pictures that became sounds\n",
-        "Exact pixels of a grey 100 x 100 photograph in %.\n",
+        "\n## Robustness to channels: pictures as sounds\n",
+        "Exact pixels of a gray 100 x 100 photograph in %.\n",
         _channels(rows, SOUND_CHANNELS, _pixels),
         f"\n![Exact pixels by channel]({FIGURES}/converters-channels.png)\n",
-        "## Through the world: sounds that became pictures\n",
-        "SNR of speech in dB (SC where a converter does not keep the phase). *told*: the decoder "
-        "warned. *refused*: it said why and gave nothing.\n",
+        "## Robustness to channels: sounds as pictures\n",
+        "SNR of speech in dB (SC where a converter does not keep the phase). *warned*: the "
+        "decoder warned. *refused*: it gave an error and no sound.\n",
         _channels(rows, PICTURE_CHANNELS, lambda row: _decibels(row, _name(row) in phaseless)),
     ]
     if hours:
         parts += ["\n## An hour of 48 kHz stereo\n", _table(hours, HOUR_COLUMNS)]
     if refused:
-        parts += ["\n## Refused as they are\n"]
-        parts += [f"- {_name(row)}, {row['material']}: {row['refused']}" for row in refused]
-    before = [f"- {system}: {found}." for system, found in SOURCE_SYSTEMS.items()]
-    title = "\n## The systems before\n\nOn other speech and music.\n"
-    return "\n".join([*parts, title, *before, ""])
+        parts += ["\n## Refused without a channel\n"]
+        parts += [f"- {_name(row)}, {row['signal']}: {row['refused']}" for row in refused]
+    before = files.read_rows(SOURCE_SYSTEMS)
+    parts += ["\n## The systems before\n\nOn other speech and music.\n"]
+    parts += [markdown.table(list(before[0]), [list(row.values()) for row in before]), ""]
+    return "\n".join(parts)
 
 
 Column = tuple[str, Callable[[Row], str]]
@@ -101,7 +130,7 @@ def _share(row: Row) -> str:
 
 SOUND_COLUMNS: list[Column] = [
     ("converter", _name),
-    ("sound", lambda row: row["material"]),
+    ("sound", lambda row: row["signal"]),
     ("samples", lambda row: "exact" if row["exact"] else "close"),
     ("SNR dB", _number("snr_db", "{:.1f}")),
     ("SC dB", _number("spectral_convergence_db", "{:.1f}")),
@@ -114,7 +143,7 @@ SOUND_COLUMNS: list[Column] = [
 ]
 PICTURE_COLUMNS: list[Column] = [
     ("converter", _name),
-    ("picture", lambda row: row["material"]),
+    ("picture", lambda row: row["signal"]),
     ("exact pixels %", _share),
     ("PSNR dB", _number("psnr_db", "{:.1f}")),
     ("SSIM", _number("ssim", "{:.3f}")),
@@ -135,20 +164,18 @@ HOUR_COLUMNS: list[Column] = [
 
 
 def _table(rows: Iterable[Row], columns: Sequence[Column]) -> str:
-    lines = [[title for title, _ in columns], ["---"] * len(columns)]
-    lines += [[cell(row) for _, cell in columns] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    lines = [[cell(row) for _, cell in columns] for row in rows]
+    return markdown.table([title for title, _ in columns], lines)
 
 
 def _channels(rows: Sequence[Row], channels: Iterable[str], cell: Callable[[Row], str]) -> str:
     names = list(channels)
-    travelled: dict[str, dict[str, Row]] = {}
+    received: dict[str, dict[str, Row]] = {}
     for row in rows:
         if row["channel"] in names:
-            travelled.setdefault(_name(row), {})[row["channel"]] = row
-    lines = [["converter", *names], ["---"] * (len(names) + 1)]
-    lines += [[name, *(cell(row[c]) for c in names)] for name, row in travelled.items()]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+            received.setdefault(_name(row), {})[row["channel"]] = row
+    lines = [[name, *(cell(row[c]) for c in names)] for name, row in received.items()]
+    return markdown.table(["converter", *names], lines)
 
 
 def _pixels(row: Row) -> str:
@@ -162,17 +189,17 @@ def _decibels(row: Row, phaseless: bool) -> str:
         return "refused"
     if "snr_db" not in row:
         return "another length"
-    said = ", told" if row.get("warned") else ""
+    warned = ", warned" if row.get("warned") else ""
     if phaseless:
-        return f"SC {row['spectral_convergence_db']:.1f}{said}"
-    return ("exact" if row["exact"] else f"{row['snr_db']:.1f}") + said
+        return f"SC {row['spectral_convergence_db']:.1f}{warned}"
+    return ("exact" if row["exact"] else f"{row['snr_db']:.1f}") + warned
 
 
 def _sound_chart(rows: Sequence[Row]) -> Figure:
     """What a bit buys: spectral convergence and SNR against bits per sample, for each sound."""
     figure = Figure(figsize=(11, 4.5), dpi=100, layout="constrained")
     axes: Any = figure.subplots(1, 2)
-    plain = [r for r in rows if r["channel"] == AS_IT_IS and "spectral_convergence_db" in r]
+    plain = [r for r in rows if r["channel"] == NO_CHANNEL and "spectral_convergence_db" in r]
     names = list(dict.fromkeys(map(_name, plain)))
     best = 120.0  # where exact stands
     for axis, key, label in (
@@ -191,8 +218,14 @@ def _sound_chart(rows: Sequence[Row]) -> Figure:
             )
         axis.set(xlabel="bits per sample", ylabel=label)
         axis.axhline(sign * best, color="0.7", zorder=0)
-        axis.annotate("exact", (0.02, sign * best), (0, -12), color="0.4",
-                      xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
+        axis.annotate(
+            "exact",
+            (0.02, sign * best),
+            (0, -12),
+            color="0.4",
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+        )
         axis.grid(alpha=0.3)
     axes[1].invert_yaxis()
     axes[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
@@ -215,9 +248,7 @@ def _channel_chart(rows: Sequence[Row]) -> Figure:
         for x, channel in enumerate(channels):
             row = found[name, channel]
             text = "refused" if "refused" in row else _pixels(row)
-            axis.text(
-                x, y, text, ha="center", va="center", fontsize=8,
-                color="black" if shares[y][x] > 0.5 else "white",
-            )  # fmt: skip
+            color = "black" if shares[y][x] > 0.5 else "white"
+            axis.text(x, y, text, ha="center", va="center", fontsize=8, color=color)
     figure.colorbar(image, label="exact pixels", fraction=0.03)
     return figure

@@ -1,16 +1,14 @@
-"""Whether what was heard before a sound went through a picture is heard after it.
+"""Recognition of spoken digits before and after a round trip through a picture.
 
-    python -m benchmarking.recognition --seeds 3 --out results/hearing.csv
-
-Trains the models' sound encoder with a linear head to name digits, on the training recordings and
-with their augmentation; then it names the validation recordings from their pictures, and from the
-pictures of the sounds that were made of these: as they come, and with their level set anew (by
-`fit_clip`, which takes the silence around a word for a part of it and so makes it louder).
+Trains the models' sound encoder with a linear head as a classifier of digits, on the training
+recordings and with their augmentation; then classifies the validation recordings from their
+pictures, from the pictures of the sounds that were made of these, and from the same with their
+level normalized again (by `fit_clip`, which counts the silence around a word as part of it and so
+makes it louder).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,24 +19,24 @@ from torch import Tensor
 from tqdm import trange
 
 import datasets
-from common.command_line import parse
-from common.errors import InputError, command
+from common.errors import InputError
 from common.files import write_rows
 from converters.mel64.features import fit_clip, to_picture, to_sound
-from datasets.base import TaskSpec
-from datasets.pairing import Batches
-from datasets.splits import Part, part
+from datasets import Batches, Part, TaskSpec, part
 from metrics.bootstrap import group_weights, interval, weighted_means
-from models._base import ConditionalConfig, ConditionalModel, Phase
+from models import ConditionalConfig, ConditionalModel, Phase
 from training.loop import Trainer
 from training.run import code_version
+
+__all__ = ["Options", "accuracy_drop", "run"]
 
 N_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measures how much a spoken-digit classifier loses by one round trip through a picture."""
+    """Measures the drop in a spoken-digit classifier's accuracy by a round trip through a
+    picture."""
 
     data: datasets.Data = "auto"
     """Which data."""
@@ -49,9 +47,9 @@ class Options:
     steps: int = 300
     """Of training, for each classifier."""
     seeds: int = 2
-    """Classifiers, trained from seeds 0, 1, ..."""
+    """Number of classifiers, trained from seeds 0, 1, ..."""
     out: Path | None = None
-    """A CSV file for the rows."""
+    """A CSV file for the rows, such as results/recognition.csv."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,11 @@ class Classifier(ConditionalModel):
         return (self.classification_phase(),)
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        raise NotImplementedError("a listener draws nothing")
+        raise NotImplementedError("a classifier draws no samples")
 
 
-def main() -> None:
-    options = parse(Options, None, sys.argv[1:], "python -m benchmarking.recognition")
+def run(options: Options) -> None:
+    """Trains the classifiers, prints their accuracies and writes the rows."""
     if options.steps < 1 or options.seeds < 1:
         raise InputError("--steps and --seeds must be at least 1")
     source = datasets.load(options.data, options.data_dir)
@@ -83,40 +81,53 @@ def main() -> None:
     pictures = {
         "before": held_out.c,
         "after": to_picture(sounds),
-        "after, level set anew": to_picture(torch.stack([fit_clip(sound) for sound in sounds])),
+        "after, re-normalized level": to_picture(torch.stack([fit_clip(s) for s in sounds])),
     }
-    right: dict[str, list[Tensor]] = {name: [] for name in pictures}  # of each seed: (n,)
+    correct: dict[str, list[Tensor]] = {name: [] for name in pictures}  # of each seed: (n,)
     for seed in range(options.seeds):
-        listener = trained(train, seed, options.steps)
+        classifier = train_classifier(train, seed, options.steps)
         for name, c in pictures.items():
             with torch.no_grad():
-                digit = listener.digit_logits(c.unsqueeze(1) / 255).argmax(1)
-            right[name].append(digit == held_out.c_digit)
+                logits = classifier.digit_logits(c.unsqueeze(1) / 255)
+            assert logits is not None
+            correct[name].append(logits.argmax(1) == held_out.c_digit)
 
     n = f"{len(held_out.c)} validation recordings, {options.seeds} classifiers"
     print(f"{source.name}, split {options.split}: {n} of {options.steps} steps")
-    before, rows = torch.stack(right["before"]), []
+    before, rows = torch.stack(correct["before"]), []
     for name, c in pictures.items():
-        after = torch.stack(right[name])
-        lost, low, high = points_lost(before, after, held_out.c_digit)
-        loss = f"{lost:.2f} points lost (95 % interval {low:.2f} .. {high:.2f})"
-        apart = (c.double() - held_out.c.double()).abs().mean() / 255
+        after = torch.stack(correct[name])
+        accuracy = after.double().mean().item()
+        drop, low, high = accuracy_drop(before, after, held_out.c_digit)
+        difference = ((c.double() - held_out.c.double()).abs().mean() / 255).item()
         print(
-            f"{name}: accuracy {after.double().mean():.2%}, {loss}; {apart:.2%} of the grey apart"
+            f"{name}: accuracy {accuracy:.2%}, a drop of {drop:.2f} points (95 % interval "
+            f"{low:.2f} .. {high:.2f}); mean difference {difference:.2%} of the gray range"
         )
-        rows.append({
-            "pictures": name, "data": source.name, "data_sha256": source.fingerprint,
-            "split": options.split, "part": "validation", "recordings": len(c),
-            "seeds": options.seeds, "steps": options.steps, "code": code_version(),
-            "accuracy": after.double().mean().item(), "points_lost": lost, "low": low, "high": high,
-            "grey_apart": apart.item(),
-        })  # fmt: skip
+        rows.append(
+            {
+                "pictures": name,
+                "data": source.name,
+                "data_sha256": source.fingerprint,
+                "split": options.split,
+                "part": "validation",
+                "recordings": len(c),
+                "seeds": options.seeds,
+                "steps": options.steps,
+                "code": code_version(),
+                "accuracy": accuracy,
+                "accuracy_drop_points": drop,
+                "accuracy_drop_points_low": low,
+                "accuracy_drop_points_high": high,
+                "mean_gray_difference": difference,
+            }
+        )
     if options.out:
         write_rows(options.out, rows)
         print(options.out)
 
 
-def trained(train: Part, seed: int, steps: int) -> Classifier:
+def train_classifier(train: Part, seed: int, steps: int) -> Classifier:
     """A classifier of the training recordings, with its averaged weights."""
     seed_everything(seed, verbose=False)
     config = ClassifierConfig(steps=steps, warm_start=steps)
@@ -128,18 +139,17 @@ def trained(train: Part, seed: int, steps: int) -> Classifier:
     return trainer.ema.model  # type: ignore[return-value]
 
 
-def points_lost(before: Tensor, after: Tensor, digit: Tensor) -> tuple[float, float, float]:
-    """Points of accuracy, and the interval over classifiers and recordings of each digit.
+def accuracy_drop(before: Tensor, after: Tensor, digit: Tensor) -> tuple[float, float, float]:
+    """In points, with its 95 % interval over classifiers and recordings of each digit.
 
     Args:
-        before, after: (seeds, n) whether right.
-        digit: (n,).
+        before, after: (seeds, n) bool, whether a classifier is correct on a recording.
+        digit: (n,) int64, of the recordings.
+
+    Returns:
+        The drop, low, high.
     """
     points = 100 * (before.double() - after.double())
     recording, generator = torch.arange(len(digit)), torch.Generator().manual_seed(0)
     weights = group_weights(recording, N_RESAMPLES, generator, len(points), digit)
     return points.mean().item(), *interval(weighted_means(points, recording, weights))
-
-
-if __name__ == "__main__":
-    command(main)()

@@ -2,117 +2,167 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import plots
+import datasets
+from common import files, markdown, plots
 from common.errors import InputError
-from common.files import ROOT, write_atomically, write_rows
-from datasets.base import PairedDataset
-from evaluation.outputs import GRID
+from common.files import ROOT, write_atomically
+from evaluation import outputs
 from training import checkpoint
 from training.validation import Validation
 
-__all__ = [
-    "FIGURES",
-    "ROWS",
-    "TABLE",
-    "add_row",
-    "copy_figures",
-    "into_readme",
-    "side_by_side",
-    "write",
-]
+__all__ = ["FIGURES", "ROWS", "TABLE", "add_row", "read_rows", "update_readme", "write"]
 
 ROWS, TABLE, FIGURES = "results.csv", "leaderboard.md", "figures"
+Row = Mapping[str, str]
+Run = tuple[Row, Path]  # a row, and the folder of its run
 
 # What must agree between the rows of one table.
 SAME = (
-    "protocol", "data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "n", "k",
-    "evaluation_seed", "device",
-)  # fmt: skip
-# What makes a run: another with the same replaces its row.
-KEY = ("subject", "preset", "data", "split", "pairing", "seed")
+    *("protocol", "data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "n", "k"),
+    *("evaluation_seed", "device"),
+)
+# What identifies a run: another with the same replaces its row.
+KEY = ("model", "preset", "data", "split", "pairing", "seed")
 
 
 def add_row(out: Path, card: dict[str, Any]) -> None:
     """Puts a scorecard into results.csv; a row of the same run is replaced."""
     rows = {_key(row): row for row in read_rows(out)}
-    row = row_of(card)
+    row = to_row(card)
     rows[_key(row)] = row
-    write_rows(out / ROWS, list(rows.values()))
+    files.write_rows(out / ROWS, list(rows.values()))
 
 
 def read_rows(out: Path) -> list[dict[str, str]]:
-    """The rows of results.csv, none if there is no such file."""
-    path = out / ROWS
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    """The rows of results.csv, none if there is no such file.
+
+    Raises:
+        InputError: the rows are of an older format.
+    """
+    rows = files.read_rows(out / ROWS)
+    if rows and (missing := [name for name in (*KEY, *SAME) if name not in rows[0]]):
+        raise InputError(
+            f"{out / ROWS} is of an older format, without a column '{missing[0]}': "
+            "move it away and run the benchmark again"
+        )
+    return rows
 
 
-def row_of(card: dict[str, Any]) -> dict[str, str]:
-    """A scorecard as one flat row: what it is, its fingerprint, its figures, its cost."""
-    run, fingerprint = card["subject"]["run"] or {}, card["fingerprint"]
+def to_row(card: dict[str, Any]) -> dict[str, str]:
+    """A scorecard as one flat row: what it is of, its fingerprint, its metrics, its cost."""
+    candidate, fingerprint = card["candidate"], card["fingerprint"]
+    run = candidate["run"] or {}
     row: dict[str, Any] = {
-        "subject": card["subject"]["name"],
+        "model": candidate["name"],
         "preset": run.get("preset", ""),
         "data": fingerprint["data"],
         "split": fingerprint["split"],
         "pairing": run.get("pairing", ""),
         "seed": run.get("seed", ""),
-        "needs_label": card["subject"]["needs_label"],
+        "needs_label": candidate["needs_label"],
         "code_trained": run.get("code", ""),
         "code_evaluated": fingerprint["code"],
-        "weights_sha256": card["subject"]["weights_sha256"] or "",
+        "weights_sha256": candidate["weights_sha256"] or "",
         "config": json.dumps(run.get("config", {}), sort_keys=True),
     }
     fingerprint = fingerprint | {"evaluation_seed": fingerprint["seed"]}
     row |= {name: _text(fingerprint[name]) for name in SAME}
-    for name, figure in card["figures"].items():
+    for name, estimate in card["metrics"].items():
         short = _short(name)
-        row[short] = figure["value"]
-        row |= {f"{short}_{end}": figure[end] for end in ("low", "high", "real")}
+        row[short] = estimate["value"]
+        row |= {f"{short}_{end}": estimate[end] for end in ("low", "high", "real")}
     row |= card["cost"]
     return {name: "" if value is None else str(value) for name, value in row.items()}
 
 
-def write(out: Path) -> None:
-    """leaderboard.md from the rows.
+def write(out: Path, runs: Path, data_dir: Path) -> None:
+    """leaderboard.md from the rows, and the figures of those whose runs are on this machine.
+
+    Args:
+        runs: a folder of evaluated runs, at any depth.
 
     Raises:
-        InputError: rows of one table were not measured in the same way.
+        InputError: there are no rows, or rows of one table were not measured in the same way.
     """
     rows = read_rows(out)
     if not rows:
-        raise InputError(f"no rows in {out / ROWS}: run without --report first")
+        raise InputError(f"no rows in {out / ROWS}: run `python benchmark.py` first")
     tables = {}
     for data, split in dict.fromkeys((row["data"], row["split"]) for row in rows):
         chosen = [row for row in rows if (row["data"], row["split"]) == (data, split)]
         _refuse_mixed(chosen, f"{data}, {split}")
-        tables[f"{data}, split {split}, n = {int(chosen[0]['n']):,}"] = markdown(chosen)
+        tables[f"{data}, split {split}, n = {int(chosen[0]['n']):,}"] = leaderboard(chosen)
     text = "\n".join(f"### {title}\n\n{table}\n" for title, table in tables.items())
     write_atomically(out / TABLE, (HEAD + text + FOOT).encode())
 
+    by_folder: dict[str, list[Run]] = {}
+    for row, run in _find_runs(rows, runs):
+        name = "-".join((row["data"], row["split"].replace(":", "-"), row["pairing"]))
+        by_folder.setdefault(name, []).append((row, run))
+    for name, found in by_folder.items():
+        for preset in dict.fromkeys(row["preset"] for row, _ in found):
+            copy_figures(out / FIGURES / name, [r for r in found if r[0]["preset"] == preset])
+        draw_side_by_side(out / FIGURES / name, found, data_dir)
 
-def copy_figures(folder: Path, preset: str, runs: Mapping[str, Path]) -> None:
-    """The sample grids of a preset's runs, and one chart of all their losses.
 
-    Args:
-        runs: folders of evaluated runs on this machine, by the name to show.
-    """
+def _find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
+    """The rows whose run is in the folder, with the weights that were scored; by seed and model."""
+    folders = {}
+    for path in sorted(runs.rglob(outputs.NAME)):
+        with contextlib.suppress(InputError):  # a scorecard of another format is of no row
+            row = to_row(outputs.read(path))
+            folders[(*_key(row), row["weights_sha256"])] = path.parent
+    found = [
+        (row, folder)
+        for row in rows
+        if row.get("weights_sha256")
+        and (folder := folders.get((*_key(row), row["weights_sha256"])))
+    ]
+    return sorted(found, key=lambda each: (int(each[0]["seed"]), each[0]["model"]))
+
+
+def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
+    """The sample grids of the runs of one preset, and one chart of all their losses."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, run in runs.items():
-        plain = name.replace(" (", "-").replace(")", "").replace(", seed ", "-seed")
-        shutil.copyfile(run / GRID, folder / f"samples-{plain}.png")
-    logs = {name: plots.read_scalars(run) for name, run in runs.items()}
+    for row, run in runs:
+        seed = f"-seed{row['seed']}" if row["seed"] != "0" else ""
+        name = f"samples-{row['model']}-{row['preset']}{seed}.png"
+        shutil.copyfile(run / outputs.GRID, folder / name)
+    logs = {_label(row): plots.read_scalars(run) for row, run in runs}
     chart = plots.png(plots.loss_charts(logs))
-    write_atomically(folder / f"losses-{preset}.png", chart)
+    write_atomically(folder / f"losses-{runs[0][0]['preset']}.png", chart)
+
+
+def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None:
+    """The picture at the head of the README: what each model draws for the same ten sounds.
+
+    The sounds are of the validation split, the models those of the `reference` presets with the
+    first seed.
+    """
+    reference = [each for each in runs if each[0]["preset"] == "reference"]
+    if not reference:
+        return
+    first = reference[0][0]
+    source = datasets.load(first["data"], data_dir)  # type: ignore[arg-type]
+    validation = Validation(source, first["split"])
+    images = {"sound": validation.shown, "real": validation.partners}
+    for row, run in reference:
+        if row["seed"] != first["seed"]:
+            continue
+        found = checkpoint.load(run, groups=("ema",))
+        model = found.run.build().eval()
+        checkpoint.load_into(model, found.group("ema"), "the checkpoint")
+        draws = validation.draws(model, 2)
+        images |= {row["model"]: draws[:, 0], f"{row['model']}, again": draws[:, 1]}
+    figure = plots.side_by_side(images, [f"{digit}" for digit in range(10)])
+    write_atomically(folder / "side-by-side.png", plots.png(figure))
 
 
 HEAD = """<!-- Made by benchmark.py. Do not edit. -->
@@ -121,43 +171,34 @@ HEAD = """<!-- Made by benchmark.py. Do not edit. -->
 """
 FOOT = """
 Every row: one training run, scored by `evaluate.py` with judge A on the test split; intervals are
-95 % bootstraps over test recordings. *accuracy*: generated digits that the judge reads as spoken;
-*hears*: accuracy of the run's own audio classifier on the test recordings, the ceiling of its row;
-*FD*, *KID*: distances to test images in judge features (floor: training images, in the row of real
-data: validation images); *density*, *coverage*: k = 5; *diversity*: within a digit, real = 1. All
-models with a classifier use digit labels in their warm start. Rows marked * are told the digit.
+95 % bootstraps over test recordings. *accuracy*: generated digits that the judge predicts as
+spoken; *audio classifier*: accuracy of the run's own audio classifier on the test recordings, the
+ceiling of its row; *FD*, *KID*: distances to test images in judge features (floor: training images,
+in the row of real data: validation images); *density*, *coverage*: k = 5; *diversity*: within a
+digit, real = 1. All models with a classifier use digit labels in their warm start. Rows marked *
+are given the true digit.
 """
 COLUMNS = (
-    # title, figure, form, interval too
+    # title, metric, form, interval too
     ("accuracy %", "accuracy", "{:.1%}", True),
     ("judge B %", "accuracy_judge_b", "{:.1%}", False),
-    ("hears %", "classifier_accuracy", "{:.1%}", False),
+    ("audio classifier %", "classifier_accuracy", "{:.1%}", False),
     ("FD", "fd", "{:.2f}", True),
     ("KID", "kid", "{:.3f}", False),
     ("density", "density", "{:.2f}", False),
     ("coverage", "coverage", "{:.3f}", True),
     ("diversity", "diversity_relative", "{:.2f}", False),
 )
-
 COSTS = ("parameters", "steps", "training TFLOP", "training s", "samples/s", "commit")
 
 
-def markdown(rows: list[dict[str, str]]) -> str:
-    """The table: models by accuracy, then the references."""
-    titles = [title for title, *_ in COLUMNS]
-    lines = [
-        "| " + " | ".join(("model", *titles, *COSTS)) + " |",
-        "|" + "---|" * (1 + len(titles) + len(COSTS)),
-    ]
+def leaderboard(rows: Sequence[Row]) -> str:
+    """The table: models by accuracy, then the baselines."""
     ordered = sorted(rows, key=lambda r: (r["preset"] == "", r["preset"], -float(r["accuracy"])))
+    lines = []
     for row in ordered:
-        name = row["subject"] + (f" ({row['preset']})" if row["preset"] else "")
-        if row["pairing"] not in ("", "resampled"):
-            name += f", {row['pairing']}"
-        if row["seed"] not in ("", "0"):
-            name += f", seed {row['seed']}"
-        cells = [name + ("*" if row["needs_label"] == "True" else "")]
-        cells += [_cell(row, figure, form, wide) for _, figure, form, wide in COLUMNS]
+        cells = [_label(row, pairing=True) + ("*" if row["needs_label"] == "True" else "")]
+        cells += [_cell(row, metric, form, wide) for _, metric, form, wide in COLUMNS]
         cells += [
             f"{int(row['parameters']):,}" if row.get("parameters") else "",
             f"{int(row['steps']):,}" if row["steps"] else "",
@@ -166,45 +207,37 @@ def markdown(rows: list[dict[str, str]]) -> str:
             f"{float(row['samples_per_second']):,.0f}",
             f"`{row['code_trained'] or row['code_evaluated']}`",
         ]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(cells)
     real = next((row for row in rows if row.get("accuracy_real")), rows[0])
     floor = f"Real test images: judge A {float(real['accuracy_real']):.2%}"
     floor += f"; FD of training images {float(real['fd_real']):.2f}"
     floor += f"; coverage of training images {float(real['coverage_real']):.3f}."
-    return "\n".join([*lines, "", floor])
+    titles = ("model", *(title for title, *_ in COLUMNS), *COSTS)
+    return f"{markdown.table(titles, lines)}\n\n{floor}"
 
 
-def side_by_side(folder: Path, runs: Mapping[str, Path], source: PairedDataset, split: str) -> None:
-    """The picture at the head of the README: what each model draws for the same ten sounds.
-
-    The sounds are of the validation split.
-    """
-    validation = Validation(source, split)
-    rows = {"sound": validation.shown, "real": validation.partners}
-    for name, run in runs.items():
-        found = checkpoint.load(run, groups=("ema",))
-        model = found.run.build().eval()
-        checkpoint.load_into(model, found.group("ema"), "the checkpoint")
-        draws = validation.draws(model, 2)
-        rows |= {name: draws[:, 0], f"{name}, again": draws[:, 1]}
-    titles = [f"{digit}" for digit in range(10)]
-    write_atomically(folder / "side-by-side.png", plots.png(plots.side_by_side(rows, titles)))
+def _label(row: Row, pairing: bool = False) -> str:
+    """The name to show."""
+    label = row["model"] + (f" ({row['preset']})" if row["preset"] else "")
+    if pairing and row["pairing"] not in ("", "resampled"):
+        label += f", {row['pairing']}"
+    return label + (f", seed {row['seed']}" if row["seed"] not in ("", "0") else "")
 
 
-def _cell(row: dict[str, str], figure: str, form: str, wide: bool) -> str:
-    if not row.get(figure):
+def _cell(row: Row, metric: str, form: str, wide: bool) -> str:
+    if not row.get(metric):
         return ""
 
     def show(value: str) -> str:
         return form.format(float(value)).rstrip("%")
 
-    text = show(row[figure])
-    if wide and row.get(f"{figure}_low"):
-        text += f" ({show(row[f'{figure}_low'])}..{show(row[f'{figure}_high'])})"
+    text = show(row[metric])
+    if wide and row.get(f"{metric}_low"):
+        text += f" ({show(row[f'{metric}_low'])}..{show(row[f'{metric}_high'])})"
     return text
 
 
-def _refuse_mixed(rows: list[dict[str, str]], title: str) -> None:
+def _refuse_mixed(rows: Sequence[Row], title: str) -> None:
     for name in SAME:
         found = sorted({row[name] for row in rows})
         if len(found) > 1:
@@ -214,7 +247,7 @@ def _refuse_mixed(rows: list[dict[str, str]], title: str) -> None:
             )
 
 
-def _key(row: Mapping[str, str]) -> tuple[str, ...]:
+def _key(row: Row) -> tuple[str, ...]:
     return tuple(row[name] for name in KEY)
 
 
@@ -228,12 +261,12 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def into_readme(out: Path) -> None:
+def update_readme(out: Path) -> None:
     """Puts the tables of `out` between the README's markers."""
     readme = ROOT / "README.md"
     before, begin, rest = readme.read_text().partition("<!-- table:begin -->")
     _, end, after = rest.partition("<!-- table:end -->")
     if not begin or not end:
-        raise InputError("README.md has lost its table:begin and table:end markers")
+        raise InputError("README.md lacks its table:begin and table:end markers")
     table = (out / TABLE).read_text().partition("# Results\n")[2].strip()
     write_atomically(readme, f"{before}{begin}\n{table}\n{end}{after}".encode())

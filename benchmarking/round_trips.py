@@ -1,6 +1,6 @@
-"""Sounds and pictures through converters, files and channels and back: what is lost, what it costs.
+"""Round trips of test signals through converters, files and channels: loss and cost.
 
-Nothing is learnt here: the sounds are training recordings, the pictures are no data of a model.
+Nothing is trained here: the speech is of training recordings, the pictures are of no data set.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarking.channels import PICTURE_CHANNELS, SOUND_CHANNELS, travel
+from benchmarking.channels import PICTURE_CHANNELS, SOUND_CHANNELS, transmit
 from converters import (
     Converter,
     ConverterError,
@@ -38,64 +38,69 @@ from converters.picture_files import read_picture, write_picture
 from converters.sound_files import read_sound, write_sound
 from metrics.signal import log_spectral_distance, psnr, snr, spectral_convergence, ssim
 
-__all__ = ["AS_IT_IS", "Row", "measure", "measure_all", "n_measured"]
+__all__ = ["NO_CHANNEL", "Row", "measure", "measure_all", "n_measured"]
 
 Row = dict[str, Any]
 Trip = Callable[[str], Row]  # of a channel
-TRAVELLERS = ("speech", "photo 100x100")  # go through the channels
-AS_IT_IS = ""
+CHANNEL_TEST_SET = ("speech", "photo 100x100")  # of the test signals
+NO_CHANNEL = ""
 LONG = (("pack", "rgb"), ("spectrogram", "colour"))
 
 
-def measure_all(folder: Path, tell: Callable[[str], object]) -> list[Row]:
+def measure_all(folder: Path, on_progress: Callable[[str], object]) -> list[Row]:
     """Every preset of every converter, and what an hour takes, each in a process of its own.
 
     Args:
         folder: as `measure` takes it.
-        tell: hears of each process before it starts.
+        on_progress: called `n_measured()` times, with the name of the process that starts.
     """
     rows = []
-    alone = multiprocessing.get_context("spawn")  # a forked one has this one's memory
-    with ProcessPoolExecutor(1, alone, max_tasks_per_child=1) as processes:
+    spawning = multiprocessing.get_context("spawn")  # a forked one has this one's memory
+    with ProcessPoolExecutor(1, spawning, max_tasks_per_child=1) as processes:
         for kind, named in presets().items():
             for preset in named:
-                tell(f"{kind} {preset}")
+                on_progress(f"{kind} {preset}")
                 rows += processes.submit(measure, kind, preset, folder).result()
         for kind, preset in LONG:
-            tell(f"{kind} {preset}, an hour")
+            on_progress(f"{kind} {preset}, an hour")
             rows.append(processes.submit(measure_hour, kind, preset, folder / "music.wav").result())
     return rows
 
 
 def n_measured() -> int:
-    """How often `measure_all` tells."""
+    """The number of processes of `measure_all`."""
     return sum(map(len, presets().values())) + len(LONG)
 
 
 def measure(kind: str, preset: str, folder: Path) -> list[Row]:
-    """Every row of one converter: materials as they are, then travellers through each channel.
+    """Every row of one converter: all test signals, then the channel test set in each channel.
 
-    What a converter refuses is a row, too, that says so in `refused`. Asked of a new process, the
-    rows know how much memory this converter took.
+    What a converter refuses is a row too, with the reason in `refused`. The memory in the rows is
+    that of this converter alone only in a new process.
 
     Args:
-        folder: of WAV and PNG files, as `material.write` makes them.
+        folder: of WAV and PNG files, as `signals.write` makes them.
     """
     converter, before = presets()[kind][preset], _memory()
     trips = [*_trips(converter, folder)]
-    _told(trips[0][1], AS_IT_IS)  # what is loaded and compiled at first use is no part of any time
-    rows = [{"material": path.stem, "channel": AS_IT_IS} | _told(trip, AS_IT_IS)
-            for path, trip, _ in trips]  # fmt: skip
+    # Loading and compiling at first use are no part of any time.
+    _run_recording_warnings(trips[0][1], NO_CHANNEL)
+    rows = [
+        {"signal": path.stem, "channel": NO_CHANNEL} | _run_recording_warnings(trip, NO_CHANNEL)
+        for path, trip, _ in trips
+    ]
     memory = {"memory_mib": _memory() - before}
     for path, trip, channels in trips:
-        if path.stem in TRAVELLERS:
-            rows += [{"material": path.stem, "channel": each} | _told(trip, each)
-                     for each in channels]  # fmt: skip
+        if path.stem in CHANNEL_TEST_SET:
+            rows += [
+                {"signal": path.stem, "channel": each} | _run_recording_warnings(trip, each)
+                for each in channels
+            ]
     return [{"kind": kind, "preset": preset} | row | memory for row in rows]
 
 
 def _trips(converter: Converter, folder: Path) -> Iterator[tuple[Path, Trip, Iterable[str]]]:
-    """Each material that the converter takes, its trip, and the channels that it may go through."""
+    """Each test signal that the converter takes, its trip, and the channels of its encoding."""
     if type(converter).encode_sound is not Converter.encode_sound:
         for path in sorted(folder.glob("*.wav")):
             yield path, partial(_sound_trip, converter, read_sound(path)), PICTURE_CHANNELS
@@ -105,7 +110,7 @@ def _trips(converter: Converter, folder: Path) -> Iterator[tuple[Path, Trip, Ite
 
 
 def measure_hour(kind: str, preset: str, music: Path) -> Row:
-    """An hour of 48 kHz stereo, tile by tile, there and back; asked of a new process."""
+    """An hour of 48 kHz stereo, tile by tile, there and back; to be run in a new process."""
     converter, hour = presets()[kind][preset], _an_hour(read_sound(music).samples())
     with tempfile.TemporaryDirectory() as name:
         clock = time.perf_counter()
@@ -128,8 +133,8 @@ def measure_hour(kind: str, preset: str, music: Path) -> Row:
             comparing += time.perf_counter() - at
         decoded = time.perf_counter() - comparing
     return {
-        "kind": kind, "preset": preset, "material": "an hour of 48 kHz stereo",
-        "channel": AS_IT_IS, "same_format": found.format == hour.format, "exact": noise == 0,
+        "kind": kind, "preset": preset, "signal": "an hour of 48 kHz stereo",
+        "channel": NO_CHANNEL, "same_format": found.format == hour.format, "exact": noise == 0,
         "snr_db": float(10 * np.log10(power / noise)) if noise else np.inf,
         "bits_per_sample": 8 * n_bytes / (hour.format.n_samples * hour.format.n_channels),
         "encode_x_real_time": 3600 / (encoded - clock),
@@ -152,23 +157,23 @@ def _an_hour(music: np.ndarray) -> Sound:
 
 
 def _memory() -> float:
-    """MiB that this process has had at most."""
+    """The peak memory of this process in MiB."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage begins at what the parent process had
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1024  # type: ignore[index]
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _told(trip: Trip, channel: str) -> Row:
-    """A trip's row, and what was said on the way back."""
-    with warnings.catch_warnings(record=True) as said:
+def _run_recording_warnings(trip: Trip, channel: str) -> Row:
+    """A trip's row, and the warnings of the decoder."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConverterWarning)
         try:
             row = trip(channel)
         except ConverterError as error:
             row = {"refused": _plain(error)}
-    told = [_plain(w.message) for w in said if issubclass(w.category, ConverterWarning)]
-    return row | {"warned": "; ".join(told)} if told else row
+    warned = [_plain(w.message) for w in caught if issubclass(w.category, ConverterWarning)]
+    return row | {"warned": "; ".join(warned)} if warned else row
 
 
 def _plain(message: object) -> str:
@@ -177,8 +182,8 @@ def _plain(message: object) -> str:
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
-    """What is lost in encoding is told of the converter, not of the channel."""
+def _without_warnings() -> Iterator[None]:
+    """A loss in encoding is the converter's, not the channel's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConverterWarning)
         yield
@@ -189,7 +194,7 @@ def _sound_trip(converter: Converter, sound: Sound, channel: str) -> Row:
     with tempfile.TemporaryDirectory() as name:
         clock = time.perf_counter()
         paths, pixels = [], 0
-        with _unheard():
+        with _without_warnings():
             for i, tile in enumerate(converter.encode_sound(sound)):
                 paths.append(Path(name, f"tile-{i:04}.png"))
                 write_picture(paths[-1], tile)
@@ -200,7 +205,7 @@ def _sound_trip(converter: Converter, sound: Sound, channel: str) -> Row:
             for i, path in enumerate(paths):
                 with Image.open(path) as image:
                     paths[i] = PICTURE_CHANNELS[channel](path, image)
-        arrived = time.perf_counter()
+        received = time.perf_counter()
         header = find_header(read_picture(paths[0]))
         decoder = converter_of(header) if header else converter
         found = decoder.decode_sound(read_picture(path) for path in paths)
@@ -215,20 +220,20 @@ def _sound_trip(converter: Converter, sound: Sound, channel: str) -> Row:
         "bits_per_sample": 8 * n_bytes / (format.n_samples * format.n_channels),
         "seconds_per_megapixel": seconds / (pixels / 1e6),
         "encode_x_real_time": seconds / (encoded - clock),
-        "decode_x_real_time": seconds / (decoded - arrived),
+        "decode_x_real_time": seconds / (decoded - received),
     }
     true = sound.samples()
     if found.format.sample_rate != format.sample_rate or samples.shape != true.shape:
         return row | {"exact": False}
-    heard = samples / found.format.full_scale
+    floats = samples / found.format.full_scale
     # Of the transform that was inverted: in another one, equal magnitudes differ.
     options = header.options if header else {}
     frame = {k: int(options[k]) for k in ("n_fft", "hop") if options.get(k)}
     return row | {
         "exact": samples.dtype == true.dtype and bool((samples == true).all()),
-        "snr_db": snr(true / format.full_scale, heard),
-        "spectral_convergence_db": spectral_convergence(true / format.full_scale, heard, **frame),
-        "log_spectral_distance_db": log_spectral_distance(true / format.full_scale, heard),
+        "snr_db": snr(true / format.full_scale, floats),
+        "spectral_convergence_db": spectral_convergence(true / format.full_scale, floats, **frame),
+        "log_spectral_distance_db": log_spectral_distance(true / format.full_scale, floats),
     }
 
 
@@ -237,13 +242,13 @@ def _picture_trip(converter: Converter, picture: Picture, channel: str) -> Row:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name, "sound.wav")
         clock = time.perf_counter()
-        with _unheard():
+        with _without_warnings():
             sound = converter.encode_picture(picture)
             write_sound(path, sound)
         encoded = time.perf_counter()
         if channel:
-            path = travel(path, SOUND_CHANNELS[channel])
-        arrived = time.perf_counter()
+            path = transmit(path, SOUND_CHANNELS[channel])
+        received = time.perf_counter()
         source = read_sound(path)
         header = find_header(source)
         decoder = converter_of(header) if header else converter
@@ -258,7 +263,7 @@ def _picture_trip(converter: Converter, picture: Picture, channel: str) -> Row:
         "seconds_per_megapixel": seconds / (n_pixels / 1e6),
         "seconds": seconds,
         "encode_seconds": encoded - clock,
-        "decode_seconds": decoded - arrived,
+        "decode_seconds": decoded - received,
     }
     if found.format != picture.format:
         return row | {"exact": False}

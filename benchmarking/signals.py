@@ -1,4 +1,4 @@
-"""Sounds and pictures on which converters are measured: the same on every machine."""
+"""The test signals of converters: sounds and pictures that are the same on every machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from converters import Picture, Sound
 from converters.mel64.features import MEL64
 from converters.picture_files import write_picture
 from converters.sound_files import write_sound
-from datasets.base import PairedDataset
-from datasets.splits import part
+from datasets import PairedDataset, part
 
 __all__ = ["write"]
 
@@ -22,7 +21,7 @@ SEED = 0
 
 
 def write(folder: Path, source: PairedDataset) -> None:
-    """Puts every sound (WAV) and picture (PNG) into a folder, under its name."""
+    """Writes every sound (WAV) and picture (PNG) into a folder, under its name."""
     sounds = {"speech": _speech(source), "music": _music(), "synthetic": _synthetic()}
     for name, sound in sounds.items():
         write_sound(folder / f"{name}.wav", sound)
@@ -38,11 +37,11 @@ def write(folder: Path, source: PairedDataset) -> None:
 
 
 def _speech(source: PairedDataset) -> Sound:
-    """About 16 s of training recordings: words of up to eight voices, one after the other."""
+    """About 16 s of training recordings: words of up to eight speakers, one after the other."""
     train = part(source, "official", "train")
-    voices = train.c_speaker.unique()[:8]
-    n = 16 // len(voices)
-    rows = torch.cat([(train.c_speaker == voice).nonzero()[:n, 0] for voice in voices])
+    speakers = train.c_speaker.unique()[:8]
+    n = 16 // len(speakers)
+    rows = torch.cat([(train.c_speaker == speaker).nonzero()[:n, 0] for speaker in speakers])
     return Sound.of(_int16(train.clips[rows].flatten().numpy()), MEL64.sample_rate)
 
 

@@ -1,0 +1,230 @@
+"""A matrix of runs: every model and preset trained and evaluated by our commands.
+
+A run that is finished is kept, and one that was interrupted resumes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import datasets
+import models
+from benchmarking import report
+from common.errors import InputError, suggest
+from common.files import ROOT
+from datasets import PairedDataset, Pairing, recording_split
+from evaluation import outputs
+from evaluation.baselines import BASELINES
+from evaluation.evaluator import PROTOCOL
+from judges import load_judge
+from models import Config
+from training import checkpoint
+
+__all__ = ["RUNS", "Job", "Options", "plan", "run", "run_job"]
+
+RUNS = ROOT / "results" / "runs"
+PRESETS = ("reference", "original")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Trains and evaluates models, then writes the table and the figures."""
+
+    quick: bool = False
+    """The `reference` presets for 2.5 minutes each, into results/quick/."""
+    models: tuple[str, ...] = ()
+    """Which models; all by default."""
+    presets: tuple[str, ...] = ()
+    """Which presets, of the models that have them; `reference` and `original` by default."""
+    seeds: tuple[int, ...] = (0,)
+    """Which seeds."""
+    split: str = "official"
+    """'official' or 'speaker:NAME'."""
+    pairing: Pairing = "resampled"
+    """How sounds get their images."""
+    max_seconds: float = 600.0
+    """Longest training of a run."""
+    data: datasets.Data = "auto"
+    """Which data."""
+    data_dir: Path = field(default_factory=datasets.default_dir)
+    """Where the data are."""
+    out: Path | None = None
+    """Where table and figures go; by default results/, or results/quick/ with --quick."""
+    runs: Path = RUNS
+    """Where the runs go."""
+    fresh: bool = False
+    """Train finished runs again."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the matrix."""
+
+    model: str
+    preset: str
+    config: Config
+    seed: int
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.model} ({self.preset})" + (f", seed {self.seed}" if self.seed else "")
+
+
+def run(options: Options) -> None:
+    """The whole matrix, its table and its figures.
+
+    Raises:
+        InputError: the options do not fit, or some runs failed; what succeeded is written before.
+    """
+    options = _check(options)
+    out = options.out or ROOT / "results" / ("quick" if options.quick else "")
+    report.read_rows(out)  # refuses an older format before hours of training
+    # Loaded first: only then is it known which data there are, and every run names them.
+    source = datasets.load(options.data, options.data_dir)
+    jobs = plan(options, source)
+    failed = run_all(jobs, options, source, out)
+    if failed and not report.read_rows(out):
+        raise InputError(f"every run failed: {', '.join(failed)}; see above")
+    report.write(out, options.runs, options.data_dir)
+    print(f"table:   {out / report.TABLE}\nfigures: {out / report.FIGURES}")
+    print(f"charts:  tensorboard --logdir {options.runs}")
+    if failed:
+        raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
+
+
+def _check(options: Options) -> Options:
+    if options.quick:
+        if options.presets or options.max_seconds != Options.max_seconds:
+            raise InputError("--quick sets --presets and --max-seconds itself: leave them out")
+        options = dataclasses.replace(options, presets=("reference",), max_seconds=150.0)
+    presets = {p for name in options.models or models.names() for p in models.presets(name)}
+    for preset in options.presets:
+        if preset not in presets:
+            raise InputError(f"unknown preset '{preset}': {suggest(preset, sorted(presets))}")
+    if not presets & {*(options.presets or PRESETS)}:
+        raise InputError(f"give --presets: none of the models has {' or '.join(PRESETS)}")
+    if not options.max_seconds > 0:
+        raise InputError(f"--max-seconds {options.max_seconds:g}: more than 0")
+    if any(not 0 <= seed < 2**32 for seed in options.seeds):
+        raise InputError("--seeds are whole numbers of 0 to 4294967295")
+    return options
+
+
+def plan(options: Options, source: PairedDataset) -> list[Job]:
+    """The runs, presets first, so that a matrix that is stopped early is still a comparison.
+
+    Raises:
+        InputError: an unknown split.
+    """
+    recording_split(source, options.split)
+    budget = "quick" if options.quick else f"{options.max_seconds:g}s"
+    data = f"{source.name}-{options.split.replace(':', '-')}-{options.pairing}"
+    jobs = []
+    for preset, seed, name in itertools.product(
+        options.presets or PRESETS, options.seeds, options.models or models.names()
+    ):
+        if preset in models.presets(name):
+            config = models.presets(name)[preset]
+            if options.quick and hasattr(config, "warm_start"):
+                # A short run cannot spend a third of its time on the warm start.
+                config = dataclasses.replace(config, warm_start=400)  # type: ignore[call-arg]
+            folder = options.runs / budget / name / preset / data / f"seed{seed}"
+            jobs.append(Job(name, preset, config, seed, folder))
+    return jobs
+
+
+def run_all(jobs: list[Job], options: Options, source: PairedDataset, out: Path) -> list[str]:
+    """Scores the baselines, then does every job; each adds its row at once. Returns failures."""
+    data = ("--data-dir", str(options.data_dir.resolve()))
+    failed = []
+    folder = options.runs / "baselines" / f"{source.name}-{options.split.replace(':', '-')}"
+    cards = [folder / name / outputs.NAME for name in BASELINES]
+    if not all(_is_current(card, source) for card in cards) or options.fresh:
+        print("baselines: " + ", ".join(BASELINES), flush=True)
+        arguments = ["--data", source.name, "--split", options.split, "--out", str(folder), *data]
+        if not _python("evaluate.py", "--baseline", *BASELINES, *arguments):
+            failed.append("baselines")
+    if not failed:
+        for path in cards:
+            report.add_row(out, outputs.read(path))
+    for i, job in enumerate(jobs):
+        print(f"[{i + 1}/{len(jobs)}] {job.label}", flush=True)
+        if run_job(job, options, source):
+            report.add_row(out, outputs.read(job.folder / outputs.NAME))
+        else:
+            failed.append(job.label)
+    return failed
+
+
+def run_job(job: Job, options: Options, source: PairedDataset) -> bool:
+    """Trains what is not finished, evaluates what is not scored by these judges."""
+    data = ("--data-dir", str(options.data_dir.resolve()))
+    path = job.folder / checkpoint.NAME
+    if options.fresh:
+        shutil.rmtree(job.folder, ignore_errors=True)
+    found = checkpoint.load(path, groups=("ema",)) if path.exists() else None
+    if found is not None and (changed := _changed(job.config, found.run.config)):
+        print(
+            f"error: {job.folder} was trained with another {', '.join(changed)}: "
+            "--fresh trains it again",
+            file=sys.stderr,
+        )
+        return False
+    if found is None or (found.step < job.config.steps and found.seconds < options.max_seconds):
+        arguments = ["--model", job.model, "--preset", job.preset, "--seed", str(job.seed)]
+        arguments += ["--split", options.split, "--pairing", options.pairing]
+        arguments += ["--max-seconds", str(options.max_seconds), "--out", str(job.folder)]
+        arguments += ["--data", source.name, *data]
+        for name in _changed(job.config, dataclasses.asdict(models.presets(job.model)[job.preset])):
+            arguments += ["--" + name.replace("_", "-"), str(getattr(job.config, name))]
+        if found is not None:
+            arguments.append("--resume")
+        if not _python("train.py", *arguments):
+            return False
+    elif _is_current(job.folder / outputs.NAME, source, found):
+        print(f"  kept as it is: {job.folder} (--fresh trains it again)")
+        return True
+    return _python("evaluate.py", "--checkpoint", str(job.folder), *data)
+
+
+def _changed(config: Config, other: Mapping[str, object]) -> list[str]:
+    """The settings that differ, but for the length of the run."""
+    mine = dataclasses.asdict(config)
+    return [k for k, v in mine.items() if k != "steps" and k in other and other[k] != v]
+
+
+def _is_current(
+    path: Path, source: PairedDataset, found: checkpoint.Checkpoint | None = None
+) -> bool:
+    """Whether a scorecard is of these data, judges and protocol, and of the weights found."""
+    try:
+        card = outputs.read(path)
+    except InputError:
+        return False
+    made = card["fingerprint"]
+    judges = [load_judge(source.name, which).sha256 for which in "ab"]
+    return (
+        (made["protocol"], made["data_sha256"]) == (PROTOCOL, source.fingerprint)
+        and [made["judge_a"], made["judge_b"]] == judges
+        and card["candidate"]["weights_sha256"] == (found.weights_sha256() if found else None)
+    )
+
+
+def _python(script: str, *arguments: str) -> bool:
+    """Runs one of our commands, its output shown; False: it failed."""
+    child = subprocess.Popen([sys.executable, str(ROOT / script), *arguments])
+    try:
+        return child.wait() == 0
+    except BaseException:  # stopped: so is the command, which saves its run first
+        child.send_signal(signal.SIGINT)
+        child.wait()
+        raise
