@@ -15,6 +15,7 @@ from common.errors import InputError
 from common.files import ROOT, write_atomically
 from evaluation import outputs
 from training import checkpoint
+from training.run_log import read_scalars
 from training.validation import Validation
 
 __all__ = ["FIGURES", "ROWS", "TABLE", "add_row", "read_rows", "update_readme", "write"]
@@ -135,7 +136,7 @@ def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
         seed = f"-seed{row['seed']}" if row["seed"] != "0" else ""
         name = f"samples-{row['model']}-{row['preset']}{seed}.png"
         shutil.copyfile(run / outputs.GRID, folder / name)
-    logs = {_label(row): plots.read_scalars(run) for row, run in runs}
+    logs = {_label(row): read_scalars(run) for row, run in runs}
     chart = plots.png(plots.loss_charts(logs))
     write_atomically(folder / f"losses-{runs[0][0]['preset']}.png", chart)
 

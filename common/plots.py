@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,13 +15,12 @@ __all__ = [
     "contact_sheet",
     "loss_charts",
     "png",
-    "read_scalars",
     "sample_grid",
     "side_by_side",
 ]
 
-Scalars = dict[str, tuple[list[int], list[float]]]
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito 2008
+Scalars = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # tag: (steps, values)
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito 2008
 
 
 def sample_grid(
@@ -44,11 +42,7 @@ def sample_grid(
     for i, row in enumerate(axes):
         images = [conditions[i], partners[i], *draws[i]]
         for j, (axis, image) in enumerate(zip(row, images, strict=True)):
-            colours = "magma" if j == 0 else "gray"
-            axis.imshow(image.cpu().numpy(), cmap=colours, vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
-            for edge in axis.spines.values():
-                edge.set_visible(False)
+            _show(axis, image)
             if i == 0:
                 axis.set_title(titles[j], fontsize=9)
         row[0].set_ylabel(row_labels[i], fontsize=9, rotation=0, ha="right", va="center")
@@ -63,7 +57,7 @@ def confusion(matrix: Tensor) -> Figure:
     """Shares of each row in per cent.
 
     Args:
-        matrix: (n, n) counts; row: digit asked for, column: digit read.
+        matrix: (n, n) counts; row: digit asked for, column: digit predicted.
     """
     share = 100 * matrix.double().cpu() / matrix.sum(1, keepdim=True).clamp(min=1).cpu()
     n = len(share)
@@ -73,16 +67,13 @@ def confusion(matrix: Tensor) -> Figure:
     for i in range(n):
         for j in range(n):
             if share[i, j] >= 0.05:
-                dark = share[i, j] < 55
                 text = f"{share[i, j]:.1f}" if share[i, j] < 99.95 else "100"
-                axis.text(
-                    j, i, text, ha="center", va="center", fontsize=8,
-                    color="white" if dark else "black",
-                )  # fmt: skip
+                color = "white" if share[i, j] < 55 else "black"
+                axis.text(j, i, text, ha="center", va="center", fontsize=8, color=color)
     axis.set(
         xticks=range(n),
         yticks=range(n),
-        xlabel="digit that the judge reads",
+        xlabel="digit predicted by the judge",
         ylabel="digit that was asked for",
     )
     figure.colorbar(image, label="% of the digit's samples")
@@ -97,25 +88,11 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def read_scalars(folder: Path) -> Scalars:
-    """The scalars of a run's TensorBoard files, by tag: (steps, values)."""
-    # Here, because it takes a second that most callers need not wait.
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
-    events.Reload()
-    found = {}
-    for tag in events.Tags()["scalars"]:
-        points = events.Scalars(tag)
-        found[tag] = ([p.step for p in points], [p.value for p in points])
-    return found
-
-
 def loss_charts(runs: Mapping[str, Scalars]) -> Figure:
     """One row for each run: its warm start, losses, gradient norms and validation, by step.
 
     Args:
-        runs: by the name to show, as `read_scalars` gives them.
+        runs: by the name to show.
     """
     figure = Figure(figsize=(16, 2.5 * len(runs) + 0.4), dpi=100, layout="constrained")
     grid = figure.subplots(len(runs), 4, squeeze=False)
@@ -129,7 +106,7 @@ def loss_charts(runs: Mapping[str, Scalars]) -> Figure:
         _curves(row[1], losses, "losses")
         for axis, curves in zip(row, (warm_start, losses), strict=False):
             if curves:
-                axis.set_ylim(*_calm([values for _, values in curves.values()]))
+                axis.set_ylim(*_robust_limits([values for _, values in curves.values()]))
         _curves(row[2], norms, "gradient norms")
         row[2].set_yscale("log")
         _curves(row[3], shares, "validation", points=True)
@@ -137,16 +114,25 @@ def loss_charts(runs: Mapping[str, Scalars]) -> Figure:
     return figure
 
 
+def _show(axis: Axes, image: Tensor) -> None:
+    """An image (28, 28) in gray, a log-mel picture (64, 64) in color; no ticks, no frame."""
+    cmap = "magma" if image.shape[-1] == 64 else "gray"
+    axis.imshow(image.cpu().numpy(), cmap=cmap, vmin=0, vmax=255)
+    axis.set(xticks=[], yticks=[])
+    for edge in axis.spines.values():
+        edge.set_visible(False)
+
+
 def _curves(axis: Axes, curves: Scalars, title: str, points: bool = False) -> None:
     """Curves by step, each with its running average unless it has few points."""
     for i, (tag, (steps, values)) in enumerate(sorted(curves.items())):
-        colour, dashes = COLOURS[i % len(COLOURS)], ("-", "--", "-.", ":")[i % 4]
+        color, dashes = COLORS[i % len(COLORS)], ("-", "--", "-.", ":")[i % 4]
         label = tag.partition("/")[2]
         if points:
-            axis.plot(steps, values, dashes, color=colour, label=label, marker="o", markersize=3)
+            axis.plot(steps, values, dashes, color=color, label=label, marker="o", markersize=3)
         else:
-            axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.6)
-            axis.plot(steps, _smooth(values), dashes, color=colour, label=label)
+            axis.plot(steps, values, color=color, alpha=0.2, linewidth=0.6)
+            axis.plot(steps, _smooth(values), dashes, color=color, label=label)
     axis.set(xlabel="step", title=title)
     axis.grid(alpha=0.25)
     if curves:
@@ -168,8 +154,8 @@ def _smooth(values: Sequence[float], decay: float = 0.95) -> list[float]:
     return smooth
 
 
-def _calm(curves: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Limits that a few wild first steps do not set."""
+def _robust_limits(curves: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Limits that a few outliers of the first steps do not set."""
     values = sorted(value for curve in curves for value in curve)
     low, high = values[len(values) // 200], values[-1 - len(values) // 50]
     margin = 0.08 * (high - low) or 1.0
@@ -188,14 +174,9 @@ def side_by_side(rows: Mapping[str, Tensor], titles: Sequence[str]) -> Figure:
     axes = figure.subplots(n, k, squeeze=False)
     for i, (name, images) in enumerate(rows.items()):
         for j, image in enumerate(images):
-            axis = axes[i][j]
-            colours = "magma" if image.shape[-1] == 64 else "gray"
-            axis.imshow(image.cpu().numpy(), cmap=colours, vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
-            for edge in axis.spines.values():
-                edge.set_visible(False)
+            _show(axes[i][j], image)
             if i == 0:
-                axis.set_title(titles[j], fontsize=10)
+                axes[i][j].set_title(titles[j], fontsize=10)
         axes[i][0].set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center")
     return figure
 
@@ -212,7 +193,7 @@ def contact_sheet(
         images: (r, k, 28, 28) uint8.
         clips: (r, k, n).
         pictures: (r, k, 64, 64) uint8.
-        labels: r rows of k triples: what stands above the three.
+        labels: r rows of k triples: the titles of the three.
     """
     r, k = images.shape[:2]
     figure = Figure(figsize=(3.7 * k, 1.08 * r + 0.4), dpi=110, layout=_tight())
@@ -221,15 +202,13 @@ def contact_sheet(
     for i in range(r):
         for j in range(k):
             image, wave, picture = axes[i][3 * j : 3 * j + 3]
-            image.imshow(images[i, j].numpy(), cmap="gray", vmin=0, vmax=255)
-            wave.plot(clips[i, j].numpy(), color=COLOURS[0], linewidth=0.4)
+            _show(image, images[i, j])
+            _show(picture, pictures[i, j])
+            wave.plot(clips[i, j].numpy(), color=COLORS[0], linewidth=0.4)
             wave.set(xlim=(0, clips.shape[-1]), ylim=(-peak, peak))
-            picture.imshow(pictures[i, j].numpy(), cmap="magma", vmin=0, vmax=255)
             for axis, label in zip((image, wave, picture), labels[i][j], strict=True):
                 axis.set_title(label, fontsize=8, pad=2)
                 axis.set(xticks=[], yticks=[])
-            for edge in (*image.spines.values(), *picture.spines.values()):
-                edge.set_visible(False)
             for edge in wave.spines.values():
                 edge.set_color("#999999")
     figure.supxlabel(
