@@ -16,11 +16,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from lightning_fabric import Fabric, seed_everything
-from tyro.conf import OmitArgPrefixes
+from tyro.conf import OmitArgPrefixes, arg
 
 import datasets
 import models
@@ -41,7 +41,7 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 @dataclass(frozen=True)
 class Options:
-    """The same for every model."""
+    """Settings of a run, the same for every model."""
 
     data: datasets.Data = "auto"
     """MNIST-FSDD where it is or can be downloaded, else the offline set; or one of them."""
@@ -110,7 +110,10 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     name = value_of("--model", arguments)
     if name is None:
         if {"-h", "--help"} & set(arguments):
-            print(f"{__doc__}\nmodels: {', '.join(models.names())}\n")
+            print(f"{__doc__}\nmodels and presets:")
+            for each in models.names():
+                print(f"  {each:8} {', '.join(models.presets(each))}")
+            print("With --model, the settings of that model are listed too.\n")
             parse(Options, None, ["--help"], "train.py --model MODEL [--preset PRESET]")
         raise InputError(f"--model is missing; there are: {', '.join(models.names())}")
     presets = models.presets(name)
@@ -121,15 +124,16 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     chosen = dataclasses.make_dataclass(
         "Chosen",
         [
-            ("options", OmitArgPrefixes[Options]),
-            ("config", OmitArgPrefixes[type(presets[preset])]),  # type: ignore[misc]
-            ("model", str, name),
-            ("preset", str, preset),
+            ("model", Annotated[Literal[models.names()], arg(help="Which model.")], name),
+            ("preset", Annotated[Literal[tuple(presets)], arg(help="Its settings.")], preset),
+            ("run", OmitArgPrefixes[Options]),
+            (name, OmitArgPrefixes[type(presets[preset])]),  # type: ignore[misc]
         ],
+        kw_only=True,
     )
-    default = chosen(Options(), presets[preset])
+    default = chosen(run=Options(), **{name: presets[preset]})
     parsed: Any = parse(chosen, default, arguments, "train.py")
-    return name, preset, _checked_options(parsed.options), _checked(parsed.config)
+    return name, preset, _checked_options(parsed.run), _checked(getattr(parsed, name))
 
 
 def _refuse_foreign_flags(name: str, preset: str, arguments: list[str]) -> None:
