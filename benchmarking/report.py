@@ -194,10 +194,14 @@ COSTS = ("parameters", "steps", "training TFLOP", "training s", "samples/s", "co
 
 
 def leaderboard(rows: Sequence[Row]) -> str:
-    """The table: models by accuracy, then the baselines."""
-    ordered = sorted(rows, key=lambda r: (r["preset"] == "", r["preset"], -float(r["accuracy"])))
+    """The table: by accuracy, `reference` presets first, then others, then the baselines."""
+
+    def order(row: Row) -> tuple[int, str, float]:
+        rank = {"reference": 0, "": 2}.get(row["preset"], 1)
+        return rank, row["preset"], -float(row["accuracy"])
+
     lines = []
-    for row in ordered:
+    for row in sorted(rows, key=order):
         cells = [_label(row, pairing=True) + ("*" if row["needs_label"] == "True" else "")]
         cells += [_cell(row, metric, form, wide) for _, metric, form, wide in COLUMNS]
         cells += [
