@@ -2,9 +2,9 @@
 
     python -m tests.converters.fuzz --inputs 10000
 
-Every input is a small true file of some converter with bytes flipped, cut, doubled or inserted, or
-with another value in its JSON header (the file itself whole, its checksums right). It is read and
-decoded as the command does it. What comes out is a sound, a picture, or a ConverterError.
+Every input is a small valid file of some converter with bytes flipped, cut, doubled or inserted,
+or with another value in its JSON header (the file itself intact, its checksums right). It is read
+and decoded as the command does it. The outcome is a sound, a picture, or a ConverterError.
 """
 
 from __future__ import annotations
@@ -42,10 +42,13 @@ from converters.picture_files import KEY, read_picture, write_picture
 from converters.sound_files import CHUNK, read_sound, write_sound
 
 MAX_SECONDS = 20  # for one input
-# Less of what is long by nature.
-SMALLER = {"tone original": {"width": 12, "height": 9}, "grid slow": {"seconds": 5.0}}
+# Options of presets that make long sounds.
+SMALLER: dict[str, dict[str, Any]] = {
+    "tone original": {"width": 12, "height": 9},
+    "grid slow": {"seconds": 5.0},
+}
 MAX_MIB = 1024  # that decoding may add to the process
-HOSTILE = (
+HOSTILE: tuple[Any, ...] = (
     0, 1, -1, 2, 255, 256, 1023, 65_537, 2**31 - 1, 2**31, 2**40, -(2**63), 10**30, 0.0, -1e308,
     1e308, float("nan"), float("inf"), "", "x" * 3000, "../../etc/passwd", "PCM_16", "DOUBLE",
     "colour", None, True, False, [], {}, [[[]]], {"a": {}},
@@ -54,7 +57,7 @@ HOSTILE = (
 
 @dataclass(frozen=True)
 class Seed:
-    """A true file, and how to put another JSON header beside its content."""
+    """A valid file, and a function that replaces its JSON header."""
 
     name: str
     suffix: str
@@ -120,7 +123,7 @@ def _sound_seed(name: str, path: Path, sound: Sound, converter: Converter) -> Se
 
 
 def damaged(seed: Seed, rng: random.Random) -> bytes:
-    """One hostile relative of a file."""
+    """A damaged or hostile variant of a file."""
     way = rng.randrange(6)
     if way >= 3 and seed.json:
         return seed.with_json(_hostile_json(seed.json, rng))
@@ -162,25 +165,25 @@ def _hostile_json(header: dict[str, Any], rng: random.Random) -> str:
     return text
 
 
-def decode(path: Path, known: Converter) -> None:
-    """Reads and decodes a file as far as it goes; without a header by what the caller knows."""
+def decode(path: Path, default: Converter) -> None:
+    """Reads and decodes a file as far as it goes; without a header by the given converter."""
     if path.suffix == ".png":
         picture = read_picture(path)
         header = find_header(picture)
-        decoder = converter_of(header) if header else known
+        decoder = converter_of(header) if header else default
         for _ in decoder.decode_sound(iter([picture])).blocks(1 << 16):
             pass
         return
     sound = read_sound(path)
     header = find_header(sound)
-    (converter_of(header) if header else known).decode_picture(sound)
+    (converter_of(header) if header else default).decode_picture(sound)
 
 
 def run(inputs: int, start: int = 0) -> Counter[str]:
     """Decodes that many inputs.
 
     Returns:
-        How many ended how.
+        The number of inputs with each outcome.
 
     Raises:
         AssertionError: one crashed, hung or took too much memory; it names the input.
@@ -189,11 +192,11 @@ def run(inputs: int, start: int = 0) -> Counter[str]:
     def hang(*_: object) -> None:
         raise TimeoutError
 
-    ended: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = seeds(folder)
-        for seed in files:  # what is loaded once is not an input's memory
+        for seed in files:  # modules and caches do not count as the memory of an input
             path = folder / f"input{seed.suffix}"
             path.write_bytes(seed.content)
             decode(path, seed.converter)
@@ -210,20 +213,20 @@ def run(inputs: int, start: int = 0) -> Counter[str]:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     decode(path, seed.converter)
-                ended["decoded"] += 1
+                outcomes["decoded"] += 1
             except ConverterError as error:
                 assert "\n" not in str(error), f"input {number} ({seed.name}): {error!r}"
-                ended["refused"] += 1
+                outcomes["refused"] += 1
             except BaseException as error:
                 raise AssertionError(f"input {number} ({seed.name}): {error!r}") from error
             finally:
                 signal.alarm(0)
-            ended["slowest ms"] = max(
-                ended["slowest ms"], int(1000 * (time.perf_counter() - clock))
+            outcomes["slowest ms"] = max(
+                outcomes["slowest ms"], int(1000 * (time.perf_counter() - clock))
             )
-            ended["MiB"] = int(_memory() - before)
-            assert ended["MiB"] < MAX_MIB, f"input {number} ({seed.name}): {ended['MiB']} MiB"
-    return ended
+            outcomes["MiB"] = int(_memory() - before)
+            assert outcomes["MiB"] < MAX_MIB, f"input {number} ({seed.name}): {outcomes['MiB']} MiB"
+    return outcomes
 
 
 def _memory() -> float:

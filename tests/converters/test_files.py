@@ -1,10 +1,11 @@
-"""Picture and sound files: what is written comes back, and what cannot is said."""
+"""Picture and sound files: what is written comes back, and losses give a warning."""
 
 from __future__ import annotations
 
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ DEEP = {"grey": (0, 8), "RGB": (2, 24), "grey and alpha": (4, 16), "RGBA": (6, 3
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 4)])
 def test_pixels_and_header_come_back(suffix: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    pixels[..., -1] |= 1  # what is seen through wholly has no colour in WebP
+    pixels[..., -1] |= 1  # fully transparent pixels have no colour in WebP
     write_picture(tmp_path / f"p{suffix}", Picture(pixels).with_header(HEADER))
     found = read_picture(tmp_path / f"p{suffix}")
     assert found.header == Picture(pixels).with_header(HEADER).header
@@ -58,7 +59,7 @@ def deep_png(path: Path, colour: int, row: int) -> None:
 
 
 @pytest.mark.parametrize("colours", DEEP)
-def test_bits_that_are_lost_are_told(colours: str, tmp_path: Path) -> None:
+def test_lost_bits_give_a_warning(colours: str, tmp_path: Path) -> None:
     path = tmp_path / "deep.png"
     deep_png(path, *DEEP[colours])
     if colours == "grey":
@@ -70,14 +71,16 @@ def test_bits_that_are_lost_are_told(colours: str, tmp_path: Path) -> None:
             assert read_picture(path).format.bits == 8
 
 
-def test_other_colours_are_told(tmp_path: Path) -> None:
+def test_other_color_modes_give_a_warning(tmp_path: Path) -> None:
     Image.new("CMYK", (4, 3)).save(tmp_path / "p.jpg")
     with pytest.warns(ConverterWarning, match="CMYK"):
         assert read_picture(tmp_path / "p.jpg").pixels.shape == (3, 4, 3)
 
 
 @pytest.mark.parametrize(("suffix", "width"), [(".webp", 16_384), (".jpg", 65_501)])
-def test_what_a_format_is_too_small_for(suffix: str, width: int, tmp_path: Path) -> None:
+def test_pictures_too_large_for_a_format_are_refused(
+    suffix: str, width: int, tmp_path: Path
+) -> None:
     with pytest.raises(ConverterError, match="write a PNG"):
         write_picture(tmp_path / f"p{suffix}", Picture(np.zeros((2, width), np.uint8)))
     assert not list(tmp_path.iterdir())
@@ -111,7 +114,7 @@ def test_sounds_and_header_come_back(suffix: str, tmp_path: Path) -> None:
         assert (found.samples() == samples).all()
 
 
-def test_a_damaged_header_is_told_and_left_out(tmp_path: Path) -> None:
+def test_a_damaged_header_is_ignored_with_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "s.wav"
     sound = Sound.of(np.zeros((10, 1), np.int16), 8000)
     write_sound(path, Sound(sound.format, sound.blocks, HEADER))
@@ -121,7 +124,7 @@ def test_a_damaged_header_is_told_and_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"\x89PNG\r\n\x1a\n", b"hello " * 99])
-def test_what_is_no_file_of_the_kind_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_files_of_other_kinds_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     for read in (read_picture, read_sound):
@@ -129,15 +132,15 @@ def test_what_is_no_file_of_the_kind_is_refused(content: bytes, tmp_path: Path) 
             read(path)
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "s.wav"
     path.write_bytes(b"old")
 
-    def blocks(n: int):
+    def blocks(n: int) -> Iterator[np.ndarray]:
         yield np.zeros((5, 1), np.int16)
-        raise ConverterError("the source ends")
+        raise ConverterError("the input ends")
 
-    with pytest.raises(ConverterError, match="the source ends"):
+    with pytest.raises(ConverterError, match="the input ends"):
         write_sound(path, Sound(SoundFormat(8000, 1, 10), blocks))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

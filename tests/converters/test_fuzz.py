@@ -10,7 +10,7 @@ from tests.converters.fuzz import run
 @pytest.mark.parametrize(
     "inputs", [400, pytest.param(10_000, marks=pytest.mark.slow)], ids=["some", "all"]
 )
-def test_damaged_files_end_in_a_clear_error(inputs: int) -> None:
-    ended = run(inputs)
-    assert ended["decoded"] + ended["refused"] == inputs
-    assert ended["refused"] > inputs / 4
+def test_damaged_files_are_refused_with_a_clear_error(inputs: int) -> None:
+    outcomes = run(inputs)
+    assert outcomes["decoded"] + outcomes["refused"] == inputs
+    assert outcomes["refused"] > inputs / 4

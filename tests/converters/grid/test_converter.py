@@ -12,20 +12,20 @@ from scipy.signal import ShortTimeFFT
 
 from converters import ConverterError, ConverterWarning, Picture, Sound
 from converters.grid.converter import PRESETS, Grid
-from tests.converters.test_tone import (
-    CHANNELS,
+from tests.converters.channels import (
     KINDS,
+    MILD_CHANNELS,
     RATE,
+    add_noise,
     decode,
     decode_with_warning,
-    mp3,
-    add_noise,
-    random_pixels,
     encode,
+    mp3,
+    random_pixels,
 )
 
 
-def drawn() -> np.ndarray:
+def asymmetric_drawing() -> np.ndarray:
     """(64, 64): not the same upside down, mirrored, turned or inverted."""
     pixels = np.zeros((64, 64), np.uint8)
     pixels[6:60, 8:18] = 255
@@ -34,11 +34,11 @@ def drawn() -> np.ndarray:
     return pixels
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("channel", MILD_CHANNELS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_pictures_come_back_exactly(channel: str, kind: str) -> None:
     pixels = random_pixels(60, 50, kind)
-    assert np.array_equal(decode(Grid(), *CHANNELS[channel](encode(Grid(), pixels))), pixels)
+    assert np.array_equal(decode(Grid(), *MILD_CHANNELS[channel](encode(Grid(), pixels))), pixels)
 
 
 @pytest.mark.parametrize("channel", ["16 bit", "at 48 kHz", "over 48 kHz"])
@@ -46,7 +46,7 @@ def test_256_by_256_in_under_seven_seconds(channel: str) -> None:
     pixels = random_pixels(256, 256)
     samples = encode(Grid(), pixels)
     assert len(samples) < 7 * RATE
-    assert np.array_equal(decode(Grid(), *CHANNELS[channel](samples)), pixels)
+    assert np.array_equal(decode(Grid(), *MILD_CHANNELS[channel](samples)), pixels)
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,13 +72,13 @@ def test_any_picture_with_any_options(
     [
         np.zeros((30, 30), np.uint8),
         np.full((200, 40), 255, np.uint8),
-        np.tile(np.uint8([[0, 255], [255, 0]]), (64, 16)),
+        np.tile(np.array([[0, 255], [255, 0]], np.uint8), (64, 16)),
         # White where the phases agree: as high a peak as there is.
         np.repeat(
             np.where(np.cos(np.pi * np.arange(251) ** 2 / 255) > 0, 255, 0)[:, None], 5, 1
         ).astype(np.uint8),
     ],
-    ids=["black", "white", "chequered", "peaked"],
+    ids=["black", "white", "checkered", "peaked"],
 )
 def test_no_picture_clips(pixels: np.ndarray) -> None:
     for level in (0.1, 1.0):
@@ -87,11 +87,11 @@ def test_no_picture_clips(pixels: np.ndarray) -> None:
         assert np.array_equal(decode(Grid(), samples), pixels)
 
 
-def test_the_picture_is_seen_in_a_spectrogram() -> None:
-    pixels = drawn()
+def test_a_spectrogram_shows_the_picture() -> None:
+    pixels = asymmetric_drawing()
     samples = encode(Grid(), pixels)
     stft = ShortTimeFFT(np.hanning(2048), 256, RATE)
-    seen = np.sqrt(stft.spectrogram(samples))  # (n_frequencies, n_times)
+    shown = np.sqrt(stft.spectrogram(samples))  # (n_frequencies, n_times)
     layout = Grid()._layout(Picture(pixels).format, "")
     seconds = layout.n_symbols * layout.period / RATE
     start = len(samples) / RATE - 0.15 - seconds  # what stands behind the picture takes 0.15 s
@@ -102,13 +102,13 @@ def test_the_picture_is_seen_in_a_spectrogram() -> None:
     frequencies = bottom + row * (63 - np.arange(64) + 0.5)
     n_times = np.rint(times * RATE / 256).astype(int) - stft.p_min
     n_frequencies = np.rint(frequencies * 2048 / RATE).astype(int)
-    found = seen[n_frequencies][:, n_times]
+    found = shown[n_frequencies][:, n_times]
     assert np.corrcoef(found.ravel(), pixels.ravel())[0, 1] > 0.9
     for other in (pixels[::-1], pixels[:, ::-1], pixels.T, 255 - pixels):
         assert np.corrcoef(found.ravel(), other.ravel())[0, 1] < 0.7
 
 
-def test_an_equaliser_does_no_harm() -> None:
+def test_an_equalizer_does_no_harm() -> None:
     pixels = random_pixels(60, 50)
     samples = encode(Grid(), pixels)
     samples = samples + 0.5 * np.concatenate([[0.0] * 9, samples[:-9]])  # an echo of 0.2 ms
@@ -121,11 +121,11 @@ def test_a_gain_that_changes_does_no_harm() -> None:
     assert np.array_equal(decode(Grid(), samples * np.linspace(1, 0.5, len(samples))), pixels)
 
 
-def test_noise_is_warned_and_as_small_as_it_should_be() -> None:
+def test_noise_gives_a_warning_and_small_errors() -> None:
     pixels = random_pixels(256, 64)
-    for spoilt in (add_noise(encode(Grid(), pixels), 40), mp3(encode(Grid(), pixels))):
+    for distorted in (add_noise(encode(Grid(), pixels), 40), mp3(encode(Grid(), pixels))):
         with pytest.warns(ConverterWarning, match="doubtful; the checksum does not match"):
-            decode(Grid(), spoilt)
+            decode(Grid(), distorted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConverterWarning)
         errors = decode(Grid(), add_noise(encode(Grid(), pixels), 40)).astype(int) - pixels
@@ -133,7 +133,7 @@ def test_noise_is_warned_and_as_small_as_it_should_be() -> None:
 
 
 def test_a_slow_picture_has_less_noise() -> None:
-    pixels = drawn()[::2, ::2]
+    pixels = asymmetric_drawing()[::2, ::2]
     errors = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConverterWarning)
@@ -144,11 +144,13 @@ def test_a_slow_picture_has_less_noise() -> None:
 
 
 @pytest.mark.parametrize("kind", ["grey", "RGB"])
-def test_what_a_cut_sound_holds_is_given_and_the_rest_warned(kind: str) -> None:
+def test_a_truncated_sound_is_decoded_with_a_warning(kind: str) -> None:
     pixels = random_pixels(100, 300, kind)
     samples = encode(Grid(), pixels)
     cut = samples[: len(samples) - RATE]  # 50 columns and the end
-    found = decode_with_warning(Grid(), cut, "the sound ends after 2...0 of 30000 pixels.*does not match")
+    found = decode_with_warning(
+        Grid(), cut, "the sound ends after 2...0 of 30000 pixels.*does not match"
+    )
     assert np.array_equal(found[:, :240], pixels[:, :240])
     assert not found[:, 260:, ..., -1:].any() if kind == "RGB" else not found[:, 260:].any()
 
@@ -159,7 +161,7 @@ def test_a_sound_cut_before_the_picture_is_refused() -> None:
         decode(Grid(), samples[: int(1.45 * RATE)])
 
 
-def test_a_silent_body_is_warned() -> None:
+def test_a_silent_body_gives_a_warning() -> None:
     samples = encode(Grid(), random_pixels(30, 30))
     samples[int(1.5 * RATE) :] = 0
     decode_with_warning(Grid(), samples, "the checksum does not match")
