@@ -2,70 +2,93 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-import torch
-from lightning_fabric import Fabric
+import pytest
 
-import datasets
-from datasets.base import PairedDataset
-from datasets.pairing import Batches
-from datasets.splits import part
-from tests.conftest import ROOT
-from training.loop import Trainer
+import models
+from common.command_line import flags
+from common.files import ROOT
+from tests.training.runs import call
+from training import checkpoint
+
+README = (ROOT / "README.md").read_text()
 
 
-def test_the_example_of_a_new_model_trains(offline_source: PairedDataset, tmp_path: Path) -> None:
-    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert example
-    path = tmp_path / "mine.py"
-    path.write_text(example[1])
-    spec = importlib.util.spec_from_file_location("mine", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mine"] = module
-    spec.loader.exec_module(module)
-    config = module.MineConfig(warm_start=1, width=8, encoder_width=8)
-    torch.manual_seed(0)
-    model = config.build(datasets.spec("audio2image"))
-    batches = Batches(part(offline_source, "official", "train"), "resampled", 8, 0)
-    trainer = Trainer(model, batches, Fabric(accelerator="cpu"), config.ema)
-    before = model.decoder.project.weight.detach().clone()
-    for _ in range(3):
-        trainer.advance()
-    trainer.flush()
-    assert not torch.equal(before, model.decoder.project.weight)
-    x = model.sample(torch.rand(2, 1, 64, 64))
-    assert x.shape == (2, 1, 28, 28)
+def example() -> str:
+    found = re.search(r"```python\n(# models/mine\.py.*?)```", README, re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_example_of_a_new_model_trains(
+    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the other models, where it is found without being listed."""
+    (tmp_path / "mine.py").write_text(example())
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "models.mine", raising=False)
+    assert "mine" in models.names()
+    done = call(
+        "--model", "mine", "--steps", "3", "--warm-start", "1", "--width", "8", "--device", "cpu",
+        "--encoder-width", "8", "--batch-size", "4", "--data", "offline",
+        "--data-dir", str(offline_dir), "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert checkpoint.load(tmp_path / "run").step == 3
+
+
+@pytest.mark.slow
+def test_the_example_passes_its_commands_as_written(offline_dir: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    names = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    for name in names:
+        if not name.startswith("results/") and (ROOT / name).exists():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, checkout / name)
+    (checkout / "models" / "mine.py").write_text(example())
+    (block,) = re.findall(r"```sh\n([^`]*--model mine[^`]*)```", README)
+    for line in block.strip().splitlines():
+        command = line.partition("#")[0].split()
+        command[0] = sys.executable
+        if command[1] == "train.py":
+            command += ["--data", "offline", "--data-dir", str(offline_dir)]
+        ran = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=500)
+        assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
 
 
 def test_every_linked_file_exists() -> None:
-    for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text()):
-        assert (ROOT / link).exists(), link
+    for name in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md"):
+        path = ROOT / name
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+            assert (path.parent / link).exists(), f"{name}: {link}"
+
+
+def test_every_room_is_in_the_tree() -> None:
+    tree = README.partition("## Where things are")[2].partition("| command")[0]
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"results", "docs"}
+    scripts = {path.name for path in ROOT.glob("*.py")} - {"setup.py"}
+    missing = [name for name in sorted(rooms) if f"{name}/" not in tree]
+    assert not missing + [name for name in sorted(scripts) if name not in tree]
 
 
 def test_its_model_names_and_flags_exist() -> None:
-    import models
-    from benchmark import Options as BenchmarkOptions
-    from common.command_line import flags
+    import benchmark
+    import evaluate
+    import train
     from conversion.arguments import Options as ConvertOptions
-    from evaluate import Options as EvaluateOptions
-    from train import Options
+    from converters import kinds
 
-    text = (ROOT / "README.md").read_text()
-    for name in re.findall(r"train\.py --model (\w+)", text):
+    for name in re.findall(r"train\.py --model (\w+)", README):
         assert name in {*models.names(), "mine"}
-    known = flags(Options, BenchmarkOptions, ConvertOptions, EvaluateOptions) | {
-        "--model",
-        "--help",
-        "--logdir",
-        "--condition-on",
-        "--warm-start",
-        "--with",
-        "--preset",
-    }
-    for flag in re.findall(r"(--[a-z][a-z-]+)", text):
+    commands = [getattr(benchmark, name) for name in vars(benchmark) if name.endswith("Options")]
+    known = flags(train.Options, evaluate.Options, ConvertOptions, *kinds().values(), *commands)
+    known |= flags(*(type(models.presets(name)["reference"]) for name in models.names()))
+    known |= {"--model", "--preset", "--with", "--help", "--logdir"}
+    for flag in re.findall(r"(--[a-z][a-z-]+)", README):
         assert flag in known, flag
