@@ -22,7 +22,7 @@ from datasets.base import (
     TaskSpec,
 )
 from datasets.pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
-from datasets.pixels import quantized, scaled
+from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import Part, part, recording_split
 
 __all__ = [
@@ -41,14 +41,14 @@ __all__ = [
     "Task",
     "TaskSpec",
     "default_dir",
+    "from_pixels",
     "load",
     "one_to_one",
     "part",
-    "quantized",
     "recording_split",
-    "scaled",
     "seed_of",
     "spec",
+    "to_pixels",
 ]
 
 Data = Literal["auto", "mnist-fsdd", "offline"]

@@ -1,4 +1,4 @@
-"""What data there are, the proof that no split shares any, and a sheet of examples to look at.
+"""A summary of the data, an audit that no two splits share any, and a contact sheet of examples.
 
 python -m datasets
 """
@@ -20,19 +20,19 @@ from torch import Tensor
 import datasets
 from common.command_line import parse
 from common.errors import InputError, command
+from common.files import ROOT, write_atomically
 from common.plots import contact_sheet, png
 from converters.mel64.features import MEL64
 from datasets.audit import audit
 from datasets.base import SPLITS, PairedDataset
 from datasets.splits import part, recording_split
 
-RUNS = Path(__file__).resolve().parents[1] / "results" / "runs"  # not committed
-SHOWN = ("train", "train", "validation")  # only the evaluator looks at test examples
+COLUMNS = ("train", "train", "validation")  # only the evaluator reads test examples
 
 
 @dataclass(frozen=True)
 class Options:
-    """Prints what data there are, and draws some."""
+    """Summarizes the data, checks that no two splits share any, and draws examples."""
 
     data: datasets.Data = "auto"
     """Which data."""
@@ -40,37 +40,37 @@ class Options:
     """Where the data are."""
     split: str = "official"
     """'official' or 'speaker:NAME'."""
-    out: Path = RUNS / "contact-sheet.png"
+    out: Path = ROOT / "results" / "runs" / "contact-sheet.png"
     """The contact sheet, a PNG file."""
 
 
 def main() -> None:
     options = parse(Options, None, sys.argv[1:], "python -m datasets")
-    source = datasets.load(options.data, options.data_dir)
-    index = recording_split(source, options.split)
+    dataset = datasets.load(options.data, options.data_dir)
+    index = recording_split(dataset, options.split)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 100
-    console.print(f"data: {source.name}, split {options.split}")
-    console.print(f"fingerprint: {source.fingerprint}", soft_wrap=True)
-    console.print(by_digit(source, index))
-    console.print(by_speaker(source, index))
-    console.print(durations(source, index))
+    console.print(f"data: {dataset.name}, split {options.split}")
+    console.print(f"fingerprint: {dataset.fingerprint}", soft_wrap=True)
+    console.print(by_digit(dataset, index))
+    console.print(by_speaker(dataset, index))
+    console.print(durations(dataset, index))
 
-    shared = [(name, n) for name, _, n in audit(source, options.split) if n]
+    shared = [(name, n) for name, _, n in audit(dataset, options.split) if n]
     if shared:
         found = " and ".join(f"{n:,} of the {name}" for name, n in shared)
-        raise InputError(f"{found} of '{source.name}' are in two splits (by content hash)")
+        raise InputError(f"{found} of '{dataset.name}' are in two splits (by content hash)")
     console.print("audit by content hash: nothing is in two splits")
 
-    _save(options.out, draw(source, options.split))
+    write_atomically(options.out, draw(dataset, options.split))
     console.print(f"contact sheet: {options.out}", soft_wrap=True)
-    console.print(f"next: {_next(options)}", soft_wrap=True)
+    console.print(f"next: {_train_command(options)}", soft_wrap=True)
 
 
-def by_digit(source: PairedDataset, index: Tensor) -> Table:
-    """How many images and recordings of each digit are in each split."""
-    images, recordings = source.images, source.recordings
+def by_digit(dataset: PairedDataset, index: Tensor) -> Table:
+    """The number of images and recordings of each digit in each split."""
+    images, recordings = dataset.images, dataset.recordings
     counts = torch.stack(
         [images.digit[images.split == i].bincount(minlength=10) for i in range(len(SPLITS))]
         + [recordings.digit[index == i].bincount(minlength=10) for i in range(len(SPLITS))]
@@ -85,23 +85,23 @@ def by_digit(source: PairedDataset, index: Tensor) -> Table:
     return table
 
 
-def by_speaker(source: PairedDataset, index: Tensor) -> Table:
-    """Who speaks in each split, and how often."""
-    speakers = source.recordings.speakers
+def by_speaker(dataset: PairedDataset, index: Tensor) -> Table:
+    """The speakers of each split, with their numbers of recordings."""
+    speakers = dataset.recordings.speakers
     table = Table(box=SIMPLE_HEAD)
     table.add_column("split")
     table.add_column("speakers", justify="right")
     table.add_column("recordings of each")
     for i, name in enumerate(SPLITS):
-        counts = source.recordings.speaker[index == i].bincount(minlength=len(speakers)).tolist()
-        who = [f"{speaker} {n:,}" for speaker, n in zip(speakers, counts, strict=True) if n]
-        table.add_row(name, str(len(who)), ", ".join(who))
+        counts = dataset.recordings.speaker[index == i].bincount(minlength=len(speakers)).tolist()
+        listed = [f"{speaker} {n:,}" for speaker, n in zip(speakers, counts, strict=True) if n]
+        table.add_row(name, str(len(listed)), ", ".join(listed))
     return table
 
 
-def durations(source: PairedDataset, index: Tensor) -> str:
-    """How long the words are, without those of the test split."""
-    clips = source.recordings.clips[index != SPLITS.index("test")]
+def durations(dataset: PairedDataset, index: Tensor) -> str:
+    """Quantiles of the words' durations, without those of the test split."""
+    clips = dataset.recordings.clips[index != SPLITS.index("test")]
     sounding = clips != 0  # (n, n_samples)
     first = sounding.int().argmax(1)
     last = clips.shape[1] - 1 - sounding.flip(1).int().argmax(1)
@@ -114,22 +114,23 @@ def durations(source: PairedDataset, index: Tensor) -> str:
     )
 
 
-def draw(source: PairedDataset, split: str) -> bytes:
-    """The contact sheet: one row for each digit, the examples drawn at random but always alike."""
+def draw(dataset: PairedDataset, split: str) -> bytes:
+    """The contact sheet, a PNG: a row for each digit, the examples drawn with a fixed seed."""
     generator = torch.Generator().manual_seed(0)
-    parts = {"train": part(source, split, "train"), "validation": part(source, split, "validation")}
+    train, validation = part(dataset, split, "train"), part(dataset, split, "validation")
+    parts = {"train": train, "validation": validation}
 
     def one_of(digits: Tensor, digit: int) -> int:
-        there = (digits == digit).nonzero().squeeze(1)
-        if not len(there):
+        members = (digits == digit).nonzero().squeeze(1)
+        if not len(members):
             raise InputError(f"split '{split}' has no example of digit {digit} to draw")
-        return int(there[torch.randint(len(there), (), generator=generator)])
+        return int(members[torch.randint(len(members), (), generator=generator)])
 
     def examples(digit: int) -> Iterator[tuple[Tensor, Tensor, Tensor, tuple[str, str, str]]]:
-        for name in SHOWN:
+        for name in COLUMNS:
             p = parts[name]
             x, c = one_of(p.x_digit, digit), one_of(p.c_digit, digit)
-            speaker = source.recordings.speakers[int(p.c_speaker[c])]
+            speaker = dataset.recordings.speakers[int(p.c_speaker[c])]
             yield p.x[x], p.clips[c], p.c[c], (str(digit), speaker, name)
 
     rows = [list(zip(*examples(digit), strict=True)) for digit in range(10)]
@@ -137,16 +138,8 @@ def draw(source: PairedDataset, split: str) -> bytes:
     return png(contact_sheet(images, clips, pictures, [row[3] for row in rows]))
 
 
-def _save(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; give another --out") from error
-
-
-def _next(options: Options) -> str:
-    """The command that trains on the data just shown."""
+def _train_command(options: Options) -> str:
+    """The command that trains on the same data."""
     words = ["python", "train.py", "--model", "cgan"]
     if options.data != "auto":
         words += ["--data", options.data]

@@ -14,24 +14,26 @@ __all__ = ["audit", "shared_content"]
 
 def shared_content(hashes: Iterable[str], splits: Iterable[int]) -> int:
     """How many distinct contents are in more than one split."""
-    seen: dict[str, set[int]] = defaultdict(set)
+    splits_of: dict[str, set[int]] = defaultdict(set)
     for content, split in zip(hashes, splits, strict=True):
-        seen[content].add(split)
-    return sum(len(found) > 1 for found in seen.values())
+        splits_of[content].add(split)
+    return sum(len(found) > 1 for found in splits_of.values())
 
 
-def audit(source: PairedDataset, split: str) -> list[tuple[str, tuple[int, ...], int]]:
+def audit(dataset: PairedDataset, split: str) -> list[tuple[str, tuple[int, ...], int]]:
     """What each split holds, and what is in two of them.
 
     Returns:
         For images and for recordings: the name, the number of items in each of SPLITS, and the
         number of contents that more than one split holds, which must be 0.
     """
-    images = [hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in source.images.pixels]
+    images = [
+        hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in dataset.images.pixels
+    ]
     rows = []
     for name, hashes, index in (
-        ("images", images, source.images.split),
-        ("recordings", source.recordings.hashes, recording_split(source, split)),
+        ("images", images, dataset.images.split),
+        ("recordings", dataset.recordings.hashes, recording_split(dataset, split)),
     ):
         sizes = tuple(int((index == i).sum()) for i in range(len(SPLITS)))
         rows.append((name, sizes, shared_content(hashes, index.tolist())))

@@ -1,4 +1,4 @@
-"""The shapes of the data, for everything above: parts of a source, tasks, batches."""
+"""The types of the data: a paired dataset and its halves, tasks, batches."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Images:
 class Recordings:
     """Spoken digits."""
 
-    clips: Tensor  # (n, 8192) float32, as `converters.mel64.features.fit_clip` gives them
-    pictures: Tensor  # (n, 64, 64) uint8, as `converters.mel64.features.to_picture` gives them
+    clips: Tensor  # (n, 8192) float32, of `converters.mel64.features.fit_clip`
+    pictures: Tensor  # (n, 64, 64) uint8, of `converters.mel64.features.to_picture`
     digit: Tensor  # (n,) int64
     speaker: Tensor  # (n,) int64, index into `speakers`
     speakers: tuple[str, ...]
     names: tuple[str, ...]  # file or utterance names, unique
-    hashes: tuple[str, ...]  # sha256 of the samples as they came, before any preparation
+    hashes: tuple[str, ...]  # sha256 of the samples as published, before any preparation
     official: Tensor  # (n,) int64, index into SPLITS
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Recordings:
 
 @dataclass(frozen=True)
 class PairedDataset:
-    """A paired source of data: everything there is of it, all splits."""
+    """Images and recordings of the same digits, of all splits."""
 
     name: str
     images: Images
@@ -55,7 +55,7 @@ class PairedDataset:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What a model must know of its task: shapes and ranges of target x and condition c."""
+    """What a model needs of its task: shapes and ranges of target x and condition c."""
 
     task: Task
     x_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]

@@ -1,4 +1,4 @@
-"""One hash for the content of a source."""
+"""One hash for the content of a dataset."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """MNIST and the Free Spoken Digit Dataset (FSDD v1.0.10).
 
 Images: the first 50,000 of MNIST train, its last 10,000 (validation), t10k (test).
-Sound: six voices, ten digits, fifty takes: 0-4 test, 5-9 validation, 10-49 train.
+Sound: six speakers, ten digits, fifty takes: 0-4 test, 5-9 validation, 10-49 train.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from datasets import download, manifest
 from datasets.base import SPLITS, Images, PairedDataset, Recordings
 from datasets.fingerprint import fingerprint
 
-__all__ = ["NAME", "load", "present"]
+__all__ = ["NAME", "is_present", "load"]
 
 NAME = "mnist-fsdd"
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 
-def present(data_dir: Path) -> bool:
+def is_present(data_dir: Path) -> bool:
     """Whether any of it is under `data_dir`; it may still be damaged."""
     return manifest.state(data_dir) in ("partial", "complete-looking")
 
@@ -38,7 +38,7 @@ def load(data_dir: Path) -> PairedDataset:
         Unavailable: it is not there and no address gives it.
         InputError: a file is missing or altered.
     """
-    if not present(data_dir):
+    if not is_present(data_dir):
         download.fetch(data_dir)
     manifest.verify(data_dir)
     images = _images(data_dir / "MNIST" / "raw")
@@ -64,7 +64,7 @@ def _idx(path: Path) -> Tensor:
 
 
 def _recordings(folder: Path) -> Recordings:
-    # By the manifest, not by what lies there: only that has been verified.
+    # By the manifest, not by the folder's content: only that has been verified.
     names = sorted(Path(path).stem for path in manifest.read_manifest() if path.startswith("FSDD/"))
     fields = [name.split("_") for name in names]  # digit, speaker, take
     samples = [soundfile.read(folder / f"{name}.wav", dtype="int16")[0] for name in names]

@@ -1,4 +1,4 @@
-"""Pairs of image and sound, and the batches of them that training sees."""
+"""Pairs of image and sound, and training batches of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datasets.augment import augment
 from datasets.base import Batch
-from datasets.pixels import scaled
+from datasets.pixels import from_pixels
 from datasets.splits import Part
 
 __all__ = ["PAIRINGS", "Batches", "Pairing", "one_to_one", "seed_of"]
@@ -70,8 +70,8 @@ class Batches:
         generator.manual_seed(seed_of(self.seed, step, phase, k, self.rank))
         image, recording = self._draw()
         return Batch(
-            x=scaled(part.x[image]),
-            c=augment(scaled(part.c[recording]), generator),
+            x=from_pixels(part.x[image]),
+            c=augment(from_pixels(part.c[recording]), generator),
             digit=part.c_digit[recording],
         )
 

@@ -15,26 +15,26 @@ __all__ = ["Part", "part", "recording_split"]
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 
-def recording_split(source: PairedDataset, split: str) -> Tensor:
+def recording_split(dataset: PairedDataset, split: str) -> Tensor:
     """(n,) index into SPLITS for every recording.
 
     Args:
-        split: 'official' (the source's own), or 'speaker:NAME': NAME is test, the next voice in
+        split: 'official' (the dataset's own), or 'speaker:NAME': NAME is test, the next speaker in
             alphabetical order (cyclic) is validation, the others train.
 
     Raises:
         InputError: there is no such split or speaker.
     """
-    recordings = source.recordings
+    recordings = dataset.recordings
     if split == "official":
         return recordings.official
     kind, _, name = split.partition(":")
     if kind != "speaker" or not name:
         raise InputError(f"unknown split '{split}': give 'official' or 'speaker:NAME'")
-    voices = sorted(recordings.speakers)
-    if name not in voices:
-        raise InputError(f"unknown speaker '{name}' in '{split}': {suggest(name, voices)}")
-    following = voices[(voices.index(name) + 1) % len(voices)]
+    speakers = sorted(recordings.speakers)
+    if name not in speakers:
+        raise InputError(f"unknown speaker '{name}' in '{split}': {suggest(name, speakers)}")
+    following = speakers[(speakers.index(name) + 1) % len(speakers)]
     result = torch.full_like(recordings.official, TRAIN)
     result[recordings.speaker == recordings.speakers.index(following)] = VALIDATION
     result[recordings.speaker == recordings.speakers.index(name)] = TEST
@@ -43,7 +43,7 @@ def recording_split(source: PairedDataset, split: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Part:
-    """One of SPLITS of a source, on one device. Images are sorted by digit."""
+    """One of SPLITS of a dataset, on one device. Images are sorted by digit."""
 
     x: Tensor  # (n, 28, 28) uint8
     x_digit: Tensor  # (n,) int64, ascending
@@ -57,22 +57,22 @@ class Part:
         return Part(**moved, clips=self.clips)
 
 
-def part(source: PairedDataset, split: str, name: str) -> Part:
-    """The training, validation or test part of a source under a split.
+def part(dataset: PairedDataset, split: str, name: str) -> Part:
+    """The training, validation or test part of a dataset under a split.
 
     Args:
-        name: one of SPLITS. Only the evaluator asks for 'test'.
+        name: one of SPLITS. Only the evaluator reads 'test'.
     """
     index = SPLITS.index(name)
-    images, recordings = source.images, source.recordings
-    chosen = (images.split == index).nonzero().squeeze(1)
-    chosen = chosen[images.digit[chosen].argsort(stable=True)]
-    heard = (recording_split(source, split) == index).nonzero().squeeze(1)
+    images, recordings = dataset.images, dataset.recordings
+    x = (images.split == index).nonzero().squeeze(1)
+    x = x[images.digit[x].argsort(stable=True)]
+    c = (recording_split(dataset, split) == index).nonzero().squeeze(1)
     return Part(
-        x=images.pixels[chosen],
-        x_digit=images.digit[chosen],
-        c=recordings.pictures[heard],
-        c_digit=recordings.digit[heard],
-        c_speaker=recordings.speaker[heard],
-        clips=recordings.clips[heard],
+        x=images.pixels[x],
+        x_digit=images.digit[x],
+        c=recordings.pictures[c],
+        c_digit=recordings.digit[c],
+        c_speaker=recordings.speaker[c],
+        clips=recordings.clips[c],
     )

@@ -1,4 +1,4 @@
-"""A web server on 127.0.0.1 that can misbehave, and what it is asked to serve."""
+"""A web server on 127.0.0.1 that can misbehave, with what it serves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Fault:
     cut_at: int | None = None  # close the connection after so many bytes of the body
     stall_at: int | None = None  # send no more after so many bytes of the body
     endless: bool = False  # send the body again and again
-    length: str | None = None  # of the body, as the header says; "": do not tell
+    length: str | None = None  # of the body, as the header says; "": none
     encoding: str | None = None  # of the body, as the header says
 
 

@@ -31,7 +31,7 @@ from tests.datasets.small_data import (
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (gzip.compress(FILES[IMAGES][:-1] + b"x"), f"{IMAGES} in it is altered"),
         (gzip.compress(FILES[IMAGES][:-1]), f"{IMAGES} in it is truncated"),
@@ -44,11 +44,11 @@ from tests.datasets.small_data import (
     ],
     ids=["altered", "short", "cut", "flipped", "html", "empty", "bomb", "large"],
 )
-def test_bad_images(server: Server, tmp_path: Path, content: bytes, says: str) -> None:
+def test_bad_images(server: Server, tmp_path: Path, content: bytes, message: str) -> None:
     server.files[IMAGES_URL] = content
     limits = Limits(sent_bytes=2_000_000, unpacked_bytes=1_000_000)
     error = failure(server, tmp_path, limits=limits)
-    assert says in str(error)
+    assert message in str(error)
     assert IMAGES_URL in str(error)
     assert not isinstance(error, Unavailable)
     assert not (tmp_path / IMAGES).exists()
@@ -64,7 +64,7 @@ LACKS = f"lacks 1 files, {ONE} first"
 
 
 @pytest.mark.parametrize(
-    ("odd", "says"),
+    ("odd", "message"),
     [
         ([member(f"fsdd/recordings/{NAME}", FILES[ONE][:-1] + b"x")], f"{ONE} in it is altered"),
         ([member(f"fsdd/recordings/{NAME}", FILES[ONE][:-1])], f"{ONE} in it is truncated"),
@@ -105,12 +105,12 @@ LACKS = f"lacks 1 files, {ONE} first"
     ],
 )
 def test_bad_archive(
-    server: Server, tmp_path: Path, odd: list[tuple[tarfile.TarInfo, bytes]], says: str
+    server: Server, tmp_path: Path, odd: list[tuple[tarfile.TarInfo, bytes]], message: str
 ) -> None:
     folder = tmp_path / "a" / "data"
     server.files[FSDD_URL] = tar_gz([*odd, *clips(ONE)])
     error = failure(server, folder, limits=Limits(unpacked_bytes=1_000_000, members=50))
-    assert says in str(error)
+    assert message in str(error)
     assert FSDD_URL in str(error)
     assert there(tmp_path) <= {f"a/data/{path}" for path in there(folder)}  # nothing outside
     assert not (folder / "FSDD").exists()  # all of it or nothing
@@ -143,10 +143,10 @@ def test_odd_members_beside_good_ones_are_left_out(server: Server, tmp_path: Pat
 
 def test_any_damage_to_an_archive_is_one_line(server: Server, tmp_path: Path) -> None:
     plain = gzip.decompress(tar_gz([member("n" * 300, b"x"), *clips()]))
-    luck = random.Random(1)
+    rng = random.Random(1)
     for i in range(60):
         damaged = bytearray(plain)
-        for at in luck.sample(range(512 * 6), 5):
-            damaged[at] = luck.randrange(256)
-        server.files[FSDD_URL] = gzip.compress(damaged[: luck.randrange(len(plain))], 1)
+        for at in rng.sample(range(512 * 6), 5):
+            damaged[at] = rng.randrange(256)
+        server.files[FSDD_URL] = gzip.compress(damaged[: rng.randrange(len(plain))], 1)
         failure(server, tmp_path / str(i % 2))

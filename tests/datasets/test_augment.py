@@ -51,7 +51,7 @@ def width(pictures: Tensor) -> Tensor:
     return ((mass * (at - mean.unsqueeze(1)).square()).sum(1) / mass.sum(1)).sqrt()
 
 
-def test_every_strength_is_known() -> None:
+def test_every_strength_is_listed() -> None:
     assert {name for name in vars(augmentation) if name.isupper() and name != "F"} == {*STRENGTHS}
 
 

@@ -188,7 +188,7 @@ def test_bad_content_outweighs_a_mirror_that_is_gone(server: Server, tmp_path: P
     assert all(url in str(error) for url in urls)
 
 
-def test_nobody_there(server: Server, tmp_path: Path) -> None:
+def test_no_server(server: Server, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     error = failure(server, tmp_path, at=Addresses((address, address), (address,)))
@@ -216,8 +216,8 @@ def test_public_addresses() -> None:
     spec = find_spec("torchvision")
     assert spec
     assert spec.origin
-    known = (Path(spec.origin).parent / "datasets" / "mnist.py").read_text("utf-8")
-    assert all(f'"{url}"' in known for url in PUBLIC.mnist)
+    torchvision = (Path(spec.origin).parent / "datasets" / "mnist.py").read_text("utf-8")
+    assert all(f'"{url}"' in torchvision for url in PUBLIC.mnist)
     assert all(url.startswith("https://") for url in PUBLIC.fsdd)
 
 
@@ -284,10 +284,10 @@ def test_killed_while_unpacking(server: Server, tmp_path: Path) -> None:
 def test_no_room_for_a_file(server: Server, tmp_path: Path, max_bytes: int) -> None:
     server.files[IMAGES_URL] = gzip.compress(FILES[IMAGES])
     with start(server, tmp_path, max_bytes) as process:
-        _, said = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert said.count("\n") == 1
-    assert "make room" in said
+    assert stderr.count("\n") == 1
+    assert "make room" in stderr
     assert there(tmp_path).isdisjoint(MANIFEST)
     get(server, tmp_path)
     verify(tmp_path, MANIFEST)

@@ -15,7 +15,7 @@ from datasets import download, manifest, mnist_fsdd, offline
 from datasets.base import TASKS, PairedDataset
 from datasets.download import Addresses, Unavailable
 from tests.datasets.small_data import FAST
-from tests.datasets.test_splits import fake_data
+from tests.datasets.toy import fake_data
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def fetch_raises(patch: pytest.MonkeyPatch, error: InputError) -> None:
     patch.setattr(download, "fetch", fail)
 
 
-def nobody_there(patch: pytest.MonkeyPatch) -> None:
-    """The real downloader, with addresses at which nothing answers."""
+def no_server(patch: pytest.MonkeyPatch) -> None:
+    """The real downloader, with addresses without a server."""
     patch.setenv("NO_PROXY", "127.0.0.1")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -55,8 +55,12 @@ def test_what_is_there_is_taken(
     data: datasets.Data, whole: Path, no_offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "fetch", lambda _: pytest.fail("downloads what is there"))
-    source = datasets.load(data, whole)
-    assert (source.name, len(source.images), len(source.recordings)) == ("mnist-fsdd", 70_000, 24)
+    dataset = datasets.load(data, whole)
+    assert (dataset.name, len(dataset.images), len(dataset.recordings)) == (
+        "mnist-fsdd",
+        70_000,
+        24,
+    )
 
 
 def test_what_is_not_there_is_downloaded(
@@ -77,7 +81,7 @@ def unavailable(patch: pytest.MonkeyPatch) -> None:
     fetch_raises(patch, Unavailable("no address gives it"))
 
 
-@pytest.mark.parametrize("absent", [unavailable, nobody_there])
+@pytest.mark.parametrize("absent", [unavailable, no_server])
 def test_auto_falls_back_loudly(
     absent: Callable[[pytest.MonkeyPatch], None],
     tmp_path: Path,
@@ -88,15 +92,15 @@ def test_auto_falls_back_loudly(
 ) -> None:
     absent(monkeypatch)
     (tmp_path / "offline").symlink_to(offline_dir / "offline")  # it need not speak once more
-    source = datasets.load("auto", tmp_path)
-    assert (source.name, source.fingerprint) == ("offline", offline_source.fingerprint)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("WARNING: OFFLINE DATA: ")
-    assert said.err.count("\n") == 1
+    dataset = datasets.load("auto", tmp_path)
+    assert (dataset.name, dataset.fingerprint) == ("offline", offline_source.fingerprint)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("WARNING: OFFLINE DATA: ")
+    assert output.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("absent", [unavailable, nobody_there])
+@pytest.mark.parametrize("absent", [unavailable, no_server])
 def test_mnist_fsdd_never_falls_back(
     absent: Callable[[pytest.MonkeyPatch], None],
     tmp_path: Path,
@@ -144,9 +148,9 @@ def test_a_damaged_file_is_named(
     with pytest.raises(InputError) as caught:
         datasets.load(data, whole)
     assert not isinstance(caught.value, Unavailable)
-    said = str(caught.value)
-    assert said.startswith(f"{file} is {damage}; ")
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"{file} is {damage}; ")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -155,7 +159,7 @@ def test_a_damaged_file_among_the_best_data_here(
 ) -> None:
     """The whole of MNIST-FSDD where this machine has it, else the small folder."""
     folder = datasets.default_dir().resolve()
-    if not mnist_fsdd.present(folder):
+    if not mnist_fsdd.is_present(folder):
         folder = fake_data(tmp_path / "whole", monkeypatch)
     path = "FSDD/recordings/7_theo_5.wav"
     for each in manifest.read_manifest():

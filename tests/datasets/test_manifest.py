@@ -32,7 +32,7 @@ def test_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "content", "says"),
+    ("path", "content", "what"),
     [
         (IMAGES, None, "missing"),
         (IMAGES, FILES[IMAGES][:-1], "truncated"),
@@ -43,7 +43,7 @@ def test_state(tmp_path: Path) -> None:
         (CLIPS[2], FILES[CLIPS[2]] + b"x", "altered"),
     ],
 )
-def test_verify_names_the_file(tmp_path: Path, path: str, content: bytes | None, says: str) -> None:
+def test_verify_names_the_file(tmp_path: Path, path: str, content: bytes | None, what: str) -> None:
     put(tmp_path, *MANIFEST)
     verify(tmp_path, MANIFEST)
     (tmp_path / path).unlink()
@@ -51,9 +51,9 @@ def test_verify_names_the_file(tmp_path: Path, path: str, content: bytes | None,
         (tmp_path / path).write_bytes(content)
     with pytest.raises(InputError) as caught:
         verify(tmp_path, MANIFEST)
-    said = str(caught.value)
-    assert said.startswith(f"{tmp_path / path} is {says}; restore it")
-    assert "\n" not in said
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / path} is {what}; restore it")
+    assert "\n" not in message
 
 
 def test_verify_counts_the_others(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_verify_of_what_cannot_be_read(tmp_path: Path) -> None:
         verify(tmp_path, MANIFEST)
 
 
-def test_shipped_manifest() -> None:
+def test_the_manifest_of_the_package() -> None:
     names = [f"{d}_{s}_{i}" for d, s, i in itertools.product(range(10), SPEAKERS, range(50))]
     sets = itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1"))
     assert set(read_manifest()) == {f"FSDD/recordings/{name}.wav" for name in names} | {

@@ -1,9 +1,12 @@
+"""The offline set: what is in it, that it is the same everywhere, and its cache."""
+
 from __future__ import annotations
 
 import dataclasses
 import errno
 import hashlib
 import importlib
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -31,22 +34,22 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def spoken(data_dir: Path) -> tuple[PairedDataset, list[Samples]]:
+def synthesized(data_dir: Path) -> tuple[PairedDataset, list[Samples]]:
     speech: list[Samples] = []
-    speak = offline._speak
+    synthesize = offline._synthesize
 
-    def listen(lines: Iterable[tuple[str, str, int, int, int]]) -> list[Samples]:
-        speech.extend(speak(lines))
+    def record(lines: Iterable[tuple[str, str, int, int, int]]) -> list[Samples]:
+        speech.extend(synthesize(lines))
         return speech
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(offline, "_speak", listen)
+        patch.setattr(offline, "_synthesize", record)
         return offline.load(data_dir), speech
 
 
 @pytest.fixture(scope="module")
-def source(spoken: tuple[PairedDataset, list[Samples]]) -> PairedDataset:
-    return spoken[0]
+def source(synthesized: tuple[PairedDataset, list[Samples]]) -> PairedDataset:
+    return synthesized[0]
 
 
 def content(source: PairedDataset) -> str:
@@ -97,11 +100,11 @@ def test_recording_splits(source: PairedDataset) -> None:
     assert torch.bincount(recordings.official).tolist() == [2400, 300, 300]
     cells = torch.bincount(10 * recordings.speaker + recordings.digit)
     assert cells.tolist() == [5] * 600
-    voices = [set(recordings.speaker[recordings.official == k].tolist()) for k in range(3)]
-    assert [len(v) for v in voices] == [48, 6, 6]
-    assert not (voices[0] & voices[1] or voices[0] & voices[2] or voices[1] & voices[2])
-    variants = [{recordings.speakers[i].split("+")[1] for i in v} for v in voices]
-    assert not (variants[0] & variants[1] or variants[0] & variants[2] or variants[1] & variants[2])
+    speakers = [set(recordings.speaker[recordings.official == k].tolist()) for k in range(3)]
+    assert [len(s) for s in speakers] == [48, 6, 6]
+    assert not any(a & b for a, b in itertools.combinations(speakers, 2))
+    variants = [{recordings.speakers[i].split("+")[1] for i in s} for s in speakers]
+    assert not any(a & b for a, b in itertools.combinations(variants, 2))
 
 
 def test_no_recording_is_there_twice(source: PairedDataset) -> None:
@@ -112,8 +115,8 @@ def test_no_recording_is_there_twice(source: PairedDataset) -> None:
     assert len(set(recordings.speakers)) == 60
 
 
-def test_speech_is_sound(spoken: tuple[PairedDataset, list[Samples]]) -> None:
-    source, speech = spoken
+def test_speech_is_sound(synthesized: tuple[PairedDataset, list[Samples]]) -> None:
+    source, speech = synthesized
     for samples, hashed in zip(speech, source.recordings.hashes, strict=True):
         assert hashlib.sha256(samples.tobytes()).hexdigest() == hashed
         assert 0.2 < len(samples) / 22050 < 1.0
@@ -124,8 +127,8 @@ def test_speech_is_sound(spoken: tuple[PairedDataset, list[Samples]]) -> None:
     assert rms.isfinite().all() and (rms > 0).all()
 
 
-def test_another_voice_is_understood(source: PairedDataset) -> None:
-    """Kernel ridge regression on the pictures: training voices -> voices held out."""
+def test_a_held_out_speaker_is_recognized(source: PairedDataset) -> None:
+    """Kernel ridge regression on the pictures: training speakers -> speakers held out."""
     recordings = source.recordings
     x = recordings.pictures.flatten(1).float() / 255
     train, test = recordings.official == 0, recordings.official == SPLITS.index("test")
@@ -137,8 +140,8 @@ def test_another_voice_is_understood(source: PairedDataset) -> None:
     weights = torch.linalg.solve(kernel(x[train]) + 0.1 * torch.eye(int(train.sum())), wanted)
     correct = (kernel(x[test]) @ weights).argmax(1) == recordings.digit[test]
     assert correct.float().mean() > 0.95  # 0.98
-    voices = recordings.speaker[test]
-    assert all(correct[voices == v].float().mean() > 0.8 for v in set(voices.tolist()))
+    speaker = recordings.speaker[test]
+    assert all(correct[speaker == s].float().mean() > 0.8 for s in set(speaker.tolist()))
 
 
 def test_another_process_builds_the_same_where_nothing_can_be_written(
@@ -161,7 +164,7 @@ def test_another_process_builds_the_same_where_nothing_can_be_written(
     assert (done.stdout.strip(), done.stderr) == (content(source), "")
 
 
-def test_the_copy_is_used(
+def test_the_cache_is_used(
     source: PairedDataset, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offline, "_build", lambda: pytest.fail("built again"))
@@ -170,12 +173,12 @@ def test_the_copy_is_used(
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "other", "other code"])
-def test_a_damaged_copy_is_not_read(
+def test_a_damaged_cache_is_not_read(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "offline" / "copy"
-    offline._write(path, TENSORS)
-    read = offline._read(path)
+    path = tmp_path / "offline" / "cache"
+    offline._write_cache(path, TENSORS)
+    read = offline._read_cache(path)
     assert read is not None
     assert all(torch.equal(read[name], TENSORS[name]) for name in TENSORS)
     blob = bytearray(path.read_bytes())
@@ -190,20 +193,20 @@ def test_a_damaged_copy_is_not_read(
     else:
         monkeypatch.setattr(Path, "read_bytes", lambda _: b"changed")
     path.write_bytes(blob)
-    assert offline._read(path) is None
+    assert offline._read_cache(path) is None
 
 
-def test_a_damaged_copy_is_built_again(
+def test_a_damaged_cache_is_built_again(
     source: PairedDataset, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tensors = offline._read(data_dir / "offline" / "offline.safetensors")
+    tensors = offline._read_cache(data_dir / "offline" / "offline.safetensors")
     assert tensors is not None
     monkeypatch.setattr(offline, "_build", lambda: tensors)
-    copy = tmp_path / "offline" / "offline.safetensors"
-    copy.parent.mkdir()
-    copy.write_bytes(b"damaged")
+    cache = tmp_path / "offline" / "offline.safetensors"
+    cache.parent.mkdir()
+    cache.write_bytes(b"damaged")
     assert content(offline.load(tmp_path)) == content(source)
-    assert offline._read(copy) is not None
+    assert offline._read_cache(cache) is not None
 
 
 @pytest.mark.parametrize("call", ["pathlib.Path.mkdir", "os.fsync", "os.replace"])
@@ -214,18 +217,18 @@ def test_nothing_is_left_where_nothing_can_be_written(
         raise OSError(errno.EROFS, "read-only")
 
     monkeypatch.setattr(call, fail)
-    offline._write(tmp_path / "copy", TENSORS)
+    offline._write_cache(tmp_path / "cache", TENSORS)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_speech_warns_and_is_not_kept(
+def test_other_speech_warns_and_is_not_cached(
     source: PairedDataset, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tensors = offline._read(data_dir / "offline" / "offline.safetensors")
+    tensors = offline._read_cache(data_dir / "offline" / "offline.safetensors")
     assert tensors is not None
     tensors["hashes"][0, 0] ^= 1
     monkeypatch.setattr(offline, "_build", lambda: tensors)
-    with pytest.warns(UserWarning, match="speaks differently"):
+    with pytest.warns(UserWarning, match="differs from"):
         other = offline.load(tmp_path)
     assert other.fingerprint != source.fingerprint
     assert list(tmp_path.iterdir()) == []
@@ -254,7 +257,7 @@ def test_broken_extra(library: str | None, voice: str, monkeypatch: pytest.Monke
     )
     monkeypatch.setitem(sys.modules, "espeakng_loader", loader)
     with pytest.raises(InputError, match=library or voice) as error:
-        offline._speak([(voice, "one", 150, 50, 50)])
+        offline._synthesize([(voice, "one", 150, 50, 50)])
     assert "\n" not in str(error.value)
 
 

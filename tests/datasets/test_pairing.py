@@ -13,24 +13,24 @@ from torch import Tensor
 from datasets.base import Batch, PairedDataset
 from datasets.pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
 from datasets.splits import Part, part
-from tests.datasets.test_splits import numbers, toy_source
+from tests.datasets.toy import numbers, toy_dataset
 
 SIZE = 64
 
 
 @pytest.fixture(scope="module")
 def toy() -> Part:
-    return part(toy_source(), "official", "train")
+    return part(toy_dataset(), "official", "train")
 
 
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without augmentation, so that a recording can be told by its picture."""
+    """Without augmentation, so that a picture identifies its recording."""
     monkeypatch.setattr("datasets.pairing.augment", lambda pictures, _: pictures)
 
 
 def pairs(batches: Batches, steps: range) -> tuple[Tensor, Tensor]:
-    """Numbers of images and of recordings in the source."""
+    """Numbers of images and of recordings in the dataset."""
     drawn = [batches(step) for step in steps]
     x, c = torch.cat([batch.x for batch in drawn]), torch.cat([batch.c for batch in drawn])
     return numbers((255 * x[:, 0]).round()), numbers((255 * c[:, 0]).round())
@@ -63,19 +63,19 @@ def test_shapes_and_ranges(
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
 def test_digit_is_that_of_the_recording(pairing: Pairing, toy: Part, plain: None) -> None:
-    source = toy_source()
+    dataset = toy_dataset()
     batch = Batches(toy, pairing, SIZE, seed=0)(0)
-    heard = numbers((255 * batch.c[:, 0]).round())
-    assert torch.equal(batch.digit, source.recordings.digit[heard])
+    recording = numbers((255 * batch.c[:, 0]).round())
+    assert torch.equal(batch.digit, dataset.recordings.digit[recording])
 
 
 # The three pairings
 
 
 def test_resampled_draws_a_fresh_partner_of_the_same_digit(toy: Part, plain: None) -> None:
-    source = toy_source()
+    dataset = toy_dataset()
     image, recording = pairs(Batches(toy, "resampled", SIZE, seed=0), range(100))
-    assert torch.equal(source.images.digit[image], source.recordings.digit[recording])
+    assert torch.equal(dataset.images.digit[image], dataset.recordings.digit[recording])
     partners = [set(image[recording == r].tolist()) for r in recording.unique()]
     assert len(partners) == len(toy.c)
     # 40 draws of 60 images: about 29 different ones.
@@ -84,13 +84,13 @@ def test_resampled_draws_a_fresh_partner_of_the_same_digit(toy: Part, plain: Non
 
 
 def test_one_to_one_is_fixed(toy: Part, plain: None) -> None:
-    source = toy_source()
+    dataset = toy_dataset()
     image, recording = pairs(Batches(toy, "one-to-one", SIZE, seed=0), range(100))
-    assert torch.equal(source.images.digit[image], source.recordings.digit[recording])
+    assert torch.equal(dataset.images.digit[image], dataset.recordings.digit[recording])
     drawn = {*zip(image.tolist(), recording.tolist(), strict=True)}
     assert len(drawn) == len({i for i, _ in drawn}) == len({r for _, r in drawn}) == len(toy.c)
-    other, heard = pairs(Batches(toy, "one-to-one", SIZE, seed=1), range(100))
-    assert len(drawn & {*zip(other.tolist(), heard.tolist(), strict=True)}) < len(drawn) / 5
+    image, recording = pairs(Batches(toy, "one-to-one", SIZE, seed=1), range(100))
+    assert len(drawn & {*zip(image.tolist(), recording.tolist(), strict=True)}) < len(drawn) / 5
 
 
 def test_one_to_one_pairs(toy: Part, source: PairedDataset) -> None:
@@ -107,15 +107,15 @@ def test_one_to_one_pairs(toy: Part, source: PairedDataset) -> None:
 
 
 def test_shuffled_digits_are_independent(toy: Part, plain: None) -> None:
-    source = toy_source()
+    dataset = toy_dataset()
     image, recording = pairs(Batches(toy, "shuffled", SIZE, seed=0), range(150))
-    drawn, heard = source.images.digit[image], source.recordings.digit[recording]
-    table = (10 * drawn + heard).bincount(minlength=100).reshape(10, 10)
+    drawn, spoken = dataset.images.digit[image], dataset.recordings.digit[recording]
+    table = (10 * drawn + spoken).bincount(minlength=100).reshape(10, 10)
     assert chi2_contingency(table.numpy()).pvalue > 0.01
-    assert 0.08 < (drawn == heard).double().mean() < 0.12
+    assert 0.08 < (drawn == spoken).double().mean() < 0.12
     resampled = pairs(Batches(toy, "resampled", SIZE, seed=0), range(5))
     paired = torch.zeros(10, 10).index_put_(
-        (source.images.digit[resampled[0]], source.recordings.digit[resampled[1]]),
+        (dataset.images.digit[resampled[0]], dataset.recordings.digit[resampled[1]]),
         torch.ones(()),
         accumulate=True,
     )
@@ -124,11 +124,11 @@ def test_shuffled_digits_are_independent(toy: Part, plain: None) -> None:
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
 def test_every_item_is_as_likely(pairing: Pairing, toy: Part, plain: None) -> None:
-    source = toy_source()
+    dataset = toy_dataset()
     image, recording = pairs(Batches(toy, pairing, SIZE, seed=0), range(200))
     there = numbers(toy.c)
-    assert chisquare(recording.bincount(minlength=len(source.recordings))[there]).pvalue > 0.01
-    assert chisquare(source.recordings.digit[recording].bincount()).pvalue > 0.01
+    assert chisquare(recording.bincount(minlength=len(dataset.recordings))[there]).pvalue > 0.01
+    assert chisquare(dataset.recordings.digit[recording].bincount()).pvalue > 0.01
     if pairing == "shuffled":
         assert chisquare(image.bincount(minlength=900)[numbers(toy.x)]).pvalue > 0.01
 
@@ -140,12 +140,12 @@ def test_digits_of_the_real_data_are_uniform(source: PairedDataset) -> None:
 
 
 def test_a_digit_without_an_image() -> None:
-    source = toy_source()
-    keep = source.images.digit != 4
+    dataset = toy_dataset()
+    keep = dataset.images.digit != 4
     images = dataclasses.replace(
-        source.images, **{k: v[keep] for k, v in vars(source.images).items()}
+        dataset.images, **{k: v[keep] for k, v in vars(dataset.images).items()}
     )
-    p = part(dataclasses.replace(source, images=images), "official", "train")
+    p = part(dataclasses.replace(dataset, images=images), "official", "train")
     with pytest.raises(ValueError, match="no image"):
         Batches(p, "resampled", SIZE, seed=0)
     for pairing in ("one-to-one", "shuffled"):
