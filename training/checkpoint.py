@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ __all__ = [
 
 NAME = "checkpoint.safetensors"
 FORMAT = "synesthesia-checkpoint-2"
-MOST_BYTES = 4 << 30
+GROUPS = ("model", "ema", "optimizer")
+MAX_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,7 @@ class Checkpoint:
 
     def weights_sha256(self) -> str:
         """Of the averaged weights, which draw the samples."""
-        sha = hashlib.sha256()
-        for name, tensor in sorted(self.group("ema").items()):
-            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            sha.update(tensor.contiguous().numpy().data)
-        return sha.hexdigest()
+        return _sha256(self.group("ema"))
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
@@ -78,6 +75,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
         "log_position": checkpoint.log_position,
+        "sha256": {name: _sha256(checkpoint.group(name)) for name in GROUPS},
     }
     tensors = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
     # One key: safetensors writes several in no fixed order.
@@ -97,15 +95,16 @@ def find(path: Path) -> Path:
     return found
 
 
-def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimizer")) -> Checkpoint:
+def load(path: Path, groups: Sequence[str] = GROUPS) -> Checkpoint:
     """Reads a checkpoint, or only some of its groups. Never runs anything from the file.
 
     Raises:
-        InputError: the file is missing, damaged, foreign, or not safetensors (a pickle, say).
+        InputError: the file is missing, damaged (its tensors have not their hash), foreign, or not
+            safetensors (a pickle, say).
     """
     path = find(path)
-    if path.stat().st_size > MOST_BYTES:
-        raise InputError(f"{path} is larger than {MOST_BYTES >> 30} GiB: not a checkpoint of ours")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path} is larger than {MAX_BYTES >> 30} GiB: not a checkpoint of ours")
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
@@ -117,10 +116,26 @@ def load(path: Path, groups: tuple[str, ...] = ("model", "ema", "optimizer")) ->
             f"{path} is damaged or not a safetensors file ({_kind(path)}); nothing in it was run"
         ) from error
     try:
+        sums = {name: str(about["sha256"][name]) for name in groups}
         numbers = int(about["step"]), float(about["seconds"]), int(about["log_position"])
-        return Checkpoint(_run(about["run"]), *numbers, tensors)
+        found = Checkpoint(_run(about["run"]), *numbers, tensors)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} has unusable metadata: {error}") from error
+    if damaged := [name for name, sha256 in sums.items() if _sha256(found.group(name)) != sha256]:
+        raise InputError(
+            f"{path} is damaged: its tensors '{damaged[0]}' are not those that were saved; "
+            "restore the file, or train again"
+        )
+    return found
+
+
+def _sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Of names, types, shapes and values."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
 
 
 def _check_format(path: Path, about: Any) -> None:
