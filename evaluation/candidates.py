@@ -17,7 +17,7 @@ import datasets
 from common.errors import InputError, suggest
 from datasets.base import TASKS, Batch
 from datasets.pairing import one_to_one
-from datasets.pixels import quantized, scaled
+from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import Part
 from evaluation.baselines import BASELINES, Draw, Name
 from evaluation.scorecard import Estimate, estimate_mean, pool_pixels
@@ -56,7 +56,9 @@ class Candidate:
 
         def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
             bar = tqdm(c.split(BATCH_SIZE), "samples", leave=False, disable=None)
-            return torch.cat([quantized(_finite(model.sample(scaled(b), generator))) for b in bar])
+            return torch.cat(
+                [to_pixels(_finite(model.sample(from_pixels(b), generator))) for b in bar]
+            )
 
         return cls(checkpoint.run.model, False, draw, model, checkpoint)
 
@@ -79,7 +81,7 @@ class Candidate:
         """Accuracy of the model's own audio classifier; memorization of one-to-one pairs."""
         metrics: dict[str, Estimate] = {}
         if self.model is not None:
-            logits = [self.model.digit_logits(scaled(c)) for c in test.c.split(BATCH_SIZE)]
+            logits = [self.model.digit_logits(from_pixels(c)) for c in test.c.split(BATCH_SIZE)]
             if predicted := [each.argmax(1) for each in logits if each is not None]:
                 correct = torch.cat(predicted) == test.c_digit
                 recording = torch.arange(len(correct), device=correct.device)
@@ -103,7 +105,7 @@ class Candidate:
         }
         if checkpoint is not None and model is not None:
             cost["training_flops"] = _training_flops(checkpoint, train)
-            batch = scaled(train.c[:BATCH_SIZE])
+            batch = from_pixels(train.c[:BATCH_SIZE])
             generator = torch.Generator(train.c.device).manual_seed(0)
             sizes = sampling_cost(model, lambda: model.sample(batch, generator))
             cost["parameters"] = sizes.parameters
@@ -122,7 +124,7 @@ def _training_flops(checkpoint: Checkpoint, train: Part) -> int:
     """Of all updates of all processes: one of each phase is counted, forward and backward."""
     run = checkpoint.run
     model, n = run.build().to(train.c.device), run.config["batch_size"]
-    batch = Batch(scaled(train.x[:n]), scaled(train.c[:n]), train.c_digit[:n])
+    batch = Batch(from_pixels(train.x[:n]), from_pixels(train.c[:n]), train.c_digit[:n])
     flops = 0
     for phase in model.phases():
 

@@ -28,7 +28,7 @@ def offline_source(offline_dir: Path) -> PairedDataset:
 def source(offline_source: PairedDataset) -> PairedDataset:
     """The best data that this machine has."""
     folder = datasets.default_dir()
-    return mnist_fsdd.load(folder) if mnist_fsdd.present(folder) else offline_source
+    return mnist_fsdd.load(folder) if mnist_fsdd.is_present(folder) else offline_source
 
 
 @pytest.fixture
