@@ -1,0 +1,54 @@
+"""Rows without training: what they draw."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+import torch
+
+from datasets import PairedDataset, Part, part
+from evaluation.baselines import BASELINES, Name
+
+
+@pytest.fixture(scope="module")
+def parts(offline_source: PairedDataset) -> tuple[Part, Part]:
+    return part(offline_source, "official", "train"), part(offline_source, "official", "validation")
+
+
+def draw(name: Name, parts: tuple[Part, Part], n: int = 100) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images for validation sounds, and the digits of these."""
+    c, digit = parts[1].c[:n], parts[1].c_digit[:n]
+    generator = torch.Generator().manual_seed(0)
+    return BASELINES[name].draw(*parts, c, digit, generator), digit
+
+
+def images_of(x: torch.Tensor, digit: torch.Tensor) -> set[tuple[bytes, int]]:
+    return {(image.numpy().tobytes(), int(d)) for image, d in zip(x, digit, strict=True)}
+
+
+def test_every_name_has_one() -> None:
+    assert set(get_args(Name)) == set(BASELINES)
+    assert {name for name, each in BASELINES.items() if not each.needs_label} == {
+        "nearest-neighbour"
+    }
+
+
+def test_real_data_are_validation_images_of_the_digit(parts: tuple[Part, Part]) -> None:
+    x, digit = draw("real-data", parts)
+    assert images_of(x, digit) <= images_of(parts[1].x, parts[1].x_digit)
+    # None is repeated before all of its digit were drawn.
+    zeros = x[digit == 0]
+    n_there = int((parts[1].x_digit == 0).sum())
+    assert len(zeros.unique(dim=0)) >= min(len(zeros), n_there) - 1
+
+
+def test_class_mean_has_one_image_for_each_digit(parts: tuple[Part, Part]) -> None:
+    x, digit = draw("class-mean", parts)
+    assert len(x.unique(dim=0)) == len(digit.unique())
+
+
+def test_nearest_neighbor_draws_training_images(parts: tuple[Part, Part]) -> None:
+    x, digit = draw("nearest-neighbour", parts)
+    train = images_of(parts[0].x, parts[0].x_digit)
+    assert {image for image, _ in images_of(x, digit)} <= {image for image, _ in train}

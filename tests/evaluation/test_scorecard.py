@@ -1,0 +1,93 @@
+"""Metrics from what the judges compute, and their intervals."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from evaluation.scorecard import (
+    BETTER,
+    STAGES,
+    JudgeOutputs,
+    RealStatistics,
+    copying_metrics,
+    estimate_by_group,
+    estimate_mean,
+    pool_pixels,
+    score,
+)
+from metrics.neighbors import auth_pct, nearest
+
+
+def test_copies_are_found() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (300, 28, 28), generator=generator, dtype=torch.uint8)
+    train, held_out, fake = pool_pixels(images).split(100)
+    nothing = torch.empty(0)
+    real = RealStatistics(
+        digit=nothing,
+        test=JudgeOutputs(nothing, nothing, nothing, nothing),
+        train=nothing,
+        train_other=nothing,
+        train_pixels=train,
+        held_out_pixels=held_out,
+    )
+    metrics, distance = copying_metrics(fake, real)
+    assert metrics["authentic_pct"] == auth_pct(train, nearest(fake, train))
+    assert (distance > 0).all()
+    metrics, distance = copying_metrics(train, real)
+    assert metrics["authentic_pct"] == 0 and (distance == 0).all()
+    assert metrics["nearest_held_out_q01"] > 0
+
+
+N = 200
+
+
+def judged(seed: int) -> JudgeOutputs:
+    generator = torch.Generator().manual_seed(seed)
+    digit = torch.arange(N) % 10
+    features = torch.randn(N, 4, generator=generator) + digit[:, None]
+    return JudgeOutputs(features, digit, digit, torch.rand(N, 9, generator=generator))
+
+
+def statistics() -> RealStatistics:
+    test, first, second = judged(0), judged(1), judged(2)
+    return RealStatistics(
+        digit=torch.arange(N) % 10,
+        test=test,
+        train=first.features,
+        train_other=second.features,
+        train_pixels=first.pixels,
+        held_out_pixels=second.pixels,
+    )
+
+
+def test_every_metric_has_a_direction_and_real_images_beside_it() -> None:
+    stages: list[str] = []
+    real = statistics()
+    metrics = score(judged(3), real, torch.arange(N), stages.append)
+    assert len(stages) == STAGES
+    for name, estimate in metrics.items():
+        short = name.removesuffix(f"_judge_{N}")
+        assert short in BETTER
+        assert estimate.real is not None or short == "copying_z"
+    assert metrics["accuracy"].value == 1
+    assert metrics[f"fd_judge_{N}"].real_train is not None
+
+
+def test_a_mean_of_equal_values_is_not_certain() -> None:
+    recording, digit = torch.arange(50), torch.arange(50) % 10
+    all_correct = estimate_mean(torch.ones(50, dtype=torch.bool), recording, digit)
+    assert all_correct.value == all_correct.high == 1
+    assert all_correct.low is not None and 0.9 < all_correct.low < 1
+    mixed = estimate_mean(torch.arange(50) % 3 == 0, recording, digit)
+    assert mixed.low is not None and mixed.high is not None
+    assert 0 <= mixed.low < mixed.value < mixed.high <= 1
+
+
+def test_groups_are_estimated_apart() -> None:
+    recording, digit = torch.arange(40), torch.arange(40) % 10
+    correct = digit < 5
+    by_digit = estimate_by_group(correct, recording, digit, digit)
+    assert {d: e.value for d, e in by_digit.items()} == {d: float(d < 5) for d in range(10)}
+    assert estimate_mean(correct, recording, digit).value == pytest.approx(0.5)
