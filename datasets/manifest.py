@@ -31,10 +31,10 @@ def read_manifest() -> Manifest:
 def state(data_dir: Path, manifest: Manifest | None = None) -> State:
     """What a caller may do with `data_dir`, judged by names alone.
 
-    absent: MNIST, FSDD or both are not there at all, and nothing is torn: `fetch` may add them.
-    interrupted: an earlier `fetch` did not finish: `fetch` goes on with it.
-    partial: some files of MNIST or of FSDD are gone: for the user to decide, `verify` says which.
-    complete-looking: every name is there: `verify` says whether the contents are right.
+    absent: MNIST, FSDD or both are missing entirely, the rest is complete: `fetch` may add them.
+    interrupted: an earlier `fetch` did not finish: `fetch` completes it.
+    partial: some files of MNIST or of FSDD are missing: for the user to decide, `verify` names them.
+    complete-looking: every name is there: `verify` checks the contents.
     """
     manifest = read_manifest() if manifest is None else manifest
     there = {path: os.path.lexists(data_dir / path) for path in manifest}
