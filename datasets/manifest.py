@@ -33,7 +33,7 @@ def state(data_dir: Path, manifest: Manifest | None = None) -> State:
 
     absent: MNIST, FSDD or both are missing entirely, the rest is complete: `fetch` may add them.
     interrupted: an earlier `fetch` did not finish: `fetch` completes it.
-    partial: some files of MNIST or of FSDD are missing: for the user to decide, `verify` names them.
+    partial: some files of MNIST or of FSDD are missing: the user decides, `verify` names them.
     complete-looking: every name is there: `verify` checks the contents.
     """
     manifest = read_manifest() if manifest is None else manifest
