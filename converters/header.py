@@ -34,6 +34,8 @@ DTYPES = {
     **dict.fromkeys(FLOAT32, "float32"),
     "DOUBLE": "float64",
 }
+# The subtype that holds any sample of a type.
+SUBTYPES = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
 
 
 class ConverterError(ValueError):

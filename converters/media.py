@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from converters.header import ConverterError, Header, PictureFormat, SoundFormat
+from converters.header import SUBTYPES, ConverterError, Header, PictureFormat, SoundFormat
 
 __all__ = [
     "BLOCK", "ConverterError", "ConverterWarning", "Picture", "Sound", "crc_of", "parse_header",
@@ -48,8 +48,7 @@ class Sound:
     ) -> Sound:
         """(n,) or (n, n_channels) of int16, int32, float32 or float64, held in memory."""
         samples = samples[:, None] if samples.ndim == 1 else samples
-        default = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
-        subtype = subtype or default[str(samples.dtype)]
+        subtype = subtype or SUBTYPES[str(samples.dtype)]
         n_samples, n_channels = samples.shape
         format = SoundFormat(sample_rate, n_channels, n_samples, subtype, container)
         if samples.dtype != format.dtype:

@@ -45,7 +45,7 @@ def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
                 chunks = {chunk[0]: chunk[1] for chunk in getattr(image, "private_chunks", ())}
                 if header is None:
                     ImageOps.exif_transpose(image, in_place=True)
-                pixels = _pixels(image)
+                pixels = _pixels(image, name)
                 if loss := _loss(image, deep and pixels.dtype == np.uint8):
                     warn(f"{name}: {loss}")
     except (ConverterError, FileNotFoundError, PermissionError, IsADirectoryError):
@@ -55,16 +55,16 @@ def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
     return Picture(pixels, header, chunks, name)
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
+def _pixels(image: Image.Image, name: str) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode == "I":  # 16 bit in a TIFF or an old PNG
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 0xFFFF:
-            raise ConverterError("pixels of 32 bits")
+            raise ConverterError(f"{name}: pixels of 32 bits are not supported")
         return values.astype(np.uint16)
     if image.mode == "F":
-        raise ConverterError("pixels of floating point")
+        raise ConverterError(f"{name}: pixels of floating point are not supported")
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))

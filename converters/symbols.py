@@ -1,4 +1,4 @@
-"""What tone and grid share: pixels as bytes, blocks of samples, and the report on what was read."""
+"""Shared by converters: checks of options, pixels as bytes, blocks of samples, decoding errors."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ highest; a column is a symbol; the brightness of a pixel is the amplitude of the
 The sines are multiples of the symbol rate, so that a Fourier transform over a symbol separates them
 (orthogonal frequency-division multiplexing, Weinstein and Ebert 1971); each symbol has a cyclic
 prefix. A white border of the picture serves as pilots: its rows give gain and timing of each
-column, its columns gain and phase of each row. RGB, RGBA and 16-bit grey
-are several grey pictures (of each byte of a pixel) one after the other.
+column, its columns gain and phase of each row. RGB, RGBA and 16-bit grey are several grey pictures
+(one of each byte of a pixel) one after the other.
 
 Exact through 16 bits, other sample rates, gain, a smooth equalizer, clock drift and leading
 silence. Not through noise: white noise must be 60 dB below the sound for every pixel of a noisy

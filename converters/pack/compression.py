@@ -87,9 +87,8 @@ def _unflac(compressed: bytes, n: int, samples: Samples | None) -> bytes:
         with soundfile.SoundFile(io.BytesIO(compressed)) as file:
             if file.format != "FLAC" or file.channels != samples.n_channels:
                 raise ConverterError("a compressed block is of another sound: the file is damaged")
-            return samples.to_bytes(
-                file.read(n // samples.bytes_per_frame, str(samples.dtype), True)
-            )
+            n_frames = n // samples.bytes_per_frame
+            return samples.to_bytes(file.read(n_frames, str(samples.dtype), always_2d=True))
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise ConverterError(f"a compressed block is damaged ({error})") from error
 

@@ -157,15 +157,13 @@ class Pack(Converter):
         """All tiles of a file, in order -> its facts (`suffix`, `size`) and its bytes.
 
         Raises:
-            ConverterError: the tiles hold no file. While the bytes are read: a tile is
-                missing, foreign or damaged.
+            ConverterError: the tiles hold no file. While the bytes are read: a tile is missing,
+                foreign or damaged.
         """
         rest = iter(pictures)
         first, header = _first(rest)
         if header is None:
-            raise ConverterError(
-                f"{first.name}: has no header, without which no file can be unpacked"
-            )
+            raise ConverterError(f"{first.name}: has no header, so no file can be unpacked")
         if not Pack.is_file(header):
             raise ConverterError(f"{first.name}: holds samples, not a file: unpack it as a sound")
         size = header.fact("size", int, 0, MAX_FILE)
@@ -289,9 +287,7 @@ def _hash_blocks(
             break
         yield block
     if left:
-        raise ConverterError(
-            f"not {size:,} bytes as expected: the content changed while it was read"
-        )
+        raise ConverterError(f"not of {size:,} bytes: the content changed while it was read")
 
 
 def _check_suffix(suffix: object) -> None:

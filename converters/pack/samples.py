@@ -9,17 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
-from converters.header import DTYPES, ConverterError, SoundFormat
+from converters.header import DTYPES, SUBTYPES, ConverterError, SoundFormat
 from converters.media import Sound, warn
 
 __all__ = ["LINEAR", "SPOOL_BYTES", "Samples", "bytes_to_sound", "rechunk", "writable_format"]
 
 SPOOL_BYTES = 1 << 22  # kept in memory, before a temporary file goes to disk
 LINEAR = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
-# Written again without loss: decoding and encoding changes no sample, of u-law and A-law either.
+# Written without loss: decoding and encoding changes no sample, of u-law and A-law either.
 EXACT = (*LINEAR, "PCM_S8", "ULAW", "ALAW")
-LOSSLESS_CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF")
-SUBTYPES = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
+CONTAINERS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF")
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,8 @@ def bytes_to_sound(
     """The sound of these bytes; content is called each time that the sound is read."""
 
     def blocks(n: int) -> Iterator[np.ndarray]:
-        return (
-            samples.from_bytes(piece) for piece in rechunk(content(), n * samples.bytes_per_frame)
-        )
+        pieces = rechunk(content(), n * samples.bytes_per_frame)
+        return map(samples.from_bytes, pieces)
 
     return Sound(format, blocks, name=name)
 
@@ -103,12 +101,10 @@ def writable_format(format: SoundFormat, name: str) -> SoundFormat:
     """The format, or, with a warning, the nearest one that is written without loss."""
     for container in (format.container, "WAV"):
         for subtype in (format.subtype, SUBTYPES[str(format.dtype)]):
-            lossless = container in LOSSLESS_CONTAINERS and soundfile.check_format(
-                container, subtype
-            )
+            lossless = container in CONTAINERS and subtype in EXACT
             # libsndfile writes empty FLAC files that it cannot read.
             unreadable = container == "FLAC" and not format.n_samples
-            if lossless and not unreadable and subtype in EXACT:
+            if lossless and soundfile.check_format(container, subtype) and not unreadable:
                 if (container, subtype) != (format.container, format.subtype):
                     warn(
                         f"{name}: {format.container} with {format.subtype} cannot be written "

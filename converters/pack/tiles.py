@@ -55,7 +55,7 @@ def encode_tiles(
         if last:
             next(pieces, None)  # runs the content to its end, where its length is checked
         raw = layout.fill(piece)
-        crc = _crc_behind(raw, layout.start)
+        crc = _content_crc(raw, layout.start)
         own = dataclasses.replace(
             header, tile=tile, n_tiles=n_tiles, crc=crc, sha256=sha256() if last else "",
             facts={**header.facts, "before": before},
@@ -93,26 +93,26 @@ def decode_tiles(
         picture = next(rest, None) if tile else first
         if picture is None:
             raise ConverterError(f"tile {tile + 1} of {n_tiles} is missing")
-        what = f"{picture.name} (tile {tile + 1} of {n_tiles})"
+        label = f"{picture.name} (tile {tile + 1} of {n_tiles})"
         header, in_pixels = tile_header(picture)
         if header is None:
-            raise ConverterError(f"{what}: no header: it is no tile of this, or was edited")
+            raise ConverterError(f"{label}: no header: it is another picture, or was edited")
         this = _common(header)
         common = common or this
         if this != common:
-            raise ConverterError(f"{what}: belongs to another sound or file")
+            raise ConverterError(f"{label}: belongs to another sound or file")
         if header.tile != tile:
             raise ConverterError(
-                f"{what}: it is tile {header.tile + 1}: give all tiles, once and in order"
+                f"{label}: it is tile {header.tile + 1}: give all tiles, once and in order"
             )
         n = min(layout.capacity, n_bytes - tile * layout.capacity)
-        raw = _raw(picture, layout, n, expand, what)
-        crc = _crc_behind(raw, layout.start)
+        raw = _raw(picture, layout, n, expand, label)
+        crc = _content_crc(raw, layout.start)
         if picture.edited if not in_pixels else header.crc != crc:
-            raise ConverterError(f"{what}: edited or damaged: its checksum does not match")
+            raise ConverterError(f"{label}: edited or damaged: its checksum does not match")
         if header.facts.get("before") != before:
             raise ConverterError(
-                f"{what}: it does not follow the previous tile: it belongs to another sound or file"
+                f"{label}: it does not follow the previous tile: it is of another sound or file"
             )
         before = crc
         yield layout.read(raw, n)
@@ -125,7 +125,7 @@ def decode_tiles(
         )
 
 
-def _crc_behind(raw: np.ndarray, start: int) -> int:
+def _content_crc(raw: np.ndarray, start: int) -> int:
     return zlib.crc32(raw.reshape(-1)[start:].data)
 
 
@@ -134,17 +134,17 @@ def _common(header: Header) -> Header:
     return dataclasses.replace(header, tile=0, crc=0, sha256="", facts=facts)
 
 
-def _raw(picture: Picture, layout: PackLayout, n: int, expand: int, what: str) -> np.ndarray:
+def _raw(picture: Picture, layout: PackLayout, n: int, expand: int, label: str) -> np.ndarray:
     height, width = layout.height_of(n) * expand, layout.width * expand
     if picture.pixels.shape[:2] != (height, width):
         raise ConverterError(
-            f"{what}: {picture.format.width} x {picture.format.height} pixels, where {width} x "
+            f"{label}: {picture.format.width} x {picture.format.height} pixels, where {width} x "
             f"{height} are expected: it was resized or cropped"
         )
     pixels = convert_pixels(picture.pixels[::expand, ::expand], layout.n_colours, layout.bits)
     if pixels is None:
         raise ConverterError(
-            f"{what}: its pixels were changed: they are not {layout.n_colours} x {layout.bits} bit"
+            f"{label}: its pixels were changed: they are not {layout.n_colours} x {layout.bits} bit"
         )
     return np.ascontiguousarray(pixels, f">u{layout.bits // 8}").reshape(len(pixels), -1).view("u1")
 
