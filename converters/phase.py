@@ -1,10 +1,10 @@
-"""The phase that a picture of magnitudes leaves out, so that it can be heard.
+"""Phase reconstruction: sounds from the magnitudes of their spectra.
 
-Magnitudes are those of `_stft`: (n_fft // 2 + 1, n_frames), or (k, ...) for k sounds, each of which
-is found as if it were alone. Everything here is deterministic.
+Magnitudes are those of `converters.stft`: (n_fft // 2 + 1, n_frames), or (k, ...) for k sounds,
+each of which is reconstructed independently. Everything here is deterministic.
 
-Two sets hold the spectra in question: C1, those of any sound, and C2, those of these magnitudes. A
-rule that goes from one to the other, and its rest point, are what the algorithms below differ in.
+The algorithms alternate between two sets of spectra: C1, those of any sound, and C2, those of these
+magnitudes. They differ in how they combine the projections to both.
 """
 
 from __future__ import annotations
@@ -17,30 +17,29 @@ from heapq import heappop, heappush
 import numpy as np
 
 from converters.header import ConverterError
-from converters.stft import istft, n_frames_of, stft
+from converters.stft import count_frames, istft, stft
 
 __all__ = [
     "fast_griffin_lim",
     "phase_gradient_heap_integration",
     "relaxed_reflections",
-    "sound_of_magnitude",
-    "spectral_convergence",
+    "sound_from_magnitude",
 ]
 
 GAMMA = 0.25645  # of the Gaussian exp(-pi t^2 / gamma) nearest to a Hann window, over n_fft^2
 
 
-def sound_of_magnitude(
+def sound_from_magnitude(
     magnitude: np.ndarray, n_fft: int, hop: int, n: int, n_iter: int = 160
 ) -> np.ndarray:
     """The sound whose spectra have about these magnitudes.
 
-    A first phase by integration of its gradient; for a quarter of the rounds reflections, which
-    get it out of the local minima in which Griffin-Lim stays; then fast Griffin-Lim, which settles
-    (the order of Peer, Welker & Gerkmann, "Beyond Griffin-Lim", 2022).
+    An initial phase by integration of its gradient; for a quarter of the rounds reflections, which
+    leave the local minima in which Griffin-Lim stays; then fast Griffin-Lim, which converges (the
+    order of Peer, Welker & Gerkmann, "Beyond Griffin-Lim", 2022).
 
     Args:
-        magnitude: (n_fft // 2 + 1, n_frames_of(n, n_fft, hop)) or (k, ...), >= 0, finite.
+        magnitude: (n_fft // 2 + 1, count_frames(n, n_fft, hop)) or (k, ...), >= 0, finite.
         n: samples.
         n_iter: rounds, of one transform and one inverse each.
 
@@ -49,9 +48,9 @@ def sound_of_magnitude(
 
     Raises:
         ConverterError: the magnitudes are not those of n samples, negative or not finite, or see
-            `n_frames_of`.
+            `count_frames`.
     """
-    magnitude = _checked(magnitude, n_fft, hop, n)
+    magnitude = _check_magnitude(magnitude, n_fft, hop, n)
     reflections = n_iter // 4
     phase = phase_gradient_heap_integration(magnitude, n_fft, hop)
     phase = relaxed_reflections(magnitude, n_fft, hop, n, phase, reflections)
@@ -61,27 +60,27 @@ def sound_of_magnitude(
 def phase_gradient_heap_integration(
     magnitude: np.ndarray, n_fft: int, hop: int, tolerance: float = 1e-6
 ) -> np.ndarray:
-    """The phase whose gradient is the one that the magnitudes tell.
+    """The phase whose gradient follows from the magnitudes.
 
     Prusa, Balazs & Sondergaard, "A noniterative method for reconstruction of phase from STFT
     magnitude" (2017), algorithm 1. Under a Gaussian window the gradient of the phase is that of
     the logarithm of the magnitude, turned by 90 degrees; under a Hann window nearly so. It is
-    integrated from the peaks outwards, over the loudest neighbours first.
+    integrated from the peaks outwards, over the loudest neighbors first.
 
     Args:
         magnitude: (n_fft // 2 + 1, n_frames) or (k, ...), >= 0, finite; n_frames >=
             n_fft / hop.
-        tolerance: > 0, of the greatest magnitude. What is not above it has a random phase, always
-            the same.
+        tolerance: > 0, of the greatest magnitude. Bins not above it have a random phase, from a
+            fixed seed.
 
     Returns:
         The phase in radians, of the same shape, float32.
 
     Raises:
-        ConverterError: see `sound_of_magnitude`.
+        ConverterError: see `sound_from_magnitude`.
     """
-    s = _checked(magnitude, n_fft, hop)
-    return _each(lambda s: _integrated(s.T, n_fft, hop, tolerance).T, s)
+    s = _check_magnitude(magnitude, n_fft, hop)
+    return _map_sounds(lambda s: _integrate(s.T, n_fft, hop, tolerance).T, s)
 
 
 def fast_griffin_lim(
@@ -93,24 +92,24 @@ def fast_griffin_lim(
     alpha: float = 0.99,
     phase: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The sound to which a phase leads by projections to C1 and C2 in turn, with momentum.
+    """Projections to C1 and C2 in turn, with momentum, from an initial phase.
 
     Perraudin, Balazs & Sondergaard, "A fast Griffin-Lim algorithm" (2013), algorithm 2.
 
     Args:
-        magnitude, n: see `sound_of_magnitude`.
+        magnitude, n: see `sound_from_magnitude`.
         alpha: momentum; 0: Griffin & Lim's own algorithm.
-        phase: the first, of the magnitudes' shape, in radians; None: 0.
+        phase: the initial one, of the magnitudes' shape, in radians; None: 0.
 
     Returns:
         (n,) or (k, n) float32.
 
     Raises:
-        ConverterError: see `sound_of_magnitude`.
+        ConverterError: see `sound_from_magnitude`.
     """
 
     def search(s: np.ndarray, phase: np.ndarray) -> np.ndarray:
-        sets, c = _Sets.of(s, n_fft, hop, n, phase)
+        sets, c = _Sets.create(s, n_fft, hop, n, phase)
         t_before = None
         for _ in range(n_iter):
             t = sets.p1(c)
@@ -121,8 +120,8 @@ def fast_griffin_lim(
             c, t_before = sets.p2(c), t
         return istft(c, n_fft, hop, n) * sets.peak
 
-    s = _checked(magnitude, n_fft, hop, n)
-    return _each(search, s, np.zeros_like(s) if phase is None else phase)
+    s = _check_magnitude(magnitude, n_fft, hop, n)
+    return _map_sounds(search, s, np.zeros_like(s) if phase is None else phase)
 
 
 def relaxed_reflections(
@@ -134,24 +133,24 @@ def relaxed_reflections(
     n_iter: int = 32,
     beta: float = 0.95,
 ) -> np.ndarray:
-    """The phase to which another leads by averaged reflections at C2 and C1.
+    """Averaged reflections at C2 and C1, from an initial phase.
 
     Luke, "Relaxed averaged alternating reflections for diffraction imaging" (2005).
 
     Args:
-        magnitude, n: see `sound_of_magnitude`.
-        phase: the first, of the magnitudes' shape, in radians.
-        beta: relaxation, in (0, 1]; 1 never settles.
+        magnitude, n: see `sound_from_magnitude`.
+        phase: the initial one, of the magnitudes' shape, in radians.
+        beta: relaxation, in (0, 1]; 1 never converges.
 
     Returns:
         The phase in radians, of the same shape, float32.
 
     Raises:
-        ConverterError: see `sound_of_magnitude`.
+        ConverterError: see `sound_from_magnitude`.
     """
 
     def search(s: np.ndarray, phase: np.ndarray) -> np.ndarray:
-        sets, c = _Sets.of(s, n_fft, hop, n, phase)
+        sets, c = _Sets.create(s, n_fft, hop, n, phase)
         b = np.float32(beta)
         for _ in range(n_iter):
             p = sets.p2(c.copy())
@@ -161,33 +160,12 @@ def relaxed_reflections(
             c += p
         return np.angle(c)
 
-    return _each(search, _checked(magnitude, n_fft, hop, n), phase)
-
-
-def spectral_convergence(samples: np.ndarray, magnitude: np.ndarray, n_fft: int, hop: int) -> float:
-    """How far a sound's magnitudes are from others: 20 log10(||STFT(x)| - s| / |s|) in dB.
-
-    Args:
-        samples: (n,) or (k, n).
-        magnitude: (n_fft // 2 + 1, n_frames_of(n, n_fft, hop)) or (k, ...).
-
-    Returns:
-        -inf where they agree; inf where nothing was to be heard, and something is.
-
-    Raises:
-        ConverterError: see `sound_of_magnitude`.
-    """
-    s = _checked(magnitude, n_fft, hop, samples.shape[-1]).astype(np.float64)
-    apart = np.linalg.norm(np.abs(stft(samples.astype(np.float64), n_fft, hop)) - s)
-    if apart == 0:
-        return -np.inf
-    with np.errstate(divide="ignore"):
-        return float(20 * (np.log10(apart) - np.log10(np.linalg.norm(s))))
+    return _map_sounds(search, _check_magnitude(magnitude, n_fft, hop, n), phase)
 
 
 @dataclass(frozen=True)
 class _Sets:
-    """C1 and C2 by their projections; float32, the greatest magnitude is 1."""
+    """C1 and C2 with their projections; float32, the greatest magnitude is 1."""
 
     s: np.ndarray  # (n_bins, n_frames)
     peak: np.float32
@@ -196,12 +174,12 @@ class _Sets:
     n: int
 
     @classmethod
-    def of(
+    def create(
         cls, s: np.ndarray, n_fft: int, hop: int, n: int, phase: np.ndarray
     ) -> tuple[_Sets, np.ndarray]:
-        """And the spectra in C2 of this phase."""
+        """The sets, and the spectra in C2 of this phase."""
         peak = s.max()
-        # In the memory order of a spectrum: frame after frame.
+        # In the memory order of a spectrum: frame by frame.
         s = np.asarray(s.T / (peak or 1), np.float32, "C").T
         c = s * np.exp(1j * phase.astype(np.float32))
         return cls(s, np.float32(peak), n_fft, hop, n), c
@@ -211,23 +189,25 @@ class _Sets:
         return stft(istft(c, self.n_fft, self.hop, self.n), self.n_fft, self.hop)
 
     def p2(self, c: np.ndarray) -> np.ndarray:
-        """The nearest spectra of these magnitudes, in the place of c."""
+        """The nearest spectra of these magnitudes, in place of c."""
         size = np.abs(c)
         np.maximum(size, np.float32(1e-20), out=size)
         c *= np.divide(self.s, size, out=size)
         return c
 
 
-def _each(work: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
-    """`work` on each sound."""
+def _map_sounds(work: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
+    """Applies `work` to each sound."""
     if arrays[0].ndim == 2:
         return work(*arrays)
     return np.stack([work(*sound) for sound in zip(*arrays, strict=True)])
 
 
-def _checked(magnitude: np.ndarray, n_fft: int, hop: int, n: int | None = None) -> np.ndarray:
-    """The magnitudes, if they are those of n samples, or of any number."""
-    n_frames = n_frames_of(1 if n is None else n, n_fft, hop)
+def _check_magnitude(
+    magnitude: np.ndarray, n_fft: int, hop: int, n: int | None = None
+) -> np.ndarray:
+    """The magnitudes. Raises ConverterError: they are not those of n samples, or of any number."""
+    n_frames = count_frames(1 if n is None else n, n_fft, hop)
     more = n is None and magnitude.shape[-1] > n_frames
     wanted = (n_fft // 2 + 1, magnitude.shape[-1] if more else n_frames)
     if magnitude.ndim not in (2, 3) or magnitude.shape[-2:] != wanted or not len(magnitude):
@@ -237,23 +217,23 @@ def _checked(magnitude: np.ndarray, n_fft: int, hop: int, n: int | None = None) 
     return magnitude
 
 
-def _integrated(s: np.ndarray, n_fft: int, hop: int, tolerance: float) -> np.ndarray:
+def _integrate(s: np.ndarray, n_fft: int, hop: int, tolerance: float) -> np.ndarray:
     """(n_frames, n_bins) magnitudes -> (n_frames, n_bins) phase, float32."""
     s = np.ascontiguousarray(s / (s.max() or 1), np.float32)
     phase = np.random.default_rng(0).uniform(-np.pi, np.pi, s.shape)
     s_log = np.log(np.maximum(s, np.float32(tolerance)))
     by_frame, by_bin = np.gradient(s_log)
-    # From neighbour to neighbour. Of the turns by a bin's own frequency whole ones are left out, as
+    # From neighbor to neighbor. Of the turns by a bin's own frequency whole ones are left out, as
     # they would cost digits. Phases are counted from the first sample of a frame, not from its
     # middle: half a frame, so pi from bin to bin.
     scale = np.float32(GAMMA * n_fft / hop)
     turns = hop * np.arange(s.shape[1]) % n_fft / n_fft
     per_frame = by_bin / scale + (2 * np.pi * turns).astype(np.float32)
-    _compiled()(phase, s_log, s > tolerance, per_frame, -by_frame * scale - np.float32(np.pi))
+    _compile()(phase, s_log, s > tolerance, per_frame, -by_frame * scale - np.float32(np.pi))
     return np.remainder(phase, 2 * np.pi).astype(np.float32)
 
 
-def _spread(
+def _integrate_by_heap(
     phase: np.ndarray,
     s_log: np.ndarray,
     todo: np.ndarray,
@@ -273,7 +253,7 @@ def _spread(
         todo[seed // n_bins, seed % n_bins] = False
         phase[seed // n_bins, seed % n_bins] = 0
         heap = [(-s_log[seed // n_bins, seed % n_bins], seed // n_bins, seed % n_bins)]
-        while heap:  # cells whose phase is known, the loudest first
+        while heap:  # cells with a phase, the loudest first
             _, m, k = heappop(heap)
             for i, j in ((m + 1, k), (m - 1, k), (m, k + 1), (m, k - 1)):
                 if 0 <= i < n_frames and 0 <= j < n_bins and todo[i, j]:
@@ -288,11 +268,11 @@ def _spread(
 
 
 @cache
-def _compiled() -> Callable[..., None]:
-    """`_spread` in machine code, kept for later processes where there is a folder for it."""
-    import numba  # here, because only who needs a phase should wait for it
+def _compile() -> Callable[..., None]:
+    """`_integrate_by_heap` in machine code, cached for later processes where a folder allows it."""
+    import numba  # here, as it takes seconds and most conversions need no phase
 
     try:
-        return numba.njit(cache=True, nogil=True)(_spread)
-    except RuntimeError:  # numba finds no such folder
-        return numba.njit(nogil=True)(_spread)
+        return numba.njit(cache=True, nogil=True)(_integrate_by_heap)
+    except RuntimeError:  # numba found no folder for its cache
+        return numba.njit(nogil=True)(_integrate_by_heap)

@@ -2,8 +2,8 @@
 
 A frame is `n_fft` samples under a periodic Hann window. Frame m begins at sample
 (m - overlap + 1) * hop, where overlap = n_fft / hop is the number of windows over each sample: the
-ends too, where the sound goes on in silence. So hop m of the sound is whole when frame
-m + overlap - 1 is there, and a long sound can be done in pieces, to the bit:
+ends too, where silence surrounds the sound. So hop m of the sound is complete with frame
+m + overlap - 1, and a long sound can be processed in pieces, equal to the bit:
 
     frames(x[(a - overlap + 1) * hop : b * hop])      are frames a ... b - 1, and
     overlap_add(frames a ... b + overlap - 2)         are samples a * hop ... b * hop - 1,
@@ -21,10 +21,10 @@ from scipy import fft
 
 from converters.header import ConverterError
 
-__all__ = ["frames", "istft", "n_frames_of", "overlap_add", "stft"]
+__all__ = ["count_frames", "frames", "istft", "overlap_add", "stft"]
 
 
-def n_frames_of(n: int, n_fft: int, hop: int) -> int:
+def count_frames(n: int, n_fft: int, hop: int) -> int:
     """Frames of a sound of n >= 1 samples.
 
     Raises:
@@ -41,16 +41,16 @@ def stft(samples: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
     """The spectra of a sound.
 
     Args:
-        samples: (..., n), n >= 1; float32 is worked on as such, all else as float64.
+        samples: (..., n), n >= 1; float32 is transformed as such, all else as float64.
 
     Returns:
-        (..., n_fft // 2 + 1, n_frames_of(n, n_fft, hop)) complex64 or complex128.
+        (..., n_fft // 2 + 1, count_frames(n, n_fft, hop)) complex64 or complex128.
 
     Raises:
-        ConverterError: see `n_frames_of`.
+        ConverterError: see `count_frames`.
     """
     n = samples.shape[-1]
-    last = n_frames_of(n, n_fft, hop) * hop
+    last = count_frames(n, n_fft, hop) * hop
     ends = [(0, 0)] * (samples.ndim - 1) + [(n_fft - hop, last - n)]
     return frames(np.pad(samples, ends), n_fft, hop)
 
@@ -62,22 +62,22 @@ def istft(spectrum: np.ndarray, n_fft: int, hop: int, n: int) -> np.ndarray:
     Exact for spectra of a sound.
 
     Args:
-        spectrum: (..., n_fft // 2 + 1, n_frames_of(n, n_fft, hop)) complex.
+        spectrum: (..., n_fft // 2 + 1, count_frames(n, n_fft, hop)) complex.
 
     Returns:
         (..., n) float32 or float64.
 
     Raises:
-        ConverterError: see `n_frames_of`; or spectra of another size.
+        ConverterError: see `count_frames`; or spectra of another size.
     """
-    wanted = (n_fft // 2 + 1, n_frames_of(n, n_fft, hop))
-    if spectrum.shape[-2:] != wanted:
-        raise ConverterError(f"spectra of {n} samples are {wanted}, not {spectrum.shape[-2:]}")
+    expected = (n_fft // 2 + 1, count_frames(n, n_fft, hop))
+    if spectrum.shape[-2:] != expected:
+        raise ConverterError(f"spectra of {n} samples are {expected}, not {spectrum.shape[-2:]}")
     return overlap_add(spectrum, n_fft, hop)[..., :n]
 
 
 def frames(samples: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
-    """The spectra of those frames that lie within the samples.
+    """The spectra of the frames that lie within the samples.
 
     Args:
         samples: (..., n), n >= n_fft.
@@ -86,7 +86,7 @@ def frames(samples: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
         (..., n_fft // 2 + 1, (n - n_fft) // hop + 1) complex: frame m begins at sample m * hop.
 
     Raises:
-        ConverterError: see `n_frames_of`; or there are fewer samples than one frame.
+        ConverterError: see `count_frames`; or there are fewer samples than one frame.
     """
     _check(n_fft, hop)
     if samples.shape[-1] < n_fft:
@@ -100,7 +100,7 @@ def frames(samples: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
 
 
 def overlap_add(spectrum: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
-    """The samples that lie under all their windows.
+    """The samples that are complete: those that lie under all their windows.
 
     Args:
         spectrum: (..., n_fft // 2 + 1, n_frames) complex, n_frames >= n_fft / hop.
@@ -110,7 +110,7 @@ def overlap_add(spectrum: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
         frame.
 
     Raises:
-        ConverterError: see `n_frames_of`; or the bins are not those of n_fft, or there are fewer
+        ConverterError: see `count_frames`; or the bins are not those of n_fft, or there are fewer
             frames than lie over a sample.
     """
     _check(n_fft, hop)
@@ -149,5 +149,5 @@ def _window(n_fft: int) -> np.ndarray:
 
 
 def _workers(rows: np.ndarray) -> int:
-    """Threads for the transforms of all rows: for little work they cost more than they save."""
+    """Threads for the transforms of all rows; for few rows they cost more than they save."""
     return (os.cpu_count() or 1) if rows.size > 1 << 18 else 1

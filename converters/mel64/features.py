@@ -1,7 +1,7 @@
-"""Sound <-> log-mel picture, the same interpretation both ways.
+"""Sound <-> log-mel picture, the same interpretation both ways, on tensors.
 
 A picture is 8-bit grey, (64, 64): columns are time, rows are mel bands with the highest on top,
-brightness is power in decibel over a fixed range. Profile `mel64` is what the models see.
+brightness is power in decibel over a fixed range. Models see sound by the profile `MEL64`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 import torchaudio.functional as AF
 from torch import Tensor
 
-from converters.phase import sound_of_magnitude
-from converters.stft import n_frames_of
+from converters.phase import sound_from_magnitude
+from converters.stft import count_frames
 
 __all__ = ["MEL64", "Profile", "fit_clip", "to_picture", "to_sound"]
 
@@ -29,7 +29,7 @@ class Profile:
     n_samples: int  # length of the window
     n_fft: int  # also the length of the Hann window
     hop: int
-    n_frames: int  # kept of the n_samples / hop + 1 centred frames
+    n_frames: int  # the first of the n_samples / hop + 1 centered frames
     n_mels: int
     f_min: float  # Hz
     f_max: float  # Hz
@@ -57,8 +57,8 @@ MEL64 = Profile(
 def fit_clip(samples: Tensor, profile: Profile = MEL64) -> Tensor:
     """One mono clip of any length -> the profile's window.
 
-    DC is removed; a longer clip is cropped to its loudest window; the level is set by the RMS of
-    what is left; a shorter clip is centred between zeros. Silence stays silence.
+    DC is removed; a longer clip is cropped to its loudest window; the RMS of the remainder is
+    normalized; a shorter clip is centered between zeros. Silence stays silence.
 
     Args:
         samples: (n,), n >= 1, finite.
@@ -74,14 +74,14 @@ def fit_clip(samples: Tensor, profile: Profile = MEL64) -> Tensor:
     clip = samples.double()
     if not clip.isfinite().all():
         raise ValueError("a clip holds a value that is not finite")
-    audible = 1e-12 * clip.abs().max()  # less is what rounding leaves of a constant
+    silence = 1e-12 * clip.abs().max()  # or less is what rounding leaves of a constant
     clip = clip - clip.mean()
     if len(clip) > profile.n_samples:
         energy = torch.nn.functional.pad(clip.square().cumsum(0), (1, 0))
         start = int((energy[profile.n_samples :] - energy[: -profile.n_samples]).argmax())
         clip = clip[start : start + profile.n_samples]
     level = clip.square().mean().sqrt()
-    if level > audible:
+    if level > silence:
         clip = clip * (profile.rms / level)
     window = torch.zeros(profile.n_samples)
     start = (profile.n_samples - len(clip)) // 2
@@ -131,12 +131,12 @@ def _to_pictures(clips: Tensor, profile: Profile) -> Tensor:
 def to_sound(pictures: Tensor, profile: Profile = MEL64, n_iter: int = 32) -> Tensor:
     """Pictures -> clips whose picture is close to the given one.
 
-    The mel bands are undone by rounds of Richardson and Lucy, the phase is found by
-    `sound_of_magnitude`. Deterministic.
+    The mel bands are inverted by Richardson and Lucy's iteration, the phase is reconstructed by
+    `sound_from_magnitude`. Deterministic.
 
     Args:
         pictures: (..., n_mels, n_frames) uint8.
-        n_iter: rounds of the search for the phase.
+        n_iter: rounds of phase reconstruction.
 
     Returns:
         (..., n_samples) float32.
@@ -158,22 +158,22 @@ def _to_clips(pictures: Tensor, profile: Profile, n_iter: int) -> np.ndarray:
     grey = pictures.flip(-2).cpu().double().numpy() / 255
     decibel = profile.db_min + grey * (profile.db_max - profile.db_min)
     mel = np.where(grey > 0, 10 ** (decibel / 10), 0.0)
-    magnitude = np.sqrt(_undo_bands(mel, _mel_bands(profile).numpy()))  # (n, bins, n_frames)
-    # Frame t of a picture has its middle at sample t * hop. Before the first and after the last
-    # one others lie over the clip too, which a picture leaves out.
+    magnitude = np.sqrt(_invert_bands(mel, _mel_bands(profile).numpy()))  # (n, bins, n_frames)
+    # Frame t of a picture is centered at sample t * hop. Frames before the first and after the
+    # last one overlap the clip too, which a picture leaves out.
     n_fft, hop, n = profile.n_fft, profile.hop, profile.n_samples
     before = n_fft // hop // 2 - 1
-    after = n_frames_of(n, n_fft, hop) - before - profile.n_frames
+    after = count_frames(n, n_fft, hop) - before - profile.n_frames
     magnitude = np.pad(magnitude, ((0, 0), (0, 0), (before, after)))
-    return sound_of_magnitude(magnitude, n_fft, hop, n, n_iter)
+    return sound_from_magnitude(magnitude, n_fft, hop, n, n_iter)
 
 
-def _undo_bands(mel: np.ndarray, bands: np.ndarray, n_iter: int = 20) -> np.ndarray:
-    """The power in each bin from that in each band: none is negative, none stands out needlessly.
+def _invert_bands(mel: np.ndarray, bands: np.ndarray, n_iter: int = 20) -> np.ndarray:
+    """The power in each bin from that in each band: non-negative, and as smooth as the bands allow.
 
-    Richardson (1972) and Lucy (1974): EM for Poisson counts, so that errors are relative and what
-    is quiet comes back as well. Through the pseudo-inverse pictures of speech come back twice as
-    far off, through non-negative least squares three times.
+    Richardson (1972) and Lucy (1974): EM for Poisson counts, so that errors are relative and quiet
+    parts are reconstructed as well. With the pseudo-inverse the error of speech is twice as large,
+    with non-negative least squares three times.
 
     Args:
         mel: (n, n_mels, n_frames).
@@ -184,7 +184,7 @@ def _undo_bands(mel: np.ndarray, bands: np.ndarray, n_iter: int = 20) -> np.ndar
     """
     weight = bands.sum(1, keepdims=True)
     share = np.divide(bands, weight, where=weight > 0, out=np.zeros_like(bands))
-    power = share @ (mel / bands.sum(0)[:, None])  # a level spectrum is right at once
+    power = share @ (mel / bands.sum(0)[:, None])  # exact for a flat spectrum
     for _ in range(n_iter):
         power *= share @ (mel / np.maximum(bands.T @ power, 1e-30))
     return power

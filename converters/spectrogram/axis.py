@@ -10,11 +10,11 @@ from scipy import linalg, sparse
 
 from converters.header import ConverterError
 
-__all__ = ["AXES", "Axis", "axis_of"]
+__all__ = ["AXES", "Axis", "make_axis"]
 
 AXES = ("linear", "log", "mel")
 MAX_CELLS = 8_400_000  # of a matrix, 64 MiB: 4096 rows of 2049 bins
-RIDGE = 1e-9  # of the greatest eigenvalue: far below what 16 bits tell
+RIDGE = 1e-9  # of the greatest eigenvalue: far below the resolution of 16 bits
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Axis:
     def exact(self) -> bool:
         return self.matrix is None
 
-    def rows(self, bins: np.ndarray) -> np.ndarray:
+    def to_rows(self, bins: np.ndarray) -> np.ndarray:
         """(k, n_bins, n_columns) real or complex -> (k, n_rows, n_columns)."""
         return bins if self.matrix is None else np.stack([self.matrix @ each for each in bins])
 
-    def bins(self, rows: np.ndarray) -> np.ndarray:
+    def to_bins(self, rows: np.ndarray) -> np.ndarray:
         """(k, n_rows, n_columns) real or complex -> (k, n_bins, n_columns), by least squares."""
         if self.inverse is None:
             return rows
@@ -45,7 +45,7 @@ class Axis:
 
 
 @lru_cache(maxsize=2)
-def axis_of(name: str, n_rows: int, n_fft: int, sample_rate: int, f_min: float) -> Axis:
+def make_axis(name: str, n_rows: int, n_fft: int, sample_rate: int, f_min: float) -> Axis:
     """An axis from f_min (linear: from 0) to half the sample rate.
 
     Each row is a triangle over the bins, from the row below to the row above, or one bin to each
@@ -62,18 +62,18 @@ def axis_of(name: str, n_rows: int, n_fft: int, sample_rate: int, f_min: float) 
             f"an axis of {n_rows} rows for {n_bins} bins is too large: take fewer rows or a "
             "smaller n_fft"
         )
-    middle = _hertz(name, n_rows, sample_rate / 2, f_min) * n_fft / sample_rate  # in bins
-    steps = np.maximum(np.diff(middle), 1) if n_rows > 1 else np.array([float(n_bins)])
+    center = _row_frequencies(name, n_rows, sample_rate / 2, f_min) * n_fft / sample_rate  # in bins
+    steps = np.maximum(np.diff(center), 1) if n_rows > 1 else np.array([float(n_bins)])
     below = np.append(steps[:1], steps)[:n_rows]
     above = np.append(steps, steps[-1:])[:n_rows]
-    away = np.arange(n_bins) - middle[:, None]  # (n_rows, n_bins)
-    matrix = (1 - np.where(away < 0, -away / below[:, None], away / above[:, None])).clip(0)
+    offset = np.arange(n_bins) - center[:, None]  # (n_rows, n_bins)
+    matrix = (1 - np.where(offset < 0, -offset / below[:, None], offset / above[:, None])).clip(0)
     matrix /= matrix.sum(1, keepdims=True)
-    return Axis(n_rows, sparse.csr_array(matrix), _inverse(matrix))
+    return Axis(n_rows, sparse.csr_array(matrix), _pseudo_inverse(matrix))
 
 
-def _hertz(name: str, n_rows: int, f_max: float, f_min: float) -> np.ndarray:
-    """(n_rows,): where the rows are, lowest first."""
+def _row_frequencies(name: str, n_rows: int, f_max: float, f_min: float) -> np.ndarray:
+    """(n_rows,) in Hz, lowest first."""
     if name == "linear":
         return np.linspace(0, f_max, n_rows)
     f_min = min(f_min, f_max / 2)
@@ -85,8 +85,8 @@ def _hertz(name: str, n_rows: int, f_max: float, f_min: float) -> np.ndarray:
     raise ConverterError(f"there is no axis {name!r}: take one of {', '.join(AXES)}")
 
 
-def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """The pseudo-inverse; the ridge keeps it tame where rows tell nothing of a bin."""
+def _pseudo_inverse(matrix: np.ndarray) -> np.ndarray:
+    """(n_bins, n_rows); the ridge keeps it bounded where no row depends on a bin."""
     wide = matrix.shape[0] < matrix.shape[1]
     gram = matrix @ matrix.T if wide else matrix.T @ matrix
     # No eigenvalue is above the greatest sum of a row.

@@ -1,4 +1,4 @@
-"""Range compression: magnitudes over many orders to shades that an eye can tell, and back."""
+"""Companding: magnitudes of many orders to shades that an eye can distinguish, and back."""
 
 from __future__ import annotations
 
@@ -9,57 +9,58 @@ import numpy as np
 
 from converters.header import ConverterError
 
-__all__ = ["RANGES", "Range", "adapted_exponent"]
+__all__ = ["SCALES", "Companding", "adaptive_exponent"]
 
-RANGES = ("power", "decibel", "double-log", "adaptive", "linear")
-MIDDLE = 0.4  # shade of a sound's median magnitude under `adaptive`
+SCALES = ("power", "decibel", "double-log", "adaptive", "linear")
+MEDIAN_SHADE = 0.4  # of a sound's median magnitude under `adaptive`
 
 
 @dataclass(frozen=True)
-class Range:
-    """Magnitude, 1 the loudest -> shade, 0 black to 1 white; both rise together from 0."""
+class Companding:
+    """Magnitude in [0, 1] <-> shade, 0 black to 1 white; both rise together from 0."""
 
-    name: str
+    scale: str
     exponent: float = 1.0
     """Of `power` and `adaptive`."""
     floor: float = 100.0
-    """In dB under the loudest: what `decibel` shows as black, and where `double-log` begins to be
+    """In dB below the loudest: what `decibel` shows as black, and where `double-log` begins to be
     logarithmic."""
 
     def shade(self, magnitude: np.ndarray) -> np.ndarray:
-        if self.name == "linear":
+        """Raises ConverterError: no such scale."""
+        if self.scale == "linear":
             return magnitude
-        if self.name in ("power", "adaptive"):
+        if self.scale in ("power", "adaptive"):
             return magnitude**self.exponent
-        if self.name == "decibel":
+        if self.scale == "decibel":
             return (1 + 20 / self.floor * np.log10(np.maximum(magnitude, 1e-300))).clip(0)
-        if self.name == "double-log":
-            return np.log1p(np.log1p(magnitude / self._least)) / self._span
-        raise ConverterError(f"there is no range {self.name!r}: take one of {', '.join(RANGES)}")
+        if self.scale == "double-log":
+            return np.log1p(np.log1p(magnitude / self._threshold)) / self._span
+        raise ConverterError(f"there is no range {self.scale!r}: take one of {', '.join(SCALES)}")
 
     def magnitude(self, shade: np.ndarray) -> np.ndarray:
-        """The inverse of `shade`; black is silence."""
-        if self.name == "linear":
+        """The inverse of `shade`; black is silence. Raises ConverterError: no such scale."""
+        if self.scale == "linear":
             return shade
-        if self.name in ("power", "adaptive"):
+        if self.scale in ("power", "adaptive"):
             return shade ** (1 / self.exponent)
-        if self.name == "decibel":
+        if self.scale == "decibel":
             return np.where(shade > 0, 10 ** ((shade - 1) * self.floor / 20), 0.0)
-        if self.name == "double-log":
-            return np.expm1(np.expm1(shade * self._span)) * self._least
-        raise ConverterError(f"there is no range {self.name!r}: take one of {', '.join(RANGES)}")
+        if self.scale == "double-log":
+            return np.expm1(np.expm1(shade * self._span)) * self._threshold
+        raise ConverterError(f"there is no range {self.scale!r}: take one of {', '.join(SCALES)}")
 
     @property
-    def _least(self) -> float:
+    def _threshold(self) -> float:
         return 10 ** (-self.floor / 20)
 
     @property
     def _span(self) -> float:
-        return math.log1p(math.log1p(1 / self._least))
+        return math.log1p(math.log1p(1 / self._threshold))
 
 
-def adapted_exponent(median: float) -> float:
-    """The exponent under which the median magnitude, 1 the loudest, is a middle shade."""
+def adaptive_exponent(median: float) -> float:
+    """The exponent under which the median magnitude, relative to the loudest, is a middle shade."""
     if not 0 < median < 1:
         return 1.0
-    return float(np.clip(math.log(MIDDLE) / math.log(median), 0.1, 1.0))
+    return float(np.clip(math.log(MEDIAN_SHADE) / math.log(median), 0.1, 1.0))

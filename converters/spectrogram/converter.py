@@ -6,17 +6,16 @@ frequencies are on top; bright is loud. The profile says how a bin is shown:
     colour     8-bit RGB: brightness is magnitude, hue is phase; about 48 dB
     16+8       16-bit grey, magnitude above phase, of which 8 bits are used; about 49 dB
     16+16      16-bit grey, magnitude above phase; about 94 dB, and exact with a residual
-    magnitude  8-bit grey; the phase is found again by PGHI and fast Griffin-Lim
+    magnitude  8-bit grey; the phase is reconstructed by PGHI and fast Griffin-Lim
 
-Channels are stacked, the first on top. A long sound is a row of tiles, shaded alike. White is the
-loudest bin of all, which takes a first reading of the sound. Any other picture can be heard as if
-it were a spectrogram, and seen again in that sound.
+Channels are stacked, the first on top. A long sound is a row of tiles, all shaded alike. White is
+the loudest bin of all, which takes a first pass over the sound. Any other picture can be made a
+sound as if it were a spectrogram, and comes back from that sound.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -27,68 +26,28 @@ import numpy as np
 from converters.base import Converter
 from converters.colors import to_grey
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
-from converters.media import ConverterWarning, Picture, Sound, crc_of
-from converters.spectrogram.axis import Axis, axis_of
-from converters.spectrogram.barcode import header_in, with_strip
-from converters.spectrogram.companding import Range
-from converters.spectrogram.edits import if_cut, tell_sound
-from converters.spectrogram.layout import Layout
-from converters.spectrogram.options import check
-from converters.spectrogram.pixels import planes_of
-from converters.spectrogram.sonify import heard, seen
-from converters.spectrogram.statistics import survey
-from converters.spectrogram.streams import cut, n_columns_of
-from converters.spectrogram.tiles import decoded, encoded
+from converters.media import Picture, Sound, crc_of, warn
+from converters.spectrogram.axis import Axis
+from converters.spectrogram.barcode import add_barcode, read_barcode
+from converters.spectrogram.edits import detect_crop, warn_sound_changed
+from converters.spectrogram.layout import TileLayout
+from converters.spectrogram.options import MAX_PEAK, Options
+from converters.spectrogram.sonify import image_to_sound, sound_to_image
+from converters.spectrogram.streams import rechunk
+from converters.spectrogram.tiles import decode_tiles, encode_tiles
 
 __all__ = ["CONVERTER", "PRESETS", "Spectrogram"]
 
-FRAME = 0.0464  # s
-MAX_PEAK = 1e40
 MAX_CHANNELS = 1024
-MAX_HEARD = 1 << 25  # bins or pixels of a picture that is heard: some minutes of work
+MAX_PICTURE = 1 << 25  # bins or pixels of a picture that becomes a sound: some minutes of work
 
 
 @dataclass(frozen=True)
-class Spectrogram(Converter):
+class Spectrogram(Options, Converter):
     """The spectrogram of a sound, and the sound of any picture."""
 
     kind: ClassVar[str] = "spectrogram"
     exact: ClassVar[Literal["sound", "picture", "both", "neither"]] = "neither"
-
-    profile: str = "colour"
-    """colour, 16+8, 16+16 or magnitude."""
-    n_fft: int = 0
-    """Samples of a frame: long frames tell pitches apart, short ones moments. 0: the power of two
-    nearest to 46 ms, which is 2048 at 44.1 kHz."""
-    hop: int = 0
-    """Samples from one frame to the next; n_fft is a multiple of it, 2 to 32 times. 0: a quarter
-    of n_fft; without phase an eighth."""
-    axis: str = "linear"
-    """Frequencies of the rows: linear, log or mel."""
-    rows: int = 0
-    """Rows of a channel; 0: one for each bin (n_fft / 2 + 1), on log and mel axes n_fft."""
-    f_min: float = 20.0
-    """Lowest frequency of log and mel axes in Hz."""
-    range: str = "power"
-    """Magnitude to brightness: power, decibel, double-log, adaptive (the power that shows the
-    sound's median in the middle) or linear."""
-    exponent: float = 0.2
-    """Of the range power: less shows quiet parts brighter; 0.3 is 1 dB better."""
-    floor: float = 100.0
-    """Of the ranges decibel and double-log: how far below the loudest they reach, in dB."""
-    tile: int = 2048
-    """Columns of a picture at most; tall pictures have fewer."""
-    residual: bool = False
-    """Keep beside the pixels what they lack: PCM samples come back exactly, as long as the picture
-    is not edited."""
-    strip: bool = True
-    """Keep the header in the pixels too, as a strip along the lower edge."""
-    sample_rate: int = 44100
-    """In Hz, of sounds made from pictures that do not say; in the header of a sound's picture the
-    sound's."""
-
-    def __post_init__(self) -> None:
-        check(self)
 
     # Sound -> tiles
 
@@ -97,23 +56,23 @@ class Spectrogram(Converter):
 
         Raises:
             ConverterError: samples that are not finite, too many channels for a picture, or a
-                residual of samples that are no whole numbers.
+                residual of samples that are not integers.
         """
-        yield from self.settled(sound.format.sample_rate)._tiles_of(sound)
+        return self.at_rate(sound.format.sample_rate)._encode_sound(sound)
 
-    def _tiles_of(self, sound: Sound) -> Iterator[Picture]:
+    def _encode_sound(self, sound: Sound) -> Iterator[Picture]:
         format = sound.format
         if self.residual and format.dtype.kind != "i":
             raise ConverterError(
                 f"{sound.name}: a residual makes only whole numbers exact (PCM_16, PCM_24 ...), "
                 f"not {format.subtype}; pack keeps such samples"
             )
-        layout = self._layout_for(sound)
-        facts = {"peak": layout.peak, "exponent": layout.range.exponent, "width": layout.width}
-        axis = self._axis(format.sample_rate, layout.n_rows)
-        for tile, (pixels, chunks, sha256) in enumerate(
-            encoded(sound, layout, axis, self.residual)
-        ):
+        layout = self.layout_for(sound)
+        axis = self.frequency_axis(layout.n_rows)
+        exponent = layout.companding.exponent
+        facts = {"peak": layout.peak, "exponent": exponent, "width": layout.width}
+        encoded = encode_tiles(sound, layout, axis, self.residual)
+        for tile, (pixels, chunks, sha256) in enumerate(encoded):
             header = self.header(
                 "sound",
                 sound=format,
@@ -122,7 +81,7 @@ class Spectrogram(Converter):
                 facts=facts,
                 sha256=sha256,
             )
-            pixels = with_strip(pixels, header) if self.strip else pixels
+            pixels = add_barcode(pixels, header) if self.strip else pixels
             yield Picture(pixels, chunks=chunks).with_header(header)
 
     # Tiles -> sound
@@ -132,30 +91,30 @@ class Spectrogram(Converter):
 
         Raises:
             ConverterError: the header does not fit the options, or holds no sound. While the sound
-                is read: a tile is missing or foreign.
+                is read: a tile is missing, or of another sound.
         """
         rest = iter(pictures)
         first = next(rest, None)
         if first is None:
             raise ConverterError("no pictures: give the tiles of a sound, in order")
-        header = first.header or _stripped(first)
+        header = first.header or _read_barcode(first)
         if header is None:
-            header = self.settled(self.sample_rate)._assumed(first)
+            header = self.at_rate(self.sample_rate)._assume_header(first)
         if header is None:
             return self.encode_picture(first)
         if header.sound is None or header.made_from != "sound":
             raise ConverterError(f"{first.name}: its header holds no sound")
-        maker = self.settled(header.sound.sample_rate)
-        layout = maker._layout_of(first.name, header)
-        axis = maker._axis(header.sound.sample_rate, layout.n_rows)
-        first = if_cut(dataclasses.replace(first, header=header), header, layout, axis)
+        maker = self.at_rate(header.sound.sample_rate)
+        layout = maker.layout_of(first.name, header)
+        axis = maker.frequency_axis(layout.n_rows)
+        first = detect_crop(dataclasses.replace(first, header=header), header, layout, axis)
         assert first.header is not None and first.header.sound is not None
-        return maker._sound_of(first, rest, first.header, first.header.sound)
+        return maker._decode_tiles(first, rest, first.header, first.header.sound)
 
-    def _sound_of(
+    def _decode_tiles(
         self, first: Picture, rest: Iterator[Picture], header: Header, format: SoundFormat
     ) -> Sound:
-        layout = self._layout_of(first.name, header)
+        layout = self.layout_of(first.name, header)
         unread = True
 
         def blocks(n: int) -> Iterator[np.ndarray]:
@@ -163,14 +122,14 @@ class Spectrogram(Converter):
             if not unread and layout.n_tiles > 1:
                 raise ConverterError(f"{first.name}: its tiles are read already: decode it again")
             unread = False
-            tiles = self._tiles(chain([first], rest), layout, format)
-            axis = self._axis(format.sample_rate, layout.n_rows)
-            return cut(decoded(tiles, layout, axis, format), n, 0)
+            tiles = self._check_tiles(chain([first], rest), layout, format)
+            axis = self.frequency_axis(layout.n_rows)
+            return rechunk(decode_tiles(tiles, layout, axis, format), n, 0)
 
         return Sound(format, blocks, name=first.name)
 
-    def _tiles(
-        self, pictures: Iterator[Picture], layout: Layout, format: SoundFormat
+    def _check_tiles(
+        self, pictures: Iterator[Picture], layout: TileLayout, format: SoundFormat
     ) -> Iterator[tuple[Picture, Header]]:
         """All tiles with their headers.
 
@@ -182,14 +141,14 @@ class Spectrogram(Converter):
             which = f"tile {tile + 1} of {layout.n_tiles}"
             if picture is None:
                 raise ConverterError(f"{which} is missing: give all tiles, in order")
-            header = picture.header or _stripped(picture)
+            header = picture.header or _read_barcode(picture)
             if header is None:
                 raise ConverterError(f"{picture.name}: has no header: it is not {which}")
             if (
                 (header.tile, header.n_tiles, header.sound) != (tile, layout.n_tiles, format)
                 or dataclasses.replace(self.from_header(header), sample_rate=self.sample_rate)
                 != self
-                or self._layout_of(picture.name, header) != layout
+                or self.layout_of(picture.name, header) != layout
             ):
                 raise ConverterError(
                     f"{picture.name}: is tile {header.tile + 1} of {header.n_tiles} of a sound, "
@@ -197,43 +156,42 @@ class Spectrogram(Converter):
                 )
             yield picture, header
 
-    def _assumed(self, picture: Picture) -> Header | None:
-        """A header for a picture that has none, if it has the height that the options give."""
+    def _assume_header(self, picture: Picture) -> Header | None:
+        """A header for a picture without one, if it has the height that the options give."""
         height, width = picture.pixels.shape[:2]
-        n_high = self._n_rows * planes_of(self.profile).per_channel
-        n_channels = height // n_high
+        channel_height = self.n_rows * self.encoding.planes_per_channel
+        n_channels = height // channel_height
         n_samples = (width - self.n_fft // self.hop + 1) * self.hop
         # A sine of full scale has half the sum of the window.
         facts = {"peak": self.n_fft / 4, "exponent": self.exponent, "width": width}
         fits = 1 <= n_channels <= MAX_CHANNELS and n_samples >= 1
-        if fits and Layout.width_for(n_channels * n_high, width) == width:
+        if fits and TileLayout.width_for(n_channels * channel_height, width) == width:
             format = SoundFormat(self.sample_rate, n_channels, n_samples)
             header = self.header("sound", sound=format, facts=facts, crc=crc_of(picture.pixels))
-            if self._layout_of(picture.name, header).is_high(picture, header, width):
-                _warn(
+            if self.layout_of(picture.name, header).has_height(picture, header, width):
+                warn(
                     f"{picture.name}: has no header; it is taken as profile {self.profile}, "
                     f"{n_channels} channel(s) at {self.sample_rate} Hz, white as full scale"
                 )
                 return header
-        _warn(
+        warn(
             f"{picture.name}: has no header, and not the size of a sound's picture with these "
-            "options; it is heard as any picture"
+            "options; it becomes a sound like any other picture"
         )
         return None
 
     # Any picture -> sound -> picture
 
     def encode_picture(self, picture: Picture) -> Sound:
-        """A picture heard: a row for each of its rows, a column for each frame, peak -1 dBFS.
+        """A sound with this spectrogram: a bin for each row, a frame for each column, -1 dBFS.
 
         Raises:
             ConverterError: a picture too large.
         """
-        maker = self.settled(self.sample_rate)
-        axis = maker._axis_of_picture(picture.name, picture.format, self.sample_rate)
+        maker = self.at_rate(self.sample_rate)
+        axis = maker._axis_of_picture(picture.name, picture.format)
         shade = to_grey(picture.pixels, picture.name)
-        range_ = Range(self.range, self.exponent, self.floor)
-        samples, peak = heard(shade, axis, range_, maker.n_fft, maker.hop)
+        samples, peak = image_to_sound(shade, axis, self.companding(), maker.n_fft, maker.hop)
         sound = Sound.of(samples, self.sample_rate)
         header = maker.header(
             "picture",
@@ -245,7 +203,7 @@ class Spectrogram(Converter):
         return dataclasses.replace(sound, header=header, name=picture.name)
 
     def decode_picture(self, sound: Sound) -> Picture:
-        """The picture that a sound was, in grey.
+        """The picture that became this sound, in grey.
 
         Raises:
             ConverterError: the sound was not made from a picture by a spectrogram.
@@ -253,96 +211,45 @@ class Spectrogram(Converter):
         header = sound.header
         if header is None or header.picture is None or header.sound is None:
             raise ConverterError(
-                f"{sound.name}: says of no picture; encode it to see its spectrogram"
+                f"{sound.name}: was made from no picture; encode it to see its spectrogram"
             )
-        if header.sound.sample_rate != sound.format.sample_rate:
+        sample_rate, format = header.sound.sample_rate, header.picture
+        if sample_rate != sound.format.sample_rate:
             raise ConverterError(
-                f"{sound.name}: was resampled from {header.sound.sample_rate} to "
+                f"{sound.name}: was resampled from {sample_rate} to "
                 f"{sound.format.sample_rate} Hz: resample it back"
             )
-        tell_sound(sound, header, header.sound)
-        wanted, maker = header.picture, self.settled(header.sound.sample_rate)
-        axis = maker._axis_of_picture(sound.name, wanted, header.sound.sample_rate)
-        range_ = Range(self.range, self.exponent, self.floor)
+        warn_sound_changed(sound, header, header.sound)
+        maker = self.at_rate(sample_rate)
+        axis = maker._axis_of_picture(sound.name, format)
         peak = header.fact("peak", float, 0.0, MAX_PEAK)
-        shade = seen(sound, wanted.width, axis, range_, peak, maker.n_fft, maker.hop)
-        if wanted.n_colours > 1:
-            _warn(f"{sound.name}: the picture had colours; it comes back in grey")
-        dtype = np.uint8 if wanted.bits == 8 else np.uint16
+        shade = sound_to_image(
+            sound, format.width, axis, self.companding(), peak, maker.n_fft, maker.hop
+        )
+        if format.n_colours > 1:
+            warn(f"{sound.name}: the picture had colors; it comes back in grey")
+        dtype = np.uint8 if format.bits == 8 else np.uint16
         return Picture(np.rint(shade * np.iinfo(dtype).max).astype(dtype), name=sound.name)
+
+    def _axis_of_picture(self, name: str, format: PictureFormat) -> Axis:
+        if format.width * max(format.height, self.n_fft // 2 + 1) > MAX_PICTURE:
+            raise ConverterError(
+                f"{name}: {format.width} x {format.height} pixels are too many for a sound: make "
+                "it smaller"
+            )
+        return self.frequency_axis(format.height)
 
     @classmethod
     def find(cls, source: Picture | Sound) -> Header | None:
-        header = header_in(source) if isinstance(source, Picture) else None
+        header = read_barcode(source) if isinstance(source, Picture) else None
         return header if header is not None and header.kind == cls.kind else None
 
-    # Options and headers to what they mean
 
-    def settled(self, sample_rate: int) -> Spectrogram:
-        """For sounds of this rate: with the n_fft and hop that 0 stands for."""
-        n_fft = self.n_fft or min(max(1 << round(np.log2(FRAME * sample_rate)), 16), 32768)
-        hop = self.hop or n_fft // (4 if planes_of(self.profile).has_phase else 8)
-        return dataclasses.replace(self, n_fft=n_fft, hop=max(hop, 1), sample_rate=sample_rate)
-
-    @property
-    def _n_rows(self) -> int:
-        return self.rows or (self.n_fft // 2 + 1 if self.axis == "linear" else self.n_fft)
-
-    def _axis(self, sample_rate: int, n_rows: int) -> Axis:
-        return axis_of(self.axis, n_rows, self.n_fft, sample_rate, self.f_min)
-
-    def _axis_of_picture(self, name: str, format: PictureFormat, sample_rate: int) -> Axis:
-        if format.width * max(format.height, self.n_fft // 2 + 1) > MAX_HEARD:
-            raise ConverterError(
-                f"{name}: {format.width} x {format.height} pixels are too many to be heard: make "
-                "it smaller"
-            )
-        return self._axis(sample_rate, format.height)
-
-    def _layout_for(self, sound: Sound) -> Layout:
-        format = sound.format
-        axis = self._axis(format.sample_rate, self._n_rows)
-        peak, adapted = survey(sound, axis, self.n_fft, self.hop, self.range == "adaptive")
-        exponent = adapted if self.range == "adaptive" else self.exponent
-        height = format.n_channels * planes_of(self.profile).per_channel * self._n_rows
-        width = min(
-            Layout.width_for(height, self.tile),
-            n_columns_of(format.n_samples, self.n_fft, self.hop),
-        )
-        return self._layout(format, peak, exponent, width)
-
-    def _layout_of(self, name: str, header: Header) -> Layout:
-        """Raises ConverterError: numbers that cannot be."""
-        assert header.sound is not None
-        layout = self._layout(
-            header.sound,
-            header.fact("peak", float, 0.0, MAX_PEAK),
-            header.fact("exponent", float, 0.05, 1.0),
-            header.fact("width", int, 1, 1 << 20),
-        )
-        if layout.n_tiles != header.n_tiles:
-            raise ConverterError(
-                f"{name}: its header says {header.n_tiles} tiles, where {layout.n_tiles} hold "
-                f"{header.sound.n_samples:,} samples: it is damaged"
-            )
-        return layout
-
-    def _layout(self, format: SoundFormat, peak: float, exponent: float, width: int) -> Layout:
-        return Layout(
-            planes_of(self.profile), Range(self.range, exponent, self.floor), peak, self._n_rows,
-            self.n_fft, self.hop, format.n_channels, format.n_samples, width,
-        )  # fmt: skip
-
-
-def _stripped(picture: Picture) -> Header | None:
+def _read_barcode(picture: Picture) -> Header | None:
     header = Spectrogram.find(picture)
     if header is not None:
-        _warn(f"{picture.name}: the header beside its pixels is lost; the one in them is used")
+        warn(f"{picture.name}: the header beside its pixels is lost; the one in them is used")
     return header
-
-
-def _warn(what: str) -> None:
-    warnings.warn(what, ConverterWarning, 3)
 
 
 CONVERTER = Spectrogram

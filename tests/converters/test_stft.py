@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converters.header import ConverterError
-from converters.stft import frames, istft, n_frames_of, overlap_add, stft
+from converters.stft import count_frames, frames, istft, overlap_add, stft
 
 some = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 sizes = st.builds(
@@ -24,7 +24,9 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
 
 def snr(found: np.ndarray, wanted: np.ndarray) -> float:
     """In dB."""
-    return 20 * np.log10(np.linalg.norm(wanted) / max(np.linalg.norm(found - wanted), 1e-300))
+    return 20 * np.log10(
+        np.linalg.norm(wanted) / max(float(np.linalg.norm(found - wanted)), 1e-300)
+    )
 
 
 @some
@@ -33,7 +35,7 @@ def test_definition(n: int, size: tuple[int, int]) -> None:
     n_fft, hop = size
     x = noise(n)
     found = stft(x, n_fft, hop)
-    assert found.shape == (n_fft // 2 + 1, n_frames_of(n, n_fft, hop))
+    assert found.shape == (n_fft // 2 + 1, count_frames(n, n_fft, hop))
     silence = np.zeros(n_fft)
     padded = np.concatenate([silence, x, silence])
     window = np.sin(np.pi * np.arange(n_fft) / n_fft) ** 2
@@ -47,7 +49,7 @@ def test_definition(n: int, size: tuple[int, int]) -> None:
 @given(st.integers(1, 3000), sizes)
 def test_every_sample_is_under_as_many_windows(n: int, size: tuple[int, int]) -> None:
     n_fft, hop = size
-    start = np.arange(n_frames_of(n, n_fft, hop)) * hop - (n_fft - hop)
+    start = np.arange(count_frames(n, n_fft, hop)) * hop - (n_fft - hop)
     for sample in (0, n // 2, n - 1):
         assert ((start <= sample) & (sample < start + n_fft)).sum() == n_fft // hop
     assert start[0] + n_fft > 0 and start[-1] < n  # none without a sample of the sound
@@ -73,7 +75,7 @@ def test_inverse_is_exact_at_common_sizes(size: tuple[int, int]) -> None:
 def test_inverse_is_the_nearest_sound(n: int, size: tuple[int, int]) -> None:
     """What it leaves of any spectra is orthogonal to the spectra of every sound."""
     n_fft, hop = size
-    shape = (n_fft // 2 + 1, n_frames_of(n, n_fft, hop))
+    shape = (n_fft // 2 + 1, count_frames(n, n_fft, hop))
     given = noise(*shape) + 1j * noise(*shape, seed=1)
     left = given - stft(istft(given, n_fft, hop, n), n_fft, hop)
     other = stft(noise(n, seed=2), n_fft, hop)
@@ -120,7 +122,7 @@ def test_precision_is_that_of_the_samples() -> None:
 )
 def test_sizes_without_an_inverse(n_fft: int, hop: int) -> None:
     for attempt in (
-        lambda: n_frames_of(100, n_fft, hop),
+        lambda: count_frames(100, n_fft, hop),
         lambda: stft(noise(100), n_fft, hop),
         lambda: frames(noise(100), n_fft, hop),
         lambda: overlap_add(noise(257, 9) + 0j, n_fft, hop),
