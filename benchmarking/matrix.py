@@ -28,7 +28,7 @@ from judges import load_judge
 from models import Config
 from training import checkpoint
 
-__all__ = ["RUNS", "Job", "Options", "plan", "run", "run_job"]
+__all__ = ["RUNS", "Job", "Options", "check", "plan", "run", "run_job"]
 
 RUNS = ROOT / "results" / "runs"
 PRESETS = ("reference", "original")
@@ -85,7 +85,7 @@ def run(options: Options) -> None:
     Raises:
         InputError: the options do not fit, or some runs failed; what succeeded is written before.
     """
-    options = _check(options)
+    options = check(options)
     out = options.out or ROOT / "results" / ("quick" if options.quick else "")
     report.read_rows(out)  # refuses an older format before hours of training
     # Loaded first: only then is it known which data there are, and every run names them.
@@ -101,7 +101,12 @@ def run(options: Options) -> None:
         raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
 
 
-def _check(options: Options) -> Options:
+def check(options: Options) -> Options:
+    """The options, with those that --quick sets.
+
+    Raises:
+        InputError: they do not fit each other, or the models.
+    """
     if options.quick:
         if options.presets or options.max_seconds != Options.max_seconds:
             raise InputError("--quick sets --presets and --max-seconds itself: leave them out")

@@ -18,7 +18,16 @@ from training import checkpoint
 from training.run_log import read_scalars
 from training.validation import Validation
 
-__all__ = ["FIGURES", "ROWS", "TABLE", "add_row", "read_rows", "update_readme", "write"]
+__all__ = [
+    "FIGURES",
+    "ROWS",
+    "TABLE",
+    "add_row",
+    "find_runs",
+    "read_rows",
+    "update_readme",
+    "write",
+]
 
 ROWS, TABLE, FIGURES = "results.csv", "leaderboard.md", "figures"
 Row = Mapping[str, str]
@@ -104,7 +113,7 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
     write_atomically(out / TABLE, (HEAD + text + FOOT).encode())
 
     by_folder: dict[str, list[Run]] = {}
-    for row, run in _find_runs(rows, runs):
+    for row, run in find_runs(rows, runs):
         name = "-".join((row["data"], row["split"].replace(":", "-"), row["pairing"]))
         by_folder.setdefault(name, []).append((row, run))
     for name, found in by_folder.items():
@@ -113,7 +122,7 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
         draw_side_by_side(out / FIGURES / name, found, data_dir)
 
 
-def _find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
+def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
     """The rows whose run is in the folder, with the weights that were scored; by seed and model."""
     folders = {}
     for path in sorted(runs.rglob(outputs.NAME)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import subprocess
 import sys
@@ -11,89 +10,113 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import Options, _one, plan
+import benchmark
 from benchmarking import report
-from datasets.base import PairedDataset
-from tests.conftest import ROOT
+from common.files import ROOT
 from training import checkpoint
-from training.run import Run
 
 
-def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "benchmark.py", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=500,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+
+
+def stop(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of a command that stops before its work, run here to save time."""
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        benchmark.main()
+    assert isinstance(stopped.value.code, int | None)
+    return stopped.value.code or 0
 
 
 @pytest.mark.slow
 def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     out, runs = tmp_path / "out", tmp_path / "runs"
-    command = (
-        "--models", "cgan", "cvae", "--presets", "reference", "--max-seconds", "2",
-        "--data", "offline", "--data-dir", str(offline_dir),
-        "--out", str(out), "--runs", str(runs),
-    )  # fmt: skip
-    first = benchmark(*command)
+    places = ("--data-dir", str(offline_dir), "--out", str(out), "--runs", str(runs))
+    command = ["models", "--models", "cgan", "cvae", "--presets", "reference", "--data", "offline"]
+    command += ["--max-seconds", "2", *places]
+    first = run(*command)
     assert first.returncode == 0, first.stderr[-2000:]
     rows = report.read_rows(out)
-    assert [row["subject"] for row in rows] == [
-        "real-data", "class-mean", "nearest-neighbour", "cgan", "cvae",
-    ]  # fmt: skip
+    baselines = ["real-data", "class-mean", "nearest-neighbour"]
+    assert [row["model"] for row in rows] == [*baselines, "cgan", "cvae"]
     assert {row["data"] for row in rows} == {"offline"}
-    for name in (
-        "losses-reference",
-        "side-by-side",
-        "samples-cgan-reference",
-        "samples-cvae-reference",
-    ):
-        assert (
-            (out / "figures" / "offline-official-resampled" / f"{name}.png")
-            .read_bytes()
-            .startswith(b"\x89PNG")
-        )
+    names = ["losses-reference", "side-by-side", "samples-cgan-reference", "samples-cvae-reference"]
+    folder = out / "figures" / "offline-official-resampled"
+    figures = {name: (folder / f"{name}.png").read_bytes() for name in names}
+    assert all(figure.startswith(b"\x89PNG") for figure in figures.values())
     made = {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}
     assert len(made) == 2
-    second = benchmark(*command)
+
+    second = run(*command)
     assert second.returncode == 0, second.stderr[-2000:]
     assert second.stdout.count("kept as it is") == 2
     assert made == {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}
     assert report.read_rows(out) == rows
 
-
-def test_a_run_with_other_settings_is_not_published(
-    tmp_path: Path, offline_source: PairedDataset, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Somebody changed a preset since the run was trained."""
-    options = Options(models=("cvae",), presets=("reference",), runs=tmp_path)
-    (job,) = plan(options, offline_source)
-    config = dataclasses.asdict(job.config) | {"lr": 0.5}
-    run = Run(
-        "cvae", "reference", config, "offline", "", "audio2image", "official", "resampled", 0,
-        "32-true", (1, 28, 28), (1, 64, 64), "abc",
-    )  # fmt: skip
-    found = checkpoint.Checkpoint(run, job.config.steps, 1, {})
-    checkpoint.write(job.folder / checkpoint.NAME, found)
-    assert not _one(job, options, offline_source, ("--data-dir", str(tmp_path)))
-    assert "was trained with another lr: --fresh" in capsys.readouterr().err
+    for name in names:
+        (folder / f"{name}.png").unlink()
+    again = run("report", *places)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert figures == {name: (folder / f"{name}.png").read_bytes() for name in names}
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("--models", "cgn"), "unknown model 'cgn': did you mean cgan"),
+        (("models", "--models", "cgn"), "unknown model 'cgn': did you mean cgan"),
         (("--quick", "--max-seconds", "9"), "--quick sets"),
-        (("--speed", "9"), "Unrecognized"),
+        (("--quick", "--presets", "original"), "--quick sets"),
+        (("--speed", "9"), "Unrecognized options: --speed, 9; see benchmark.py models --help"),
         (("--presets", "referense"), "unknown preset 'referense': did you mean reference"),
         (("--split", "speaker:bob"), "bob"),
         (("--max-seconds", "0"), "more than 0"),
+        (("--seeds", "-1"), "whole numbers"),
+        (("modles",), "unknown command 'modles': did you mean models? there are: models, conv"),
+        (("converters", "--seeds", "3"), "Unrecognized options: --seeds, 3; see benchmark.py conv"),
+        (("recognition", "--steps", "0"), "at least 1"),
+        (("report", "--out", "nowhere"), "no rows in nowhere"),
     ],
 )
-def test_bad_input_is_one_line(arguments: tuple[str, ...], says: str, offline_dir: Path) -> None:
-    ran = benchmark(*arguments, "--data", "offline", "--data-dir", str(offline_dir))
-    assert ran.returncode == 2
-    assert says in ran.stderr
-    assert len(ran.stderr.strip().splitlines()) == 1
+def test_bad_input_is_one_line(
+    arguments: tuple[str, ...],
+    says: str,
+    offline_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = ("--data", "offline", "--data-dir", str(offline_dir))
+    of_models = arguments[0].startswith("-")
+    assert stop(monkeypatch, *arguments, *(data if of_models else ())) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert len(said.err.strip().splitlines()) == 1 and not said.out
+
+
+def test_an_error_is_all_that_the_script_prints() -> None:
+    ran = run("modles")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("error: unknown command") and ran.stderr.count("\n") == 1
+
+
+def test_help_names_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", "--help"])
+    benchmark.main()
+    said = capsys.readouterr().out
+    for name in benchmark.COMMANDS:
+        assert f"python benchmark.py {name}" in said
+        assert stop(monkeypatch, name, "--help") == 0
+        assert f"usage: benchmark.py {name}" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -101,14 +124,16 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], says: str, offline_di
 def test_stopped_it_stops_the_training_which_saves(
     number: int, offline_dir: Path, tmp_path: Path
 ) -> None:
-    command = (
-        "--models", "cvae", "--presets", "reference", "--data", "offline",
-        "--data-dir", str(offline_dir), "--out", str(tmp_path / "out"), "--runs", str(tmp_path),
-    )  # fmt: skip
+    command = ["--models", "cvae", "--presets", "reference", "--data", "offline"]
+    command += ["--data-dir", str(offline_dir), "--out", str(tmp_path / "out")]
     with subprocess.Popen(
-        [sys.executable, "benchmark.py", *command], cwd=ROOT, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    ) as ran:  # fmt: skip
+        [sys.executable, "benchmark.py", *command, "--runs", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as ran:
         until = time.monotonic() + 200
         while not list(tmp_path.rglob("cvae/**/.lock")) and time.monotonic() < until:
             time.sleep(0.2)

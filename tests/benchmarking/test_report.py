@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import pytest
 
 from benchmarking import report
 from common.errors import InputError
+from evaluation import outputs
 
 
 def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[str, Any]:
-    figure = {"value": accuracy, "low": accuracy - 0.01, "high": accuracy + 0.01, "real": 0.99}
+    estimate = {"value": accuracy, "low": accuracy - 0.01, "high": accuracy + 0.01, "real": 0.99}
     return {
-        "subject": {
+        "candidate": {
             "name": name,
             "needs_label": False,
             "run": {"preset": "reference", "pairing": "resampled", "seed": 0, "code": "abc",
@@ -27,14 +28,14 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "split_sha256": "s", "judge_a": "a", "judge_b": "b", "converter": {"n_fft": 512},
             "code": "abc", "n": 10_000, "k": 5, "seed": 0, "device": "cpu",
         } | fingerprint,
-        "figures": {
-            "accuracy": figure,
-            "accuracy_judge_b": figure,
-            "fd_judge_10k": figure | {"value": 4.0},
-            "kid_judge_10k": figure,
-            "density_judge_10k": figure,
-            "coverage_judge_10k": figure,
-            "diversity_relative": figure,
+        "metrics": {
+            "accuracy": estimate,
+            "accuracy_judge_b": estimate,
+            "fd_judge_10k": estimate | {"value": 4.0},
+            "kid_judge_10k": estimate,
+            "density_judge_10k": estimate,
+            "coverage_judge_10k": estimate,
+            "diversity_relative": estimate,
         },
         "cost": {"steps": 10, "training_seconds": 1.0, "samples_per_second": 5.0, "parameters": 7},
     }  # fmt: skip
@@ -45,7 +46,7 @@ def test_rows_survive_the_file_and_are_replaced_not_doubled(tmp_path: Path) -> N
     report.add_row(tmp_path, card("wgan", accuracy=0.6))
     report.add_row(tmp_path, card(accuracy=0.7))
     rows = report.read_rows(tmp_path)
-    assert [(row["subject"], float(row["accuracy"])) for row in rows] == [
+    assert [(row["model"], float(row["accuracy"])) for row in rows] == [
         ("cgan", 0.7), ("wgan", 0.6),
     ]  # fmt: skip
     assert rows[0]["fd"] == "4.0"
@@ -56,33 +57,58 @@ def test_a_table_refuses_rows_that_were_measured_differently(tmp_path: Path) -> 
     report.add_row(tmp_path, card())
     report.add_row(tmp_path, card("wgan", judge_a="another"))
     with pytest.raises(InputError, match=r"differ in judge_a"):
-        report.write(tmp_path)
+        report.write(tmp_path, tmp_path / "runs", tmp_path)
 
 
 def test_other_data_make_another_table(tmp_path: Path) -> None:
     report.add_row(tmp_path, card())
     report.add_row(tmp_path, card("wgan", data="e", data_sha256="y"))
-    report.write(tmp_path)
+    report.write(tmp_path, tmp_path / "runs", tmp_path)
     text = (tmp_path / report.TABLE).read_text()
     assert "### d, split official" in text
     assert "### e, split official" in text
 
 
-def test_the_best_stands_first_and_what_is_told_the_digit_is_marked(tmp_path: Path) -> None:
-    told = copy.deepcopy(card("class-mean", accuracy=0.99))
-    told["subject"] |= {"needs_label": True, "run": None, "weights_sha256": None}
-    for each in (told, card("wgan", accuracy=0.8), card("cgan", accuracy=0.9)):
+def test_the_best_is_first_and_what_is_given_the_digit_is_marked(tmp_path: Path) -> None:
+    baseline = card("class-mean", accuracy=0.99)
+    baseline["candidate"] |= {"needs_label": True, "run": None, "weights_sha256": None}
+    original = card("vaegan", accuracy=0.95)
+    original["candidate"]["run"] |= {"preset": "original"}
+    for each in (original, baseline, card("wgan", accuracy=0.8), card("cgan", accuracy=0.9)):
         report.add_row(tmp_path, each)
-    report.write(tmp_path)
+    report.write(tmp_path, tmp_path / "runs", tmp_path)
     lines = (tmp_path / report.TABLE).read_text().splitlines()
     names = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
-    assert names == ["model", "cgan (reference)", "wgan (reference)", "class-mean*"]
+    assert names == [
+        *("model", "cgan (reference)", "wgan (reference)", "vaegan (original)"),
+        "class-mean*",
+    ]
     assert any("90.0 (89.0..91.0)" in line for line in lines)
+
+
+def test_rows_of_an_older_format_are_refused(tmp_path: Path) -> None:
+    (tmp_path / report.ROWS).write_text("subject,preset\ncgan,source\n")
+    with pytest.raises(InputError, match="older format, without a column 'model'"):
+        report.add_row(tmp_path, card())
+
+
+def test_figures_are_of_the_runs_whose_weights_are_in_the_rows(tmp_path: Path) -> None:
+    report.add_row(tmp_path, card())
+    for name, changes in (("a", {"weights_sha256": "other"}), ("b", {})):
+        found = card()
+        found["candidate"] |= changes
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / outputs.NAME).write_text(json.dumps({"format": outputs.FORMAT} | found))
+    (tmp_path / "runs" / outputs.NAME).write_text('{"format": "synesthesia-scorecard-2"}')
+    assert [run for _, run in report.find_runs(report.read_rows(tmp_path), tmp_path)] == [
+        tmp_path / "runs" / "b"
+    ]
 
 
 def test_no_rows_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no rows"):
-        report.write(tmp_path)
+        report.write(tmp_path, tmp_path / "runs", tmp_path)
 
 
 def test_the_readme_takes_the_table_between_its_markers(
@@ -92,8 +118,8 @@ def test_the_readme_takes_the_table_between_its_markers(
     readme = tmp_path / "README.md"
     readme.write_text("top\n<!-- table:begin -->\nstale row\n<!-- table:end -->\nbottom\n")
     report.add_row(tmp_path, card())
-    report.write(tmp_path)
-    report.into_readme(tmp_path)
+    report.write(tmp_path, tmp_path / "runs", tmp_path)
+    report.update_readme(tmp_path)
     text = readme.read_text()
     assert text.startswith("top\n<!-- table:begin -->\n### d")
     assert text.endswith("<!-- table:end -->\nbottom\n")
