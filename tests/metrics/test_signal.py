@@ -37,7 +37,7 @@ def test_snr_agrees_with_torchmetrics_and_falls_by_20_db_for_ten_times_the_noise
     assert snr(0 * true, true) == -np.inf
 
 
-def test_spectral_convergence_hears_magnitude_and_no_phase() -> None:
+def test_spectral_convergence_depends_on_magnitude_and_not_on_phase() -> None:
     true = sound()
     assert spectral_convergence(true, true) == -np.inf
     assert spectral_convergence(true, -true) == -np.inf
