@@ -1,4 +1,4 @@
-"""The command line of convert.py: what is asked for, and with which converter."""
+"""The command line of convert.py."""
 
 from __future__ import annotations
 
@@ -13,98 +13,143 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from common.command_line import flags, parse, value_of
 from common.errors import InputError, suggest
-from conversion.plan import KeepsBytes, Request
+from conversion.plan import Settings
+from conversion.planning import BytesConverter
 from converters import Converter, kinds, presets
 
 __all__ = ["Options", "read_arguments"]
 
 DEFAULT = "spectrogram"
+Switch = Annotated[FlagCreatePairsOff[bool], arg(help_behavior_hint="")]
+"""A flag without a value, off by default."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What to convert, and where to."""
+class InputOptions:
+    """How inputs are read."""
 
-    files: Annotated[Positional[tuple[str, ...]], arg(metavar="IN [IN ...] [OUT]")] = ()
-    """Files, folders and patterns such as "**/*.wav"; - is standard input. The last of two is the
-    output if there is no such file yet, if it is a folder, or - for standard output."""
-    out: Annotated[str | None, arg(aliases=["-o"], metavar="PATH")] = None
-    """The output: a file, or a folder; by default beside the input, under a name made from it."""
-    format: Annotated[str, arg(metavar="SUFFIX")] = ""
-    """Of outputs under a made name: png, jpg, webp; wav, flac, ogg, mp3, aiff. By default png, or
-    what holds the samples unchanged."""
-    encode: FlagCreatePairsOff[bool] = False
-    """Take files as any others, even if they say how they were made."""
-    decode: FlagCreatePairsOff[bool] = False
-    """Decode files even if they do not say how they were made."""
-    bytes: FlagCreatePairsOff[bool] = False
-    """Keep whole files, whatever is in them, byte by byte (pack)."""
-    preview: FlagCreatePairsOff[bool] = False
-    """Draw input and output into NAME.preview.png beside the output."""
-    force: FlagCreatePairsOff[bool] = False
-    """Write over outputs that exist; never over an input."""
-    dry_run: FlagCreatePairsOff[bool] = False
+    files: Annotated[
+        Positional[tuple[str, ...]],
+        arg(
+            metavar="IN [IN ...] [OUT]",
+            help='Files, folders, patterns such as "**/*.wav", or - for standard input. The second '
+            "of two names is the output if it does not exist yet, is a folder, or is - for "
+            "standard output.",
+            help_behavior_hint="",
+        ),
+    ] = ()
+    encode: Switch = False
+    """Ignore embedded headers: encode files even if they were made by this program."""
+    decode: Switch = False
+    """Decode files even if they have no header."""
+    bytes: Switch = False
+    """Encode files of any type byte by byte (with pack)."""
+    jobs: Annotated[int, arg(metavar="N", help_behavior_hint="(default: number of CPUs)")] = (
+        os.cpu_count() or 1
+    )
+    """Number of files that are converted in parallel."""
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where outputs go."""
+
+    out: Annotated[str | None, arg(aliases=["-o"], metavar="PATH", help_behavior_hint="")] = None
+    """Output file or folder (default: beside the input, under a name derived from it)."""
+    format: Annotated[
+        str,
+        arg(
+            metavar="SUFFIX",
+            help="Format of outputs with a derived name: png, jpg or webp; wav, flac, ogg, mp3 or "
+            "aiff (default: a lossless one).",
+            help_behavior_hint="",
+        ),
+    ] = ""
+    preview: Switch = False
+    """Also draw input and output side by side, into NAME.preview.png beside the output."""
+    force: Switch = False
+    """Overwrite existing outputs, but never an input."""
+    dry_run: Switch = False
     """Show what would be written, and write nothing."""
-    jobs: Annotated[int, arg(metavar="N")] = os.cpu_count() or 1
-    """Files at a time."""
-    probe: FlagCreatePairsOff[bool] = False
-    """Tell what the files hold."""
-    list: FlagCreatePairsOff[bool] = False
-    """Tell what kinds there are, and their presets."""
-    json: FlagCreatePairsOff[bool] = False
-    """With --probe or --list: for programs."""
 
 
-def read_arguments(arguments: Sequence[str], about: str, examples: str) -> tuple[Options, Request]:
-    """What is asked for.
+@dataclass(frozen=True)
+class InformationOptions:
+    """These convert nothing."""
+
+    probe: Switch = False
+    """Show what the files contain and how they were made."""
+    list: Switch = False
+    """List the kinds of converters and their presets."""
+    json: Switch = False
+    """Print JSON, with --probe or --list."""
+
+
+@dataclass(frozen=True)
+class Options(InformationOptions, OutputOptions, InputOptions):
+    """All options but those of the converter."""
+
+
+def read_arguments(arguments: Sequence[str], about: str, examples: str) -> tuple[Options, Settings]:
+    """Parses the command line.
 
     Args:
-        about: stands above the help.
-        examples: stand below it.
+        about: printed above the help.
+        examples: printed below the help.
 
     Raises:
-        InputError: the arguments do not fit, or not together.
+        InputError: an argument is unknown or invalid, or contradicts another.
         ConverterError: an option of the converter is out of range.
     """
     name = value_of("--with", arguments) or DEFAULT
     if name not in kinds():
-        raise InputError(f"unknown kind '{name}': {suggest(name, kinds())}")
+        raise InputError(f"unknown converter '{name}': {suggest(name, kinds())}")
     known = presets()[name]
     preset = value_of("--preset", arguments) or next(iter(known))
     if preset not in known:
         raise InputError(f"unknown preset '{preset}' of {name}: {suggest(preset, known)}")
     flags_part = itertools.takewhile(lambda argument: argument != "--", arguments)
     typed = {argument.partition("=")[0].replace("_", "-") for argument in flags_part}
-    asked = {"-h", "--help"} & typed
-    if asked:
-        print(f"{about}\nkinds: {', '.join(kinds())}; presets of {name}: {', '.join(known)}\n")
+    wants_help = bool({"-h", "--help"} & typed)
+    if wants_help:
+        print(f"{about}\n")
     else:
-        _refuse_foreign_flags(name, typed)
+        _refuse_unknown_flags(name, typed)
+    with_help, preset_help = f"One of {', '.join(kinds())}.", f"One of {', '.join(known)}."
+    # The names of the fields are the titles of the sections of the help.
+    sections = {
+        "input": InputOptions,
+        "output": OutputOptions,
+        "information": InformationOptions,
+        name: kinds()[name],
+    }
     chosen = dataclasses.make_dataclass(
         "Chosen",
         [
-            ("file", OmitArgPrefixes[Options]),
-            ("converter", OmitArgPrefixes[kinds()[name]]),  # type: ignore[misc]
-            ("kind", Annotated[str, arg(name="with", help="The kind of converter.")], name),
-            ("preset", Annotated[str, arg(help="Of its options.")], preset),
+            ("kind", Annotated[str, arg(name="with", metavar="KIND", help=with_help)]),
+            ("preset", Annotated[str, arg(metavar="NAME", help=preset_help)]),
+            *((title, OmitArgPrefixes[section]) for title, section in sections.items()),  # type: ignore[misc, valid-type]
         ],
     )
+    defaults = (InputOptions(), OutputOptions(), InformationOptions(), known[preset])
     try:
-        ordered = _files_first(arguments, _switches(Options, kinds()[name]))
-        parsed: Any = parse(chosen, chosen(Options(), known[preset]), ordered, "convert.py")
+        ordered = _files_last(arguments, _switches(Options, kinds()[name]))
+        parsed: Any = parse(chosen, chosen(name, preset, *defaults), ordered, "convert.py")
     finally:
-        if asked:
+        if wants_help:
             print(examples)
-    converter, options = parsed.converter, _checked(parsed.file, parsed.converter)
+    options = Options(**vars(parsed.input), **vars(parsed.output), **vars(parsed.information))
+    converter: Converter = getattr(parsed, name)
+    _check(options, converter)
     given = {
         field.name
-        for field in dataclasses.fields(converter)
+        for field in dataclasses.fields(converter)  # type: ignore[arg-type]
         if "--preset" in typed or typed & _flags_of(field.name)
     }
-    return options, Request(
+    return options, Settings(
         converter=converter,
-        named="--with" in typed,
-        given={option: getattr(converter, option) for option in given},
+        kind_given="--with" in typed,
+        given_options={option: getattr(converter, option) for option in given},
         direction="encode" if options.encode else "decode" if options.decode else None,
         as_bytes=options.bytes,
         suffix=f".{options.format.lstrip('.').lower()}" if options.format else "",
@@ -113,20 +158,24 @@ def read_arguments(arguments: Sequence[str], about: str, examples: str) -> tuple
     )
 
 
-def _files_first(arguments: Sequence[str], switches: set[str]) -> list[str]:
-    """The same, so that files may also stand between and behind flags."""
+def _files_last(arguments: Sequence[str], switches: set[str]) -> list[str]:
+    """The arguments in an order that the parser accepts: flags, --, files.
+
+    Args:
+        switches: the flags that take no value.
+    """
     files: list[str] = []
     others: list[str] = []
-    left = iter(arguments)
-    for argument in left:
+    remaining = iter(arguments)
+    for argument in remaining:
         if argument == "--":
-            files += left
+            files += remaining
         elif argument == "-" or not argument.startswith("-"):
             files.append(argument)
         else:
             others.append(argument)
             if "=" not in argument and argument.replace("_", "-") not in switches:
-                others += [value for value in [next(left, None)] if value is not None]
+                others += [value for value in [next(remaining, None)] if value is not None]
     return [*others, "--", *files] if files else others
 
 
@@ -142,24 +191,24 @@ def _flags_of(option: str) -> set[str]:
     return {f"--{dashed}", f"--no-{dashed}"}
 
 
-def _refuse_foreign_flags(name: str, typed: set[str]) -> None:
-    mine = flags(Options, kinds()[name]) - {"--files"} | {"--with", "--preset"}
+def _refuse_unknown_flags(name: str, typed: set[str]) -> None:
+    known = flags(Options, kinds()[name]) - {"--files"} | {"--with", "--preset"}
     for flag in sorted(typed):
-        if not flag.startswith("--") or {flag, flag.replace("--no-", "--")} & mine:
+        if not flag.startswith("--") or {flag, flag.replace("--no-", "--")} & known:
             continue
         owners = [f"--with {other}" for other, kind in kinds().items() if flag in flags(kind)]
-        hint = f"it belongs to {', '.join(owners)}" if owners else suggest(flag, sorted(mine))
-        raise InputError(f"{name} has no flag {flag}: {hint}")
+        hint = f"it belongs to {' and '.join(owners)}" if owners else suggest(flag, sorted(known))
+        raise InputError(f"{name} has no option {flag}: {hint}")
 
 
-def _checked(options: Options, converter: Converter) -> Options:
+def _check(options: Options, converter: Converter) -> None:
+    """Raises InputError: options contradict each other."""
     if options.encode and options.decode:
-        raise InputError("--encode and --decode: give one of them")
-    if options.bytes and not isinstance(converter, KeepsBytes):
-        keep = [name for name, kind in kinds().items() if hasattr(kind, "encode_bytes")]
-        raise InputError(f"{converter.kind} has no --bytes: add --with {' or '.join(keep)}")
+        raise InputError("--encode and --decode exclude each other")
+    if options.bytes and not isinstance(converter, BytesConverter):
+        able = [name for name, kind in kinds().items() if hasattr(kind, "encode_bytes")]
+        raise InputError(f"{converter.kind} has no --bytes: add --with {' or '.join(able)}")
     if options.json and not (options.probe or options.list):
-        raise InputError("--json goes with --probe or --list")
+        raise InputError("--json needs --probe or --list")
     if options.jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {options.jobs}")
-    return options

@@ -1,7 +1,7 @@
-"""Many files at a time, in processes of their own: what happens to one does not stop the others.
+"""Converts many files in worker processes, so that the failure of one does not stop the others.
 
-A process plans a file and waits; this one checks that the outputs are free, shows them, and lets
-the process go on. So every name is shown before anything is written under it.
+A worker plans a file and waits; the main process checks that the outputs do not collide, reports
+them, and only then lets the worker write. So every name is shown before anything is written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -20,14 +20,16 @@ from types import FrameType
 from typing import Any
 
 from common.files import ROOT
-from conversion.messages import reason, warnings_told
-from conversion.plan import OutputExists, Request, plan
+from conversion.messages import reason, report_warnings
+from conversion.plan import OutputExistsError, Settings
+from conversion.planning import make_plan
 from converters import kinds
 
-__all__ = ["Done", "Group", "Planned", "convert_all"]
+__all__ = ["TERMINATED", "Done", "Group", "Planned", "convert_all"]
 
 Group = tuple[Path, ...]
-DIED = "its process died; perhaps there was not enough memory: try --jobs 1"
+"""A file, or all tiles of one sound."""
+TERMINATED = "the worker process was terminated, perhaps for lack of memory: try --jobs 1"
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,26 @@ class Planned:
 
     group: Group
     outputs: tuple[Path, ...]
-    what: str
+    preview: Path | None
+    description: str
     warnings: tuple[str, ...]
+
+    @property
+    def targets(self) -> tuple[Path, ...]:
+        """All files that will be written."""
+        return (*self.outputs, self.preview) if self.preview else self.outputs
 
 
 @dataclass(frozen=True)
 class Done:
-    """How it ended."""
+    """How a conversion ended."""
 
     group: Group
     error: str
-    """Empty: well."""
+    """Empty: it succeeded."""
     warnings: tuple[str, ...] = ()
     exists: bool = False
-    """Whether nothing was done because the output is there."""
+    """Whether nothing was done because the output exists."""
 
 
 @dataclass
@@ -59,28 +67,30 @@ class _Worker:
     group: Group | None = None
     """What it works on."""
 
-    def give(self, todo: deque[Group]) -> None:
+    def assign(self, todo: deque[Group]) -> None:
+        """Sends it the next group, if there is one."""
         self.group = todo.popleft() if todo else None
         if self.group:
             self.pipe.send(self.group)
 
 
 def convert_all(
-    groups: Sequence[Group], request: Request, n_jobs: int, dry_run: bool = False
+    groups: Sequence[Group], settings: Settings, n_jobs: int, dry_run: bool = False
 ) -> Generator[Planned | Done]:
-    """Converts files, or groups of tiles; tells of each what is planned, if anything, and its end.
+    """Converts files, or groups of tiles.
 
-    Closing the iterator stops all processes, and nothing is left half-written.
+    Yields for each group its plan, unless planning fails, and its end. Closing the iterator stops
+    all workers, and nothing is left half-written.
     """
     todo = deque(groups)
-    inputs = {mark for group in groups for path in group for mark in _marks(path)}
+    inputs = {identity for group in groups for path in group for identity in _identities(path)}
     outputs: dict[Path, Path] = {}
     workers: dict[Connection, _Worker] = {}
 
     def start() -> None:
-        worker = _started(request, dry_run)
+        worker = _start_worker(settings, dry_run)
         workers[worker.pipe] = worker
-        worker.give(todo)
+        worker.assign(todo)
 
     try:
         for _ in range(min(n_jobs, len(groups))):
@@ -93,65 +103,89 @@ def convert_all(
                 try:
                     event = pipe.recv()
                 except (EOFError, OSError):
-                    yield Done(worker.group, DIED)
+                    yield Done(worker.group, TERMINATED)
                     del workers[pipe]
                     if todo:
                         start()
                     continue
                 yield event
                 if isinstance(event, Planned):
-                    objection = _objection(event, inputs, outputs)
-                    go_on = not objection and not dry_run
-                    outputs |= {path.resolve(): event.group[0] for path in event.outputs}
-                    with contextlib.suppress(OSError):  # that it died is told when it is read
-                        pipe.send(go_on)
-                    if go_on:
+                    conflict = _conflict(event, inputs, outputs)
+                    proceed = not conflict and not dry_run
+                    outputs |= {path.resolve(): event.group[0] for path in event.targets}
+                    with contextlib.suppress(OSError):  # a dead worker is noticed at the next recv
+                        pipe.send(proceed)
+                    if proceed:
                         continue
-                    yield Done(event.group, objection)
-                worker.give(todo)
+                    yield Done(event.group, conflict)
+                worker.assign(todo)
     finally:
         _stop(workers.values())
 
 
-def _marks(path: Path) -> set[Path | tuple[int, int]]:
-    """What tells a file: its place, whichever way leads there, and for hard links its inode."""
-    marks: set[Path | tuple[int, int]] = {path.resolve()}
-    with contextlib.suppress(OSError):  # it is not there yet
-        marks.add((path.stat().st_dev, path.stat().st_ino))
-    return marks
+def _identities(path: Path) -> set[Path | tuple[int, int]]:
+    """By which a file is recognized: its resolved path and, because of hard links, its inode."""
+    found: set[Path | tuple[int, int]] = {path.resolve()}
+    with contextlib.suppress(OSError):  # it does not exist yet
+        found.add((path.stat().st_dev, path.stat().st_ino))
+    return found
 
 
-def _objection(
+def _conflict(
     event: Planned, inputs: set[Path | tuple[int, int]], outputs: dict[Path, Path]
 ) -> str:
-    """Why the plan cannot be followed beside the others; empty if it can."""
-    for path in event.outputs:
-        if _marks(path) & inputs:
-            return f"{path} is an input, too: choose another --out"
+    """Why the plan cannot be carried out beside the others; empty if it can."""
+    for path in event.targets:
+        if _identities(path) & inputs:
+            return f"{path} is also an input: choose another --out"
         if other := outputs.get(path.resolve()):
-            return f"{path} is also what {other} becomes: convert one of them alone"
+            return f"{path} is also the output of {other}: convert one of them alone"
     return ""
 
 
-def _started(request: Request, dry_run: bool) -> _Worker:
-    # Not forked from this process, whose threads would be missing in the copy.
+def _start_worker(settings: Settings, dry_run: bool) -> _Worker:
+    # Not forked from this process: a fork would lack its threads.
     forks = "forkserver" in multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
-    if forks:  # it imports once what all need
-        _find_modules_here()
+    if forks:  # the server imports once what every worker needs
         context.set_forkserver_preload([__name__, *(kind.__module__ for kind in kinds().values())])
     ours, its = context.Pipe()
-    process = context.Process(target=_work, args=(its, request, dry_run), daemon=True)
-    process.start()
-    its.close()  # so that its end is the pipe's end
+    process = context.Process(target=_work, args=(its, settings, dry_run), daemon=True)
+    with _import_path(), _interrupts_blocked():
+        process.start()
+    its.close()  # so that the end of the worker closes the pipe
     return _Worker(process, ours)
 
 
-def _find_modules_here() -> None:
-    """The server of forks does not see this process's path, only its environment."""
-    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if str(ROOT) not in known:
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), *known]))
+@contextlib.contextmanager
+def _import_path() -> Iterator[None]:
+    """Lets the fork server find our packages, and nothing in the working directory.
+
+    Unlike a worker, it inherits this process's environment but not its sys.path.
+    """
+    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    path = [str(ROOT), before["PYTHONPATH"]]
+    os.environ |= {"PYTHONPATH": os.pathsep.join(filter(None, path)), "PYTHONSAFEPATH": "1"}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Delays Ctrl-C; a process that is started meanwhile inherits this until it unblocks it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _stop(workers: Iterable[_Worker]) -> None:
@@ -165,35 +199,37 @@ def _stop(workers: Iterable[_Worker]) -> None:
         worker.process.join()
 
 
-def _work(pipe: Connection, request: Request, dry_run: bool) -> None:
-    """What a worker does until its pipe is closed, or a signal stops it."""
-    signal.signal(signal.SIGINT, _interrupt_once)
+def _work(pipe: Connection, settings: Settings, dry_run: bool) -> None:
+    """Runs in a worker until its pipe is closed or a signal stops it."""
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
+        signal.signal(signal.SIGINT, _interrupt_once)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         while True:
-            if done := _convert(pipe.recv(), request, dry_run, pipe):
+            if done := _convert(pipe.recv(), settings, dry_run, pipe):
                 pipe.send(done)
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    """A second signal shall not interrupt the cleaning up after the first."""
+    """Raises KeyboardInterrupt; a second signal must not interrupt the cleanup."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _convert(group: Group, request: Request, dry_run: bool, pipe: Connection) -> Done | None:
-    """None: it was planned only."""
-    told: list[str] = []
+def _convert(group: Group, settings: Settings, dry_run: bool, pipe: Connection) -> Done | None:
+    """None: the main process rejected the plan, or this is a dry run."""
+    warned: list[str] = []
     try:
-        with warnings_told(told.append):
-            work = plan(group, request, dry_run=dry_run)
-            work.check(request.force)
-            pipe.send(Planned(group, work.touched, work.what, tuple(told)))
-            told.clear()
+        with report_warnings(warned.append):
+            plan = make_plan(group, settings, dry_run=dry_run)
+            plan.check(settings.force)
+            pipe.send(Planned(group, plan.outputs, plan.preview, plan.description, tuple(warned)))
+            warned.clear()
             if not pipe.recv():
                 return None
-            work.write()
-    except OutputExists as error:
-        return Done(group, reason(error), tuple(told), exists=True)
-    except Exception as error:  # of one file; the others go on
-        return Done(group, reason(error), tuple(told))
-    return Done(group, "", tuple(told))
+            plan.write()
+    except OutputExistsError as error:
+        return Done(group, reason(error), tuple(warned), exists=True)
+    except Exception as error:  # of this file; the others go on
+        return Done(group, reason(error), tuple(warned))
+    return Done(group, "", tuple(warned))

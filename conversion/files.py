@@ -1,4 +1,4 @@
-"""Opening a file as what it is; the tiles of one sound, read in order and written together."""
+"""Reads files by their content; reads the tiles of one sound in order, and writes them together."""
 
 from __future__ import annotations
 
@@ -22,50 +22,51 @@ from converters.picture_files import KEY, READABLE, read_picture, write_picture
 from converters.sound_files import read_sound
 
 __all__ = [
-    "by_header",
-    "header_of",
     "is_picture",
-    "opened",
+    "merge_tiles",
+    "read_file",
+    "read_header",
     "read_tiles",
     "write_bytes",
     "write_tiles",
 ]
 
-RIFF = ("WAV", "WAVEX", "RF64")  # these have the header in a chunk
-MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")  # of pictures
+RIFF = ("WAV", "WAVEX", "RF64")  # have the header in a chunk of their own
+# First bytes of picture files.
+MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the content, not the name, is that of a picture file."""
+    """Whether a file is a picture by its content, whatever its name."""
     with path.open("rb") as file:
         start = file.read(12)
     return start.startswith(MAGIC) or (start[:4], start[8:]) == (b"RIFF", b"WEBP")
 
 
-def opened(path: Path) -> Picture | Sound:
-    """The file, read as what its content is.
+def read_file(path: Path) -> Picture | Sound:
+    """Reads a picture or sound by its content, whatever its name.
 
     Raises:
-        ConverterError: it is neither a picture nor a sound that can be read.
+        ConverterError: the file is neither a picture nor a sound of a supported format.
     """
     if is_picture(path):
         return read_picture(path)
     if not path.stat().st_size:
         raise ConverterError(f"{path}: the file is empty")
-    if path.suffix.lower() == ".raw":  # libsndfile would take anything for raw samples
-        raise ConverterError(f"{path}: raw samples do not tell their rate: make a WAV of them")
+    if path.suffix.lower() == ".raw":  # libsndfile would accept any content as raw samples
+        raise ConverterError(f"{path}: raw samples have no sample rate: convert it to WAV first")
     try:
         with _without_stderr():
             soundfile.SoundFile(path).close()
     except soundfile.SoundFileError as error:
-        raise ConverterError(f"{path}: not a sound or picture file that can be read") from error
+        raise ConverterError(f"{path}: not a sound or picture in a supported format") from error
     return read_sound(path)
 
 
-def header_of(path: Path) -> Header | None:
+def read_header(path: Path) -> Header | None:
     """The header beside the content, which is not read; None where there is none.
 
-    Damage is told when the file is opened.
+    Damage is reported by `read_file`.
     """
     with contextlib.suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -85,24 +86,24 @@ def header_of(path: Path) -> Header | None:
 
 @contextlib.contextmanager
 def _without_stderr() -> Iterator[None]:
-    """The MP3 library writes its own comments on damaged files there."""
+    """The MP3 library writes its own messages about damaged files there."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    stderr = os.dup(2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(devnull, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(devnull)
+        os.close(stderr)
 
 
 def read_tiles(first: Picture, header: Header | None, paths: tuple[Path, ...]) -> Iterator[Picture]:
-    """All tiles, each read when it is asked for.
+    """All tiles of a sound, read one by one.
 
     Args:
-        first: what is in paths[0].
+        first: the content of paths[0].
         header: its header.
 
     Raises:
@@ -112,58 +113,62 @@ def read_tiles(first: Picture, header: Header | None, paths: tuple[Path, ...]) -
     if n_tiles != len(paths):
         raise ConverterError(_incomplete(first.name, n_tiles, paths))
     for i, path in enumerate(paths):
-        picture = opened(path) if i else first
+        picture = read_file(path) if i else first
         own = find_header(picture) if i else header
         if not isinstance(picture, Picture) or _common(own) != _common(header):
-            raise ConverterError(f"{path}: not a tile of the same sound as {paths[0].name}")
+            raise ConverterError(f"{path}: does not belong to the same sound as {paths[0].name}")
         if own is not None and own.tile != i:
-            raise ConverterError(f"{path}: tile {own.tile + 1}, where {i + 1} was to be: rename it")
+            raise ConverterError(
+                f"{path}: is tile {own.tile + 1}, but tile {i + 1} was expected: rename it"
+            )
         yield picture
 
 
 def _incomplete(name: str, n_tiles: int, paths: tuple[Path, ...]) -> str:
-    """What is wrong with the number of tiles."""
-    there = {own.tile + 1 if (own := header_of(path)) else number_hint(path) for path in paths}
-    missing = (str(i) for i in range(1, n_tiles + 1) if i not in there)
+    """The error for tiles that are not as many as they should be."""
+    found = {own.tile + 1 if (own := read_header(path)) else number_hint(path) for path in paths}
+    missing = (str(i) for i in range(1, n_tiles + 1) if i not in found)
     some = list(islice(missing, 10))
     if not some:
-        return f"{name}: one of {n_tiles} tiles, but {len(paths)} files look like one: part them"
+        return (
+            f"{name}: one of {n_tiles} tiles, but there are {len(paths)} files: remove the copies"
+        )
     more = " and more" if next(missing, None) else ""
     return (
-        f"{name}: one of {n_tiles} tiles; {', '.join(some)}{more} missing: bring the others into "
-        "the same folder"
+        f"{name}: one of {n_tiles} tiles; {', '.join(some)}{more} missing: put all of them "
+        "into the same folder"
     )
 
 
-def by_header(groups: Iterable[tuple[Path, ...]]) -> list[tuple[Path, ...]]:
-    """The same groups, but tiles whose names do not tell go together as their headers tell.
+def merge_tiles(groups: Iterable[tuple[Path, ...]]) -> list[tuple[Path, ...]]:
+    """Merges groups whose headers say that they are tiles of one sound, such as renamed files.
 
-    What is missing is looked for beside them.
+    Missing tiles are searched for in the same folder.
     """
     found: dict[str | Path, list[Path]] = {}
     for group in groups:
-        first = header_of(group[0]) if group[0].suffix.lower() in PICTURES else None
-        whole = first is None or first.n_tiles == len(group)
-        found.setdefault(group[0] if whole else _sound_in(first), []).extend(group)
+        first = read_header(group[0]) if group[0].suffix.lower() in PICTURES else None
+        complete = first is None or first.n_tiles == len(group)
+        found.setdefault(group[0] if complete else _sound_key(first), []).extend(group)
     return [
-        (*paths,) if isinstance(key, Path) else _tiles_of(key, paths)
+        (*paths,) if isinstance(key, Path) else _find_tiles(key, paths)
         for key, paths in found.items()
     ]
 
 
-def _tiles_of(sound: str, paths: list[Path]) -> tuple[Path, ...]:
+def _find_tiles(sound: str, paths: list[Path]) -> tuple[Path, ...]:
     """All tiles of a sound, in order."""
-    tiles = {path: header_of(path) for path in paths}
+    tiles = {path: read_header(path) for path in paths}
     first = tiles[paths[0]]
     assert first
     if len({tile and tile.tile for tile in tiles.values()}) < first.n_tiles:
         beside = sorted(paths[0].parent.iterdir())
-        tiles |= {p: header_of(p) for p in beside if p.suffix.lower() in PICTURES}
-    mine = {p.resolve(): (h.tile, p) for p, h in tiles.items() if h and _sound_in(h) == sound}
+        tiles |= {p: read_header(p) for p in beside if p.suffix.lower() in PICTURES}
+    mine = {p.resolve(): (h.tile, p) for p, h in tiles.items() if h and _sound_key(h) == sound}
     return tuple(path for _, path in sorted(mine.values()))
 
 
-def _sound_in(header: Header | None) -> str:
+def _sound_key(header: Header | None) -> str:
     """The same for all tiles of a sound."""
     common = _common(header)
     return common.to_json() if common else ""
@@ -175,8 +180,9 @@ def _common(header: Header | None) -> Header | None:
 
 
 def write_tiles(tiles: Iterator[Picture], outputs: tuple[Path, ...]) -> None:
-    """All of them, each when it is made, or none: they are moved into place when the last one is
-    there."""
+    """Writes tiles as they are made; all of them appear after the last one, or none does."""
+    # In a folder, whose removal also removes what Ctrl-C left between creating and using a file:
+    # with a thousand tiles it often strikes there.
     with tempfile.TemporaryDirectory(prefix=".tiles-", dir=outputs[0].parent) as folder:
         for tile, path in zip(tiles, outputs, strict=True):
             write_picture(Path(folder) / path.name, tile)
@@ -185,6 +191,6 @@ def write_tiles(tiles: Iterator[Picture], outputs: tuple[Path, ...]) -> None:
 
 
 def write_bytes(blocks: Iterator[bytes], output: Path) -> None:
-    """A file, whole or not at all."""
+    """Writes a file, whole or not at all."""
     with replacing(output) as temporary, temporary.open("wb") as file:
         file.writelines(blocks)

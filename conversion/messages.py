@@ -1,4 +1,4 @@
-"""What a person is told: warnings and errors, a line each."""
+"""Warnings and errors as lines of text."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from converters import ConverterError, ConverterWarning
 
-__all__ = ["line_for", "reason", "warnings_told"]
+__all__ = ["decode_command", "reason", "report_warnings"]
 
 
-def line_for(path: Path | str) -> str:
-    """What to type to decode a file, whatever its name is."""
+def decode_command(path: Path | str) -> str:
+    """The command line that decodes a file, whatever its name is."""
     name = f"./{path}" if str(path).startswith("-") else str(path)
     return shlex.join(["python", "convert.py", name])
 
 
 def reason(error: Exception) -> str:
-    """Why a file could not be converted, in a line."""
+    """Why a file could not be converted, in one line."""
     match error:
         case ConverterError():
             text = str(error)
@@ -29,25 +29,25 @@ def reason(error: Exception) -> str:
         case MemoryError():
             text = "not enough memory"
         case _:
-            text = f"this is a bug of this program: {error!r}"
+            text = f"unexpected error, a bug in this program: {error!r}"
     return " ".join(text.split())
 
 
 @contextmanager
-def warnings_told(tell: Callable[[str], None]) -> Iterator[None]:
-    """Tells what converters warn of, each once; other warnings go where they went."""
-    told = set()
+def report_warnings(report: Callable[[str], None]) -> Iterator[None]:
+    """Reports every ConverterWarning once; other warnings are shown as before."""
+    reported = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always", ConverterWarning)
-        others = warnings.showwarning
+        show_other = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: object) -> None:
             text = " ".join(str(message).split())
             if not issubclass(category, ConverterWarning):
-                others(message, category, *where)  # type: ignore[arg-type]
-            elif text not in told:
-                told.add(text)
-                tell(text)
+                show_other(message, category, *where)  # type: ignore[arg-type]
+            elif text not in reported:
+                reported.add(text)
+                report(text)
 
         warnings.showwarning = show  # type: ignore[assignment]
         yield

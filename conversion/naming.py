@@ -1,6 +1,6 @@
-"""Names of files: what an output is called, and which tiles belong together.
+"""Names of outputs and tiles.
 
-All of them come from the name of the input; nothing written inside a file becomes a path.
+Outputs are named after their inputs; nothing written inside a file becomes part of a path.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 from converters.picture_files import WRITABLE
 
 __all__ = [
-    "DECODED", "PICTURES", "PREVIEW", "clashing", "count_hint", "decoded_name", "encoded_name",
-    "grouped", "number_hint", "plain_suffix", "preview_of", "rate_hint", "tiles_of",
+    "DECODED", "PICTURES", "PREVIEW", "clashing_paths", "count_hint", "decoded_name",
+    "encoded_name", "group_tiles", "number_hint", "plain_suffix", "preview_path", "rate_hint",
+    "tile_paths",
 ]  # fmt: skip
 
 PICTURES = {*WRITABLE, ".bmp", ".gif", ".tif", ".tiff"}
 PREVIEW = ".preview.png"
-DECODED = ".decoded"  # behind the stem
+DECODED = ".decoded"  # between stem and suffix
 TILE = re.compile(r"(?P<stem>.+)-(?P<number>\d{3,7})-of-(?P<count>\d{3,7})")
 RATE = re.compile(r"_SR(\d{1,9})(?![0-9A-Za-z])")
 
@@ -26,10 +27,11 @@ RATE = re.compile(r"_SR(\d{1,9})(?![0-9A-Za-z])")
 def encoded_name(
     path: Path, suffix: str, sample_rate: int | None = None, whole: bool = False
 ) -> str:
-    """song.flac -> song_SR44100.png: the rate survives what strips a picture of its header.
+    """song.flac -> song_SR44100.png: the rate in the name survives a lost header.
 
     Args:
-        whole: whether the old suffix stays: song.flac_SR44100.png.
+        sample_rate: in Hz; None: not in the name.
+        whole: whether the old suffix is kept: song.flac_SR44100.png.
     """
     hint = f"_SR{sample_rate}" if sample_rate is not None else ""
     return f"{path.name if whole else path.stem}{hint}{suffix}"
@@ -37,14 +39,14 @@ def encoded_name(
 
 def decoded_name(path: Path, suffix: str, whole: bool = False) -> str:
     """song_SR44100-001-of-012.png -> song.decoded.wav: never the name of the original."""
-    return f"{RATE.sub('', _parted(path)[0])}{path.suffix if whole else ''}{DECODED}{suffix}"
+    return f"{RATE.sub('', _split_tile(path)[0])}{path.suffix if whole else ''}{DECODED}{suffix}"
 
 
-def clashing(groups: Iterable[tuple[Path, ...]]) -> frozenset[Path]:
-    """The first file of each group whose name differs from another's in the suffix alone."""
+def clashing_paths(groups: Iterable[tuple[Path, ...]]) -> frozenset[Path]:
+    """The first file of each group whose name differs from another's in the suffix only."""
     found: dict[tuple[Path, str, bool], list[Path]] = {}
     for path, *_ in groups:
-        key = (path.parent, _parted(path)[0], path.suffix.lower() in PICTURES)
+        key = (path.parent, _split_tile(path)[0], path.suffix.lower() in PICTURES)
         found.setdefault(key, []).append(path)
     return frozenset(
         path for same in found.values() if len({p.suffix for p in same}) > 1 for path in same
@@ -52,25 +54,25 @@ def clashing(groups: Iterable[tuple[Path, ...]]) -> frozenset[Path]:
 
 
 def number_hint(path: Path) -> int | None:
-    """Which tile this is, counted from 1, as its name tells."""
+    """The number of the tile in its name, from 1; None: it is not named like a tile."""
     parts = TILE.fullmatch(path.stem)
     return int(parts["number"]) if parts else None
 
 
 def rate_hint(path: Path) -> int | None:
-    """The sample rate that the name tells, in Hz."""
+    """The sample rate in the name, in Hz; None: there is none."""
     found = RATE.findall(path.stem)
     return int(found[-1]) if found else None
 
 
 def count_hint(path: Path) -> int | None:
-    """Of how many tiles this is one, as its name tells."""
-    count = _parted(path)[1]
+    """The number of all tiles in the name of one; None: it is not named like a tile."""
+    count = _split_tile(path)[1]
     return int(count) if count else None
 
 
-def tiles_of(path: Path, n_tiles: int) -> tuple[Path, ...]:
-    """song.png -> song-001-of-003.png, ...; song.png itself where it is the only one."""
+def tile_paths(path: Path, n_tiles: int) -> tuple[Path, ...]:
+    """song.png -> song-001-of-003.png, ...; song.png itself if it is the only tile."""
     if n_tiles == 1:
         return (path,)
     width = max(3, len(str(n_tiles)))
@@ -81,26 +83,26 @@ def tiles_of(path: Path, n_tiles: int) -> tuple[Path, ...]:
 
 
 def plain_suffix(path: Path) -> str:
-    """The suffix, if it is one that any system takes."""
+    """The suffix if every file system allows it, else an empty string."""
     return path.suffix if re.fullmatch(r"\.[0-9A-Za-z]{1,16}", path.suffix) else ""
 
 
-def preview_of(path: Path) -> Path:
-    """Where the preview of an output lies: beside it."""
-    return path.with_name(_parted(path)[0] + PREVIEW)
+def preview_path(path: Path) -> Path:
+    """The preview of an output, beside it."""
+    return path.with_name(_split_tile(path)[0] + PREVIEW)
 
 
-def grouped(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
-    """Each path with all tiles that lie beside it, in order; none twice."""
+def group_tiles(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """Each path with all its tiles in the same folder by their names, in order; none twice."""
     groups: dict[Path, tuple[Path, ...]] = {}
     for path in paths:
-        group = _siblings(path)
+        group = _tiles_beside(path)
         groups.setdefault(group[0].absolute(), group)
     return list(groups.values())
 
 
-def _siblings(path: Path) -> tuple[Path, ...]:
-    stem, count = _parted(path)
+def _tiles_beside(path: Path) -> tuple[Path, ...]:
+    stem, count = _split_tile(path)
     if count is None or path.suffix.lower() not in PICTURES:
         return (path,)
     found = {}
@@ -111,7 +113,7 @@ def _siblings(path: Path) -> tuple[Path, ...]:
     return tuple(found[number] for number in sorted(found)) or (path,)
 
 
-def _parted(path: Path) -> tuple[str, str | None]:
-    """The stem without the tile's number, and the count of tiles as it is written."""
+def _split_tile(path: Path) -> tuple[str, str | None]:
+    """The stem without the tile's number, and the number of tiles as it is written."""
     parts = TILE.fullmatch(path.stem)
     return (parts["stem"], parts["count"]) if parts else (path.stem, None)

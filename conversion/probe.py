@@ -1,4 +1,4 @@
-"""What a file holds, as it says itself."""
+"""Describes files from their headers."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from conversion.files import opened
-from conversion.messages import line_for
+from conversion.files import read_file
+from conversion.messages import decode_command
 from conversion.naming import rate_hint
 from converters import Picture, Sound, find_header, kinds
 from converters.header import PictureFormat, SoundFormat, Value
 
 __all__ = ["probe", "table"]
 
-COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+COLORS = {1: "grey", 3: "RGB", 4: "RGBA"}
 
 
 def probe(path: Path) -> dict[str, Any]:
-    """What is known of a file, in plain values; what is not known is None.
+    """Describes a file by plain values, None where they are unknown.
 
     Raises:
-        ConverterError: it is neither a picture nor a sound that can be read.
+        ConverterError: the file is neither a picture nor a sound of a supported format.
     """
-    content = opened(path)
+    content = read_file(path)
     header = find_header(content)
     found: dict[str, Any] = {
         "file": str(path),
@@ -36,8 +36,8 @@ def probe(path: Path) -> dict[str, Any]:
     if not header:
         return found
     holds = header.sound or header.picture
-    # A header inside has a checksum of its kind's own, and that of a sound is of another picture.
-    sealed = not content.edited if isinstance(content, Picture) and content.header else None
+    # A header in the pixels has no checksum of them, and that of a sound is of another picture.
+    unedited = not content.edited if isinstance(content, Picture) and content.header else None
     return found | {
         "header": "beside" if content.header else "inside",
         "kind": header.kind,
@@ -48,12 +48,12 @@ def probe(path: Path) -> dict[str, Any]:
         "n_tiles": header.n_tiles,
         "options": dict(header.options),
         "facts": dict(header.facts),
-        "as_sealed": sealed,
+        "as_sealed": unedited,
     }
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """The same, to be read."""
+    """A description as text, a line for each property."""
     rows = list(_rows(found))
     width = max(len(name) for name, _ in rows)
     return "\n".join([found["file"], *(f"  {name:{width}}  {text}" for name, text in rows)])
@@ -64,28 +64,28 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if found["header"] is None:
         yield "header", "none: the file does not say how it was made"
         if found["rate_in_name"]:
-            yield "name", f"tells {found['rate_in_name']:,} Hz"
+            yield "rate", f"{found['rate_in_name']:,} Hz by the file's name"
         return
     content = {"picture": "pixels", "sound": "samples"}[found["is"]]
     yield "header", f"{found['header']} the {content}"
-    yield "made", f"by {found['kind']}{'' if found['known'] else ' (not known here)'}"
+    yield "made", f"by {found['kind']}{'' if found['known'] else ' (not available here)'}"
     yield "holds", "a " + _format(found["holds"]) if found["holds"] else "a file, byte by byte"
     if found["n_tiles"] > 1:
         yield "tile", f"{found['tile']} of {found['n_tiles']}"
     if found["as_sealed"] is not None:
-        yield "pixels", "as they were made" if found["as_sealed"] else "edited since they were made"
+        yield "pixels", "unchanged" if found["as_sealed"] else "edited since they were made"
     for name in ("options", "facts"):
         if found[name]:
-            yield name, _listed(found[name])
+            yield name, _join(found[name])
     if found["known"]:
-        yield "decode", line_for(found["file"])
+        yield "decode", decode_command(found["file"])
 
 
 def _format(values: Mapping[str, Any]) -> str:
     if "width" in values:
         picture = PictureFormat(**values)
-        colours = f"{COLOURS[picture.n_colours]}, {picture.bits} bits"
-        return f"picture of {picture.width:,} x {picture.height:,} pixels, {colours}"
+        colors = f"{COLORS[picture.n_colours]}, {picture.bits} bits"
+        return f"picture of {picture.width:,} x {picture.height:,} pixels, {colors}"
     sound = SoundFormat(**values)
     seconds = sound.n_samples / sound.sample_rate
     channels = "1 channel" if sound.n_channels == 1 else f"{sound.n_channels} channels"
@@ -95,5 +95,5 @@ def _format(values: Mapping[str, Any]) -> str:
     )
 
 
-def _listed(values: Mapping[str, Value]) -> str:
+def _join(values: Mapping[str, Value]) -> str:
     return ", ".join(f"{name} {value!r}" for name, value in values.items())

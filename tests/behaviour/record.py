@@ -151,15 +151,13 @@ def inputs(folder: Path) -> list[Path]:
 def conversion(flags: tuple[str, ...], source: Path, folder: Path) -> Outcome:
     """A file encoded, and decoded again."""
     import convert
-    from common.errors import command
 
-    main = command(convert.told_in_a_line)
     folder.mkdir(parents=True)
     made = folder / ("made.png" if source.suffix == ".wav" else "made.wav")
     back = folder / f"back{source.suffix}"
     outcome: Outcome = {}
     for path, arguments in ((made, (str(source), "--encode", *flags)), (back, (str(made),))):
-        code = call(main, *arguments, "--out", str(path))
+        code = call(convert.main, *arguments, "--out", str(path))
         if code:
             return outcome | {"code": code}
         content = read_content(path)
