@@ -1,7 +1,7 @@
 """Fixed (not learned) converters between sound and pictures.
 
-`kinds` are the converters by name, `presets` the ready-made options of each; both are found, not
-listed: every sub-package is a kind and has CONVERTER and PRESETS.
+Every sub-package is a kind of converter, found by its folder, and has CONVERTER, its class, and
+PRESETS, converters with ready-made options. Plain modules are shared by the kinds.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def converter_of(header: Header) -> Converter:
 
 
 def find_header(source: Picture | Sound) -> Header | None:
-    """The header beside the pixels or samples, else the one inside them, else None."""
+    """The header in the metadata, else the one inside the pixels or samples, else None."""
     if source.header is not None:
         return _with_current_kind(source.header)
-    found = (kind.find(source) for kind in kinds().values())
-    return next((header for header in found if header is not None), None)
+    embedded = (kind.find(source) for kind in kinds().values())
+    return next((header for header in embedded if header is not None), None)
 
 
 def _with_current_kind(header: Header) -> Header:

@@ -17,22 +17,22 @@ class Converter(ABC):
     """A fixed map between sound and pictures. A frozen dataclass whose fields are its options.
 
     Encoding uses the converter's own options. Decoding is called on the converter that the header
-    describes (`from_header`); without a header, on one with the options that the caller knows.
-    A converter overrides what it can do; the rest raises ConverterError.
+    describes (`from_header`); without a header, on one with the options that the caller gives.
+    A converter overrides the directions that it supports; the others raise ConverterError.
     """
 
     kind: ClassVar[str]
     exact: ClassVar[Literal["sound", "picture", "both", "neither"]]
-    """Which round trip gives back the same samples or pixels, whatever they are."""
+    """The round trips that give back any samples or pixels unchanged."""
 
     def encode_sound(self, sound: Sound) -> Iterator[Picture]:
-        """A sound -> tiles, each with its header, read and made one after the other."""
+        """A sound -> tiles with headers, each made when it is asked for."""
         raise ConverterError(
             f"{self.kind} makes no picture of {sound.name}: it is no {self.kind} sound"
         )
 
     def decode_sound(self, pictures: Iterator[Picture]) -> Sound:
-        """The inverse of encode_sound: all tiles, in order. They are read as the sound is."""
+        """The inverse of encode_sound: all tiles, in order, are read while the sound is."""
         raise ConverterError(f"{self.kind} pictures hold no sound")
 
     def encode_picture(self, picture: Picture) -> Sound:
@@ -45,7 +45,7 @@ class Converter(ABC):
 
     @classmethod
     def find(cls, source: Picture | Sound) -> Header | None:
-        """The header inside the pixels or samples, where the one beside them is lost."""
+        """The header inside the pixels or samples, for when the metadata are lost."""
         return None
 
     def header(self, made_from: Literal["sound", "picture"], **fields: object) -> Header:
@@ -69,7 +69,9 @@ class Converter(ABC):
                 f"the header's options do not fit {cls.kind}: {', '.join(unknown)}"
             )
         for name, value in header.options.items():
-            wanted = type(fields[name].default)
-            if type(value) is not wanted:
-                raise ConverterError(f"the header's {name} is {value!r}: not of {wanted.__name__}")
+            expected = type(fields[name].default)
+            if type(value) is not expected:
+                raise ConverterError(
+                    f"the header's {name} is {value!r}: not of {expected.__name__}"
+                )
         return cls(**header.options)

@@ -209,9 +209,9 @@ def _check_magnitude(
     """The magnitudes. Raises ConverterError: they are not those of n samples, or of any number."""
     n_frames = count_frames(1 if n is None else n, n_fft, hop)
     more = n is None and magnitude.shape[-1] > n_frames
-    wanted = (n_fft // 2 + 1, magnitude.shape[-1] if more else n_frames)
-    if magnitude.ndim not in (2, 3) or magnitude.shape[-2:] != wanted or not len(magnitude):
-        raise ConverterError(f"the magnitudes of a sound are {wanted}, not {magnitude.shape}")
+    expected = (n_fft // 2 + 1, magnitude.shape[-1] if more else n_frames)
+    if magnitude.ndim not in (2, 3) or magnitude.shape[-2:] != expected or not len(magnitude):
+        raise ConverterError(f"the magnitudes of a sound are {expected}, not {magnitude.shape}")
     if not (np.isfinite(magnitude).all() and (magnitude >= 0).all()):
         raise ConverterError("a magnitude is negative or not finite")
     return magnitude

@@ -35,7 +35,7 @@ def add_barcode(pixels: np.ndarray, header: Header) -> np.ndarray:
     blocks[: len(bits)] = bits * pixels.dtype.type(white)
     blocks = blocks.reshape(n_rows, -1)[::-1].repeat(size, 0).repeat(size, 1)
     barcode = np.zeros((n_rows * size, *pixels.shape[1:]), pixels.dtype)
-    barcode[:, : blocks.shape[1]].T[...] = blocks.T  # in all color channels
+    barcode[:, : blocks.shape[1]].T[...] = blocks.T  # in all colours
     return np.concatenate([pixels, barcode])
 
 

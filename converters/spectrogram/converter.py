@@ -227,7 +227,7 @@ class Spectrogram(Options, Converter):
             sound, format.width, axis, self.companding(), peak, maker.n_fft, maker.hop
         )
         if format.n_colours > 1:
-            warn(f"{sound.name}: the picture had colors; it comes back in grey")
+            warn(f"{sound.name}: the picture had colours; it comes back in grey")
         dtype = np.uint8 if format.bits == 8 else np.uint16
         return Picture(np.rint(shade * np.iinfo(dtype).max).astype(dtype), name=sound.name)
 

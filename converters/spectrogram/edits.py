@@ -16,7 +16,7 @@ from converters.spectrogram.sonify import crc_of_int16
 __all__ = ["detect_crop", "phase_is_consistent", "warn_sound_changed", "warn_tile_changed"]
 
 # dB, of the median and the upper quartile of the columns. Edits leave most columns below -28, JPEG
-# of quality 95 with colors of all pixels -18, of quality 75 -6, with colors of every fourth -1
+# of quality 95 with colours of all pixels -18, of quality 75 -6, with colours of every fourth -1
 # to -5.
 MAX_INCONSISTENCY = (-10.0, -5.1)
 
@@ -73,7 +73,7 @@ def warn_tile_changed(name: str, tile: int, layout: TileLayout, consistent: bool
         message += "; its phases are kept"
     elif layout.encoding.has_phase:
         message += (
-            "; its phases are inconsistent (JPEG with 4:2:0, few colors, grey?) and are "
+            "; its phases are inconsistent (JPEG with 4:2:0, few colours, grey?) and are "
             "reconstructed from the magnitudes"
         )
     warn(message)

@@ -104,8 +104,8 @@ class TileLayout:
             yield np.stack([magnitude, np.full(magnitude.shape, np.nan)])
 
     def _levels(self, pixels: np.ndarray) -> np.ndarray:
-        """(height, n) float: brightness. Where colors are mixed or lost it is no longer their
-        maximum; the mean of a color and its opposite is grey of half their brightness."""
+        """(height, n) float: brightness. Where colours are mixed or lost it is no longer their
+        maximum; the mean of a colour and its opposite is grey of half their brightness."""
         if not self.encoding.in_color:
             return pixels.astype(np.float32)
         mixed = ndimage.convolve1d(pixels.astype(np.float32), BLUR, axis=1)

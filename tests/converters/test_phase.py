@@ -77,8 +77,8 @@ def test_gamma_is_that_of_the_nearest_gaussian() -> None:
     t = np.linspace(-1, 1, 8001)
     hann = np.where(np.abs(t) < 0.5, np.cos(np.pi * t) ** 2, 0)
     gammas = np.linspace(0.2, 0.3, 1001)
-    apart = [np.linalg.norm(np.exp(-np.pi * t * t / gamma) - hann) for gamma in gammas]
-    assert abs(gammas[np.argmin(apart)] - GAMMA) < 0.0005
+    errors = [np.linalg.norm(np.exp(-np.pi * t * t / gamma) - hann) for gamma in gammas]
+    assert abs(gammas[np.argmin(errors)] - GAMMA) < 0.0005
 
 
 def test_integration_alone_beats_no_phase(speech: np.ndarray, music: np.ndarray) -> None:

@@ -22,10 +22,10 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def snr(found: np.ndarray, wanted: np.ndarray) -> float:
+def snr(found: np.ndarray, expected: np.ndarray) -> float:
     """In dB."""
     return 20 * np.log10(
-        np.linalg.norm(wanted) / max(float(np.linalg.norm(found - wanted)), 1e-300)
+        np.linalg.norm(expected) / max(float(np.linalg.norm(found - expected)), 1e-300)
     )
 
 
@@ -108,12 +108,12 @@ def test_pieces_are_the_whole(n: int, size: tuple[int, int], hops: int, single: 
 
 def test_precision_is_that_of_the_samples() -> None:
     x = noise(1000)
-    for samples, wanted in (
+    for samples, expected in (
         (x.astype(np.float32), np.complex64),
         (x, np.complex128),
         ((1000 * x).astype(np.int16), np.complex128),
     ):
-        assert stft(samples, 64, 16).dtype == wanted
+        assert stft(samples, 64, 16).dtype == expected
     assert istft(stft(x.astype(np.float32), 64, 16), 64, 16, 1000).dtype == np.float32
 
 

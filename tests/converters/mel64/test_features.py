@@ -92,7 +92,7 @@ def tone(hertz: float, n: int = WINDOW) -> Tensor:
     return torch.sin(2 * torch.pi * hertz * torch.arange(n) / RATE)
 
 
-def grey_levels_apart(a: Tensor, b: Tensor) -> int:
+def max_grey_difference(a: Tensor, b: Tensor) -> int:
     return int((a.int() - b.int()).abs().max())
 
 
@@ -103,8 +103,8 @@ def test_golden_pictures() -> None:
     golden = torch.from_numpy(np.array(Image.open(GOLDEN)))  # (64, 64 * n)
     clips = signals()
     assert golden.shape == (64, 64 * len(clips))
-    for name, found, wanted in zip(clips, pictures_of(clips), golden.split(64, 1), strict=True):
-        assert torch.equal(found, wanted), name
+    for name, found, expected in zip(clips, pictures_of(clips), golden.split(64, 1), strict=True):
+        assert torch.equal(found, expected), name
 
 
 def test_pictures_of_all_recordings(source: PairedDataset, offline_source: PairedDataset) -> None:
@@ -235,9 +235,9 @@ def test_a_long_clip_is_cropped_to_its_loudest_window(at: int) -> None:
     long = torch.tensor(list(islice(noise(3), 20_000))) * 0.01
     long[at : at + WINDOW] *= 50
     long -= long.mean()
-    wanted = long.double()[at : at + WINDOW]
-    wanted = wanted * 0.1 / wanted.square().mean().sqrt()
-    assert (fit_clip(long) - wanted).abs().max() < 1e-4
+    expected = long.double()[at : at + WINDOW]
+    expected = expected * 0.1 / expected.square().mean().sqrt()
+    assert (fit_clip(long) - expected).abs().max() < 1e-4
 
 
 def test_dc_and_level_leave_the_picture_as_it_is() -> None:
@@ -273,7 +273,7 @@ def test_any_clip(samples: Tensor, scale: float, offset: float) -> None:
     picture = to_picture(clip)
     assert (picture.shape, picture.dtype) == ((64, 64), torch.uint8)
     other = to_picture(fit_clip(scale * (samples + offset * samples.abs().max())))
-    assert grey_levels_apart(picture, other) <= 1
+    assert max_grey_difference(picture, other) <= 1
 
 
 @some
@@ -314,13 +314,13 @@ def test_round_trip_of_speech(source: PairedDataset, offline_source: PairedDatas
     for each in (source, offline_source):
         pictures = each.recordings.pictures[::120]
         again = to_picture(to_sound(pictures))
-        apart = (again.double() - pictures.double()).abs() / 255
+        error = (again.double() - pictures.double()).abs() / 255
         # Measured on MNIST-FSDD and offline: 0.0054 and 0.0057; the worst one 0.007 and 0.009.
-        assert apart.mean() < 0.008
-        assert apart.mean((1, 2)).max() < 0.02
-        assert apart[pictures > 0].mean() < 0.016  # where there is sound: 0.010 and 0.012
+        assert error.mean() < 0.008
+        assert error.mean((1, 2)).max() < 0.02
+        assert error[pictures > 0].mean() < 0.016  # where there is sound: 0.010 and 0.012
         others = (pictures.roll(1, 0).double() - pictures.double()).abs() / 255
-        assert apart.mean() < others.mean() / 10  # which are 0.093 and 0.118 apart
+        assert error.mean() < others.mean() / 10  # which are 0.093 and 0.118
 
 
 def test_round_trip_gets_better_with_every_round() -> None:

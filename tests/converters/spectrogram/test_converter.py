@@ -165,8 +165,8 @@ def test_tiles_make_no_difference() -> None:
         assert (len(whole), len(tiles)) == (1, 9)
         joined = np.concatenate([tile.pixels for tile in tiles], 1)
         assert (joined == whole[0].pixels).all()
-        apart = decode(whole).samples().astype(int) - decode(tiles).samples()
-        assert np.abs(apart).max() <= 1
+        difference = decode(whole).samples().astype(int) - decode(tiles).samples()
+        assert np.abs(difference).max() <= 1
 
 
 def test_levels_are_those_of_the_whole_sound() -> None:
