@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converters.header import ConverterError
-
 __all__ = ["SCALES", "Companding", "adaptive_exponent"]
 
 SCALES = ("power", "decibel", "double-log", "adaptive", "linear")
@@ -20,6 +18,7 @@ class Companding:
     """Magnitude in [0, 1] <-> shade, 0 black to 1 white; both rise together from 0."""
 
     scale: str
+    """One of SCALES."""
     exponent: float = 1.0
     """Of `power` and `adaptive`."""
     floor: float = 100.0
@@ -27,28 +26,23 @@ class Companding:
     logarithmic."""
 
     def shade(self, magnitude: np.ndarray) -> np.ndarray:
-        """Raises ConverterError: no such scale."""
         if self.scale == "linear":
             return magnitude
         if self.scale in ("power", "adaptive"):
             return magnitude**self.exponent
         if self.scale == "decibel":
             return (1 + 20 / self.floor * np.log10(np.maximum(magnitude, 1e-300))).clip(0)
-        if self.scale == "double-log":
-            return np.log1p(np.log1p(magnitude / self._threshold)) / self._span
-        raise ConverterError(f"there is no range {self.scale!r}: take one of {', '.join(SCALES)}")
+        return np.log1p(np.log1p(magnitude / self._threshold)) / self._span
 
     def magnitude(self, shade: np.ndarray) -> np.ndarray:
-        """The inverse of `shade`; black is silence. Raises ConverterError: no such scale."""
+        """The inverse of `shade`; black is silence."""
         if self.scale == "linear":
             return shade
         if self.scale in ("power", "adaptive"):
             return shade ** (1 / self.exponent)
         if self.scale == "decibel":
             return np.where(shade > 0, 10 ** ((shade - 1) * self.floor / 20), 0.0)
-        if self.scale == "double-log":
-            return np.expm1(np.expm1(shade * self._span)) * self._threshold
-        raise ConverterError(f"there is no range {self.scale!r}: take one of {', '.join(SCALES)}")
+        return np.expm1(np.expm1(shade * self._span)) * self._threshold
 
     @property
     def _threshold(self) -> float:
