@@ -193,8 +193,9 @@ def _flags_of(option: str) -> set[str]:
 
 def _refuse_unknown_flags(name: str, typed: set[str]) -> None:
     known = flags(Options, kinds()[name]) - {"--files"} | {"--with", "--preset"}
+    negated = {flag for flag in _switches(kinds()[name]) if flag.startswith("--no-")}
     for flag in sorted(typed):
-        if not flag.startswith("--") or {flag, flag.replace("--no-", "--")} & known:
+        if not flag.startswith("--") or flag in known | negated:
             continue
         owners = [f"--with {other}" for other, kind in kinds().items() if flag in flags(kind)]
         hint = f"it belongs to {' and '.join(owners)}" if owners else suggest(flag, sorted(known))
@@ -208,6 +209,8 @@ def _check(options: Options, converter: Converter) -> None:
     if options.bytes and not isinstance(converter, BytesConverter):
         able = [name for name, kind in kinds().items() if hasattr(kind, "encode_bytes")]
         raise InputError(f"{converter.kind} has no --bytes: add --with {' or '.join(able)}")
+    if "" in (*options.files, options.out):
+        raise InputError("the name of a file is empty")
     if options.json and not (options.probe or options.list):
         raise InputError("--json needs --probe or --list")
     if options.jobs < 1:

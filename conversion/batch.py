@@ -13,6 +13,7 @@ import signal
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -149,6 +150,7 @@ def _start_worker(settings: Settings, dry_run: bool) -> _Worker:
     context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
     if forks:  # the server imports once what every worker needs
         context.set_forkserver_preload([__name__, *(kind.__module__ for kind in kinds().values())])
+        resource_tracker.ensure_running()  # else `start` does it, and thereby unblocks Ctrl-C
     ours, its = context.Pipe()
     process = context.Process(target=_work, args=(its, settings, dry_run), daemon=True)
     with _import_path(), _interrupts_blocked():
