@@ -20,10 +20,10 @@ $(VENV)/.ready: requirements.txt
 	@touch $@
 
 demo: setup  ## train and compare the four models, about 15 minutes
-	$(BIN)/python benchmark.py --quick
+	$(BIN)/python benchmark.py models --quick
 
 bench: setup  ## the full comparison, about an hour
-	$(BIN)/python benchmark.py
+	$(BIN)/python benchmark.py models
 
 test: setup  ## all tests but the slow ones
 	$(TEST) -m "not slow" tests

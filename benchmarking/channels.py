@@ -54,7 +54,9 @@ SOUND_CHANNELS: dict[str, SoundChannel] = {
     "Vorbis": lambda x, rate: (x, rate, ".ogg"),
     "at 48 kHz": lambda x, rate: (_resample(x, rate, 48_000), 48_000, ".wav"),
     "48 kHz and back": lambda x, rate: (
-        _resample(_resample(x, rate, 48_000), 48_000, rate), rate, ".wav"
+        _resample(_resample(x, rate, 48_000), 48_000, rate),
+        rate,
+        ".wav",
     ),
     "noise 20 dB": _noise(20),
     "noise 10 dB": _noise(10),
@@ -62,10 +64,12 @@ SOUND_CHANNELS: dict[str, SoundChannel] = {
     "clock +500 ppm": _clock(500),
     "clock -500 ppm": _clock(-500),
     "leading silence": lambda x, rate: (
-        np.concatenate((np.zeros((int(1.234 * rate), x.shape[1])), x)), rate, ".wav"
+        np.concatenate((np.zeros((int(1.234 * rate), x.shape[1])), x)),
+        rate,
+        ".wav",
     ),
     "a third as loud": lambda x, rate: (x / 3, rate, ".wav"),
-}  # fmt: skip
+}
 
 
 def _save_pixels(path: Path, image: Image.Image) -> Path:

@@ -133,14 +133,18 @@ def measure_hour(kind: str, preset: str, music: Path) -> Row:
             comparing += time.perf_counter() - at
         decoded = time.perf_counter() - comparing
     return {
-        "kind": kind, "preset": preset, "signal": "an hour of 48 kHz stereo",
-        "channel": NO_CHANNEL, "same_format": found.format == hour.format, "exact": noise == 0,
+        "kind": kind,
+        "preset": preset,
+        "signal": "an hour of 48 kHz stereo",
+        "channel": NO_CHANNEL,
+        "same_format": found.format == hour.format,
+        "exact": noise == 0,
         "snr_db": float(10 * np.log10(power / noise)) if noise else np.inf,
         "bits_per_sample": 8 * n_bytes / (hour.format.n_samples * hour.format.n_channels),
         "encode_x_real_time": 3600 / (encoded - clock),
         "decode_x_real_time": 3600 / (decoded - encoded),
         "process_memory_mib": _memory(),
-    }  # fmt: skip
+    }
 
 
 def _an_hour(music: np.ndarray) -> Sound:

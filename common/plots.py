@@ -57,7 +57,7 @@ def confusion(matrix: Tensor) -> Figure:
     """Shares of each row in per cent.
 
     Args:
-        matrix: (n, n) counts; row: digit asked for, column: digit predicted.
+        matrix: (n, n) counts; row: requested digit, column: digit predicted.
     """
     share = 100 * matrix.double().cpu() / matrix.sum(1, keepdim=True).clamp(min=1).cpu()
     n = len(share)
@@ -74,7 +74,7 @@ def confusion(matrix: Tensor) -> Figure:
         xticks=range(n),
         yticks=range(n),
         xlabel="digit predicted by the judge",
-        ylabel="digit that was asked for",
+        ylabel="requested digit",
     )
     figure.colorbar(image, label="% of the digit's samples")
     return figure

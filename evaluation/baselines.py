@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from datasets.splits import Part
+from datasets import Part
 from metrics.neighbors import nearest
 
 __all__ = ["BASELINES", "Baseline", "Draw", "Name"]

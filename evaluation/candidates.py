@@ -15,10 +15,7 @@ from tqdm import tqdm
 
 import datasets
 from common.errors import InputError, suggest
-from datasets.base import TASKS, Batch
-from datasets.pairing import one_to_one
-from datasets.pixels import from_pixels, to_pixels
-from datasets.splits import Part
+from datasets import TASKS, Batch, Part, from_pixels, one_to_one, to_pixels
 from evaluation.baselines import BASELINES, Draw, Name
 from evaluation.scorecard import Estimate, estimate_mean, pool_pixels
 from metrics.cost import count_flops, sampling_cost

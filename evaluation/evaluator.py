@@ -18,9 +18,7 @@ from tqdm import tqdm
 from common.errors import InputError
 from common.plots import sample_grid
 from converters.mel64.features import MEL64
-from datasets.base import PairedDataset
-from datasets.pairing import seed_of
-from datasets.splits import part, recording_split
+from datasets import PairedDataset, part, recording_split, seed_of
 from evaluation import outputs
 from evaluation.candidates import Candidate
 from evaluation.scorecard import (
@@ -131,7 +129,7 @@ class Evaluator:
         }
 
 
-@torch.no_grad()  # not inference_mode: some models optimise while they sample
+@torch.no_grad()  # not inference_mode: some models optimize while they sample
 def evaluate(
     candidate: Candidate, evaluator: Evaluator, out: Path, json_path: Path | None = None
 ) -> dict[str, Any]:

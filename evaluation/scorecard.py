@@ -85,7 +85,7 @@ class JudgeOutputs:
 class RealStatistics:
     """The real side of a scorecard, the same for all models of a data source."""
 
-    digit: Tensor  # (n,) int64, of the test images, and asked for in samples
+    digit: Tensor  # (n,) int64, of the test images, and requested of samples
     test: JudgeOutputs  # of the n test images
     train: Tensor  # (n, d) judge A's features of training images of the same digits
     train_other: Tensor  # (n, d) of other training images
@@ -217,7 +217,7 @@ def estimate_mean(values: Tensor, recording: Tensor, digit: Tensor) -> Estimate:
     """The mean of indicators, or of values in [0, 1], with its interval.
 
     Args:
-        values, recording, digit: (n,), a sample's value, recording and digit asked for.
+        values, recording, digit: (n,), a sample's value, recording and requested digit.
     """
     mean = values.double().mean().item()
     if mean in (0, 1):  # all resamples agree, which does not make it certain

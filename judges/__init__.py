@@ -66,7 +66,9 @@ def load_judge(data: str, which: str, device: torch.device | str = "cpu") -> Jud
     name = f"{data}-{which}"
     raw = (WEIGHTS / f"{name}.safetensors").read_bytes()
     network = ARCHITECTURES[which]()
-    network.load_state_dict({k: v.float() if v.is_floating_point() else v
-                             for k, v in load(raw).items()})  # fmt: skip
+    tensors = load(raw)  # of half precision
+    network.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    )
     network.eval().requires_grad_(False).to(device)
     return Judge(name, hashlib.sha256(raw).hexdigest(), network)

@@ -20,7 +20,7 @@ import datasets
 from common.command_line import parse
 from common.errors import InputError, command
 from common.files import write_atomically
-from datasets.splits import Part, part
+from datasets import Part, part
 from judges import WEIGHTS, load_judge
 from judges.networks import ARCHITECTURES, JudgeA, JudgeB
 
@@ -28,7 +28,7 @@ from judges.networks import ARCHITECTURES, JudgeA, JudgeB
 def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | JudgeB:
     """Cross-entropy, AdamW, one cycle; small shifts, turns, shears and scalings.
 
-    B also sees blurred digits: its wide strides are lost on soft strokes otherwise.
+    B is trained on blurred digits too: without them its wide strides fail on soft strokes.
     """
     torch.manual_seed(seed)
     network = ARCHITECTURES[which]()

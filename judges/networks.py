@@ -16,11 +16,18 @@ class JudgeA(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _conv(1, 16), _conv(16, 16), nn.MaxPool2d(2),
-            _conv(16, 32), _conv(32, 32), nn.MaxPool2d(2),
-            _conv(32, 64), _conv(64, 64), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(64 * 9, FEATURES),
-        )  # fmt: skip
+            _conv(1, 16),
+            _conv(16, 16),
+            nn.MaxPool2d(2),
+            _conv(16, 32),
+            _conv(32, 32),
+            nn.MaxPool2d(2),
+            _conv(32, 64),
+            _conv(64, 64),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64 * 9, FEATURES),
+        )
         self.head = nn.Linear(FEATURES, 10)
 
     def features(self, x: Tensor) -> Tensor:  # (b, 1, 28, 28) -> (b, 64)

@@ -1,4 +1,4 @@
-"""How often a judge predicts the digit that was asked for."""
+"""How often a judge predicts the requested digit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def accuracy(predicted: Tensor, digit: Tensor) -> float:
 
     Args:
         predicted: (n,) int64, by the judge.
-        digit: (n,) int64, the digit asked for.
+        digit: (n,) int64, the requested digit.
 
     Raises:
         ValueError: no samples, or shapes that differ.
@@ -23,7 +23,7 @@ def accuracy(predicted: Tensor, digit: Tensor) -> float:
 
 
 def confusion_matrix(predicted: Tensor, digit: Tensor, n: int = 10) -> Tensor:
-    """Counts: row = digit asked for, column = digit predicted.
+    """Counts: row = requested digit, column = digit predicted.
 
     Args:
         predicted: (samples,) int64 in [0, n).

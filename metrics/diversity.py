@@ -19,7 +19,7 @@ def within_digit_diversity(features: Tensor, digit: Tensor) -> float:
 
     Args:
         features: (n, d) floating.
-        digit: (n,) int64, the digit asked for.
+        digit: (n,) int64, the requested digit.
 
     Raises:
         ValueError: other shapes, or values that are not finite.
@@ -54,7 +54,7 @@ def within_digit_vendi(features: Tensor, digit: Tensor) -> float:
 
     Args:
         features: (n, d) floating.
-        digit: (n,) int64, the digit asked for.
+        digit: (n,) int64, the requested digit.
 
     Raises:
         ValueError: other shapes, or values that are not finite.

@@ -19,15 +19,31 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
         "candidate": {
             "name": name,
             "needs_label": False,
-            "run": {"preset": "reference", "pairing": "resampled", "seed": 0, "code": "abc",
-                    "config": {"lr": 0.1}},
+            "run": {
+                "preset": "reference",
+                "pairing": "resampled",
+                "seed": 0,
+                "code": "abc",
+                "config": {"lr": 0.1},
+            },
             "weights_sha256": "w",
         },
         "fingerprint": {
-            "protocol": "p", "data": "d", "data_sha256": "x", "split": "official",
-            "split_sha256": "s", "judge_a": "a", "judge_b": "b", "converter": {"n_fft": 512},
-            "code": "abc", "n": 10_000, "k": 5, "seed": 0, "device": "cpu",
-        } | fingerprint,
+            "protocol": "p",
+            "data": "d",
+            "data_sha256": "x",
+            "split": "official",
+            "split_sha256": "s",
+            "judge_a": "a",
+            "judge_b": "b",
+            "converter": {"n_fft": 512},
+            "code": "abc",
+            "n": 10_000,
+            "k": 5,
+            "seed": 0,
+            "device": "cpu",
+        }
+        | fingerprint,
         "metrics": {
             "accuracy": estimate,
             "accuracy_judge_b": estimate,
@@ -38,7 +54,7 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "diversity_relative": estimate,
         },
         "cost": {"steps": 10, "training_seconds": 1.0, "samples_per_second": 5.0, "parameters": 7},
-    }  # fmt: skip
+    }
 
 
 def test_rows_survive_the_file_and_are_replaced_not_doubled(tmp_path: Path) -> None:
@@ -47,8 +63,9 @@ def test_rows_survive_the_file_and_are_replaced_not_doubled(tmp_path: Path) -> N
     report.add_row(tmp_path, card(accuracy=0.7))
     rows = report.read_rows(tmp_path)
     assert [(row["model"], float(row["accuracy"])) for row in rows] == [
-        ("cgan", 0.7), ("wgan", 0.6),
-    ]  # fmt: skip
+        ("cgan", 0.7),
+        ("wgan", 0.6),
+    ]
     assert rows[0]["fd"] == "4.0"
     assert rows[0]["code_trained"] == "abc"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from datasets.base import PairedDataset
-from datasets.splits import part
+from datasets import PairedDataset, part
 from judges import WEIGHTS, load_judge
 from judges.networks import ARCHITECTURES
 
@@ -36,9 +35,8 @@ def test_reads_the_mean_of_each_digit(source: PairedDataset, which: str) -> None
 
 def test_are_small_and_differ() -> None:
     files = sorted(WEIGHTS.glob("*.safetensors"))
-    assert [file.stem for file in files] == [
-        "mnist-fsdd-a", "mnist-fsdd-b", "offline-a", "offline-b",
-    ]  # fmt: skip
+    names = ["mnist-fsdd-a", "mnist-fsdd-b", "offline-a", "offline-b"]
+    assert [file.stem for file in files] == names
     assert all(file.stat().st_size < 1_000_000 for file in files)
     assert len({load_judge("mnist-fsdd", which).sha256 for which in ARCHITECTURES}) == 2
     assert type(load_judge("mnist-fsdd", "a").network) is not type(
