@@ -1,1 +1,1 @@
-"""Files: from sound to picture and back with the fixed converters, many at a time."""
+"""The parts of convert.py: files to files with the fixed converters, many in parallel."""

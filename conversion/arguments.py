@@ -128,7 +128,10 @@ def read_arguments(arguments: Sequence[str], about: str, examples: str) -> tuple
         [
             ("kind", Annotated[str, arg(name="with", metavar="KIND", help=with_help)]),
             ("preset", Annotated[str, arg(metavar="NAME", help=preset_help)]),
-            *((title, OmitArgPrefixes[section]) for title, section in sections.items()),  # type: ignore[misc, valid-type]
+            *(
+                (title, Annotated[OmitArgPrefixes[section], arg(help=_title(section))])  # type: ignore[misc, valid-type]
+                for title, section in sections.items()
+            ),
         ],
     )
     defaults = (InputOptions(), OutputOptions(), InformationOptions(), known[preset])
@@ -156,6 +159,11 @@ def read_arguments(arguments: Sequence[str], about: str, examples: str) -> tuple
         preview=options.preview,
         force=options.force,
     )
+
+
+def _title(documented: type) -> str:
+    """The first line of its docstring; more of it is for programmers."""
+    return (documented.__doc__ or "").partition("\n")[0]
 
 
 def _files_last(arguments: Sequence[str], switches: set[str]) -> list[str]:

@@ -25,7 +25,7 @@ def reason(error: Exception) -> str:
         case ConverterError():
             text = str(error)
         case OSError():
-            text = f"{error.filename or 'file'}: {error.strerror or error}"
+            text = f"{error.filename or ''}: {error.strerror or error}".removeprefix(": ")
         case MemoryError():
             text = "not enough memory"
         case _:

@@ -1,7 +1,8 @@
-"""What a conversion is asked to do, and what it is going to do to which files."""
+"""The settings of a conversion, and the plan that they lead to: which files it will write."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +97,16 @@ class Plan:
                 raise OutputExistsError(f"{path} exists: choose another output, or add --force")
 
     def write(self) -> None:
-        """Writes all outputs, or none."""
-        self.outputs[0].parent.mkdir(parents=True, exist_ok=True)
+        """Writes all outputs, or none.
+
+        Raises:
+            ConverterError: the input is damaged, or the folder cannot be written.
+            OSError: the disk is full, or a file cannot be read or written.
+        """
+        folder = self.outputs[0].parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):  # else the error would name a temporary file
+            raise ConverterError(f"{folder}: no permission to write into this folder")
         self.convert()
         if self.preview:
             from conversion.preview import draw  # matplotlib is slow to import

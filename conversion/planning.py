@@ -40,7 +40,7 @@ __all__ = ["BytesConverter", "Tracker", "make_plan"]
 Tracker = Callable[[Sound], Sound]
 """Wraps a sound so that reading it moves a progress bar."""
 BLOCK = 1 << 20  # bytes that are read at once
-LONG = 600  # s of sound; a picture that becomes more is probably larger than was meant
+LONG = 600  # s of sound; a picture that becomes more is probably larger than intended
 
 
 @runtime_checkable

@@ -28,6 +28,7 @@ def test_help_has_the_options_of_the_kind_and_examples(kind: str) -> None:
     done = succeed("--with", kind, "--help")
     assert flags(kinds()[kind]) <= set(done.out.replace(",", " ").split())
     assert "\nexamples:\n  python convert.py song.flac" in done.out
+    assert "encode_bytes" not in done.out
     assert not flags(kinds()[kind]) & (flags(Options) | {"--with", "--preset"})
 
 

@@ -13,6 +13,7 @@ from tests.conversion.calls import (
     call,
     contents,
     fail,
+    fail_late,
     picture_file,
     pixels_of,
     sound_file,
@@ -74,6 +75,14 @@ def test_a_failure_half_way_leaves_everything_as_it_was(folder: Path, tiles: lis
     done = call("a.flac", *SMALL, "--force")
     assert done.code == 2 and "a.flac" in done.err
     assert contents(folder) == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound_file(folder / "a.wav")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "out: no permission to write" in fail_late("a.wav", "--out", "out/")
 
 
 def test_existing_outputs_are_found_before_any_work(
