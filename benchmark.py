@@ -12,7 +12,7 @@ kept and interrupted ones resume, so the same command can be given again at any 
 
 from __future__ import annotations
 
-import signal
+import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
 import sys
 import tempfile
 from collections.abc import Callable
@@ -109,12 +109,7 @@ def main() -> None:
     if name not in COMMANDS:
         raise InputError(f"unknown command '{name}': {suggest(name, COMMANDS)}")
     options, run = COMMANDS[name]
-    signal.signal(signal.SIGTERM, _stop)
     run(parse(options, None, arguments, f"benchmark.py {name}"))
-
-
-def _stop(number: int, frame: object) -> None:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

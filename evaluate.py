@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import torch
 import datasets
 from common.command_line import parse
 from common.errors import InputError, command
-from common.files import ROOT
+from common.files import ROOT, check_writable, exclusive
 from evaluation import baselines, outputs
 from evaluation.candidates import Candidate
 from evaluation.evaluator import Evaluator, evaluate
@@ -96,7 +97,10 @@ def main() -> None:
     start = time.perf_counter()
     for candidate, evaluator, out in candidates:
         json_path = options.json or out / outputs.NAME
-        card = evaluate(candidate, evaluator, out, json_path)
+        check_writable(json_path.parent)
+        check_writable(out)
+        with exclusive(out, "evaluation"):
+            card = evaluate(candidate, evaluator, out, json_path)
         outputs.show(card)
         found = candidate.checkpoint
         if found and found.step <= found.run.config.get("warm_start", 0):

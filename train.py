@@ -7,14 +7,16 @@ python train.py --model cgan --resume     # continues where it stopped
 
 from __future__ import annotations
 
+import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
 import dataclasses
 import math
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,14 +28,16 @@ import datasets
 import models
 from common.command_line import flags, parse, value_of
 from common.errors import InputError, command, suggest
+from common.files import exclusive
 from datasets import PairedDataset, Task
 from datasets.pairing import Batches, Pairing
 from datasets.splits import part
 from models import Config
 from training import checkpoint
 from training.loop import Trainer
+from training.memory import check_batch_size
 from training.run import Run, build, code_version
-from training.session import Limits, Session, exclusive, restore
+from training.session import Limits, Session, restore
 from training.validation import Validation
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -64,8 +68,8 @@ class Options:
     """Of the forward pass; the weights are float32."""
     out: Path | None = None
     """The run's folder; by default under results/runs/, named after what it is."""
-    resume: bool = False
-    """Continue the run in that folder."""
+    resume: Literal["no", "yes", "auto"] = "no"
+    """Continue the run in that folder: `--resume` alone is yes, auto continues if there is one."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
     validate_every: int = 1000
@@ -84,6 +88,7 @@ def main() -> None:
     model = build(config, run.spec)
     if options.task not in model.tasks:
         raise InputError(f"model '{name}' serves {', '.join(model.tasks)}, not {options.task}")
+    check_batch_size(build(config, run.spec), config.batch_size, fabric.device)
     model = model.to(fabric.device)
     train = part(source, options.split, "train").to(fabric.device)
     batches = Batches(train, options.pairing, config.batch_size, options.seed, fabric.global_rank)
@@ -94,7 +99,7 @@ def main() -> None:
     validation = Validation(source, options.split)
     limits = Limits(options.max_seconds, options.checkpoint_every, options.validate_every)
     try:
-        with exclusive(folder) if fabric.is_global_zero else nullcontext():
+        with exclusive(folder, "training") if fabric.is_global_zero else nullcontext():
             session = Session(trainer, run, folder, found, validation, limits)
             stopped_by = session.go(config.steps)
     except OSError as error:
@@ -132,13 +137,22 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
         kw_only=True,
     )
     default = chosen(run=Options(), **{name: presets[preset]})
-    parsed: Any = parse(chosen, default, arguments, "train.py")
+    parsed: Any = parse(chosen, default, _with_resume(arguments), "train.py")
     return name, preset, _checked_options(parsed.run), _checked(getattr(parsed, name))
+
+
+def _with_resume(arguments: Sequence[str]) -> list[str]:
+    """`--resume` alone is `--resume yes`."""
+    bare = {
+        i for i, (argument, following) in enumerate(pairwise([*arguments, "--"]))
+        if argument == "--resume" and following.startswith("--")
+    }  # fmt: skip
+    return [f"{argument}=yes" if i in bare else argument for i, argument in enumerate(arguments)]
 
 
 def _refuse_foreign_flags(name: str, preset: str, arguments: list[str]) -> None:
     mine = flags(Options, type(models.presets(name)[preset]))
-    mine |= {"--model", "--preset", "--help", "--no-resume"}
+    mine |= {"--model", "--preset", "--help"}
     for argument in arguments:
         flag = argument.partition("=")[0].replace("_", "-")
         if not flag.startswith("--") or flag in mine:
@@ -211,13 +225,13 @@ def _describe(
     )  # fmt: skip
 
 
-def _previous(folder: Path, run: Run, resume: bool) -> checkpoint.Checkpoint | None:
+def _previous(folder: Path, run: Run, resume: str) -> checkpoint.Checkpoint | None:
     path = folder / checkpoint.NAME
     if not path.exists():
-        if resume:
+        if resume == "yes":
             raise InputError(f"nothing to resume: there is no {path}; start without --resume")
         return None
-    if not resume:
+    if resume == "no":
         raise InputError(f"{folder} holds a run: add --resume to continue it, or choose --out")
     found = checkpoint.load(path)
     if different := run.differences(found.run):
@@ -243,6 +257,8 @@ def _print_summary(session: Session, stopped_by: int | None, data_dir: Path) -> 
     warm_start = session.run.config.get("warm_start", 0)
     if session.trainer.step <= warm_start:
         print(f"the generator is not trained yet: the warm start takes {warm_start} steps")
+    if sign := session.divergence():
+        print(f"warning: the run diverged ({sign}): try a lower --lr", file=sys.stderr)
     print(f"checkpoint: {path}")
     if stopped_by:
         print(f"stopped by signal {stopped_by}; to continue, add --resume to the same command")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ import models
 from benchmarking import report
 from common.errors import InputError, suggest
 from common.files import ROOT
+from common.processes import run_script
 from datasets import PairedDataset, Pairing, recording_split
 from evaluation import outputs
 from evaluation.baselines import BASELINES
@@ -156,7 +155,7 @@ def run_all(jobs: list[Job], options: Options, source: PairedDataset, out: Path)
     if not all(_is_current(card, source) for card in cards) or options.fresh:
         print("baselines: " + ", ".join(BASELINES), flush=True)
         arguments = ["--data", source.name, "--split", options.split, "--out", str(folder), *data]
-        if not _python("evaluate.py", "--baseline", *BASELINES, *arguments):
+        if not _run("evaluate.py", "--baseline", *BASELINES, *arguments):
             failed.append("baselines")
     if not failed:
         for path in cards:
@@ -188,17 +187,15 @@ def run_job(job: Job, options: Options, source: PairedDataset) -> bool:
         arguments = ["--model", job.model, "--preset", job.preset, "--seed", str(job.seed)]
         arguments += ["--split", options.split, "--pairing", options.pairing]
         arguments += ["--max-seconds", str(options.max_seconds), "--out", str(job.folder)]
-        arguments += ["--data", source.name, *data]
+        arguments += ["--data", source.name, "--resume", "auto", *data]
         for name in _changed(job.config, dataclasses.asdict(models.presets(job.model)[job.preset])):
             arguments += ["--" + name.replace("_", "-"), str(getattr(job.config, name))]
-        if found is not None:
-            arguments.append("--resume")
-        if not _python("train.py", *arguments):
+        if not _run("train.py", *arguments):
             return False
     elif _is_current(job.folder / outputs.NAME, source, found):
         print(f"  kept as it is: {job.folder} (--fresh trains it again)")
         return True
-    return _python("evaluate.py", "--checkpoint", str(job.folder), *data)
+    return _run("evaluate.py", "--checkpoint", str(job.folder), *data)
 
 
 def _changed(config: Config, other: Mapping[str, object]) -> list[str]:
@@ -224,12 +221,6 @@ def _is_current(
     )
 
 
-def _python(script: str, *arguments: str) -> bool:
+def _run(script: str, *arguments: str) -> bool:
     """Runs one of our commands, its output shown; False: it failed."""
-    child = subprocess.Popen([sys.executable, str(ROOT / script), *arguments])
-    try:
-        return child.wait() == 0
-    except BaseException:  # stopped: so is the command, which saves its run first
-        child.send_signal(signal.SIGINT)
-        child.wait()
-        raise
+    return run_script(script, arguments) == 0

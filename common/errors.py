@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 
+from common.interrupts import ended_by_signals
+
 __all__ = ["InputError", "command", "suggest"]
 
 
@@ -24,30 +26,38 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Wraps a script's main: bad input, OSError and lack of memory end in one line, code 2."""
+    """Wraps a script's main: bad input, OSError and lack of memory end in one line, code 2.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does: what is to be cleaned up is.
+    """
 
     @functools.wraps(main)
     def wrapper() -> None:
         threading.excepthook = _print_once
-        try:
-            main()
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
-        except OSError as error:
-            print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
-            sys.exit(2)
-        except (MemoryError, RuntimeError) as error:
-            # torch has a type for a lack of memory on a GPU alone
-            if not isinstance(error, MemoryError) and "allocate" not in str(error):
-                raise
-            print("error: not enough memory: try a smaller --batch-size", file=sys.stderr)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
-            sys.exit(130)
+        with ended_by_signals():
+            _run(main)
 
     return wrapper
+
+
+def _run(main: Callable[[], None]) -> None:
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        # torch has a type for a lack of memory on a GPU alone
+        if not isinstance(error, MemoryError) and "allocate" not in str(error):
+            raise
+        print("error: not enough memory: try a smaller --batch-size", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 def _print_once(args: threading.ExceptHookArgs) -> None:

@@ -12,9 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from common.errors import InputError
 
-__all__ = ["ROOT", "read_rows", "remove_temporaries", "replacing", "write_atomically", "write_rows"]
+__all__ = [
+    "ROOT",
+    "check_writable",
+    "exclusive",
+    "read_rows",
+    "remove_temporaries",
+    "replacing",
+    "write_atomically",
+    "write_rows",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,6 +44,37 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Makes the folder and tries it, before the work whose results go there.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise InputError(
+            f"cannot write in {folder}: {error.strerror}; give another --out"
+        ) from error
+
+
+@contextmanager
+def exclusive(folder: Path, purpose: str) -> Iterator[None]:
+    """No other process has the folder for the same purpose meanwhile; a killed one leaves no lock.
+
+    Raises:
+        InputError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / f".{purpose}.lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(f"another {purpose} runs in {folder}: wait, or choose --out") from None
 
 
 def remove_temporaries(path: Path) -> None:

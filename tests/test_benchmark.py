@@ -135,7 +135,7 @@ def test_stopped_it_stops_the_training_which_saves(
         start_new_session=True,
     ) as ran:
         until = time.monotonic() + 200
-        while not list(tmp_path.rglob("cvae/**/.lock")) and time.monotonic() < until:
+        while not list(tmp_path.rglob("cvae/**/.training.lock")) and time.monotonic() < until:
             time.sleep(0.2)
         time.sleep(2)
         ran.send_signal(number)

@@ -73,6 +73,7 @@ class Trainer:
         self.step = 0  # steps done
         self.watch = Stopwatch()
         self.latest: dict[str, float] = {}  # values of the last flush
+        self.intact: Callable[[], str] = lambda: ""  # what remains, for messages
         self._waiting: list[tuple[int, list[str], Tensor]] = []
 
     def advance(self) -> None:
@@ -139,8 +140,8 @@ class Trainer:
             bad = next((name for name, value in found.items() if not math.isfinite(value)), None)
             if bad:
                 raise InputError(
-                    f"{bad} is {found[bad]} at step {step}: training stopped and the last good "
-                    "checkpoint is intact; try a lower learning rate or --precision 32-true"
+                    f"{bad} is {found[bad]} at step {step}: training stopped{self.intact()}; "
+                    "try a lower learning rate or --precision 32-true"
                 )
             self.latest = found
             self.on_logs(step, found)

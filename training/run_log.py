@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def read_scalars(folder: Path) -> Scalars:
     return found
 
 
+def _order_events(folder: Path) -> None:
+    """TensorBoard reads event files by the time in their names, and hides what a later one covers:
+    if the clock was set back since the last session, its files are named earlier."""
+    files = {int(p.name.split(".")[3]): p for p in folder.glob("events.out.tfevents.*")}
+    ahead = max(files, default=0) - int(time.time()) + 1
+    if ahead > 0:
+        for stamp, path in files.items():
+            path.rename(path.with_name(path.name.replace(str(stamp), f"{stamp - ahead:010d}", 1)))
+
+
 class RunLog:
     """Writes a run's log into its folder.
 
@@ -65,6 +76,7 @@ class RunLog:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = (folder / NAME).open("a+b")
         self.file.truncate(min(position, self.file.seek(0, os.SEEK_END)))
+        _order_events(folder)
         self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
         names = [phase.name for phase in phases]
         self.writer.add_custom_scalars(

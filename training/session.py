@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from common.errors import InputError
@@ -19,11 +15,16 @@ from common.files import remove_temporaries
 from models import GenerativeModel
 from training import checkpoint
 from training.loop import Trainer
+from training.progress import Progress
 from training.run import Run
 from training.run_log import RunLog
 from training.validation import Validation
 
-__all__ = ["Limits", "Session", "exclusive", "restore", "snapshot"]
+__all__ = ["Limits", "Session", "restore", "snapshot"]
+
+
+# Beyond them nothing useful was ever trained; the largest of all presets are about 20 and 1e4.
+MAX_WEIGHT, MAX_LOSS = 1e3, 1e7
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,6 @@ class Limits:
     max_seconds: float | None  # of training, earlier sessions included
     checkpoint_every: int  # steps
     validate_every: int  # steps; 0: only at the end
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """No other process trains in the folder meanwhile; a killed process leaves no lock behind.
-
-    Raises:
-        InputError: another process does.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise InputError(f"another training runs in {folder}: wait, or choose --out") from None
 
 
 class Session:
@@ -79,6 +65,7 @@ class Session:
             position = found.log_position if found else 0
             self.log = RunLog(folder, run, trainer.phases, trainer.step, position)
             trainer.on_logs = self.log.scalars
+            trainer.intact = self.intact
             if trainer.step == 0 and validation:
                 self.log.sounds(validation.clips, range(10))
 
@@ -93,17 +80,15 @@ class Session:
         caught: list[int] = []
         handlers = {
             s: signal.signal(s, lambda number, frame: caught.append(number))
-            for s in (signal.SIGINT, signal.SIGTERM)
+            for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         }
-        bar = tqdm(
-            total=steps, initial=trainer.step, unit="step", disable=not self.main,
-            desc=f"{self.run.model} ({self.run.preset})", dynamic_ncols=True,
-        )  # fmt: skip
+        label = f"{self.run.model} ({self.run.preset})"
+        progress = Progress(label, steps, trainer.step, shown=self.main)
         try:
             while trainer.step < steps and not self._must_stop(bool(caught)):
                 trainer.advance()
-                bar.update()
-                self._show(bar)
+                progress.update()
+                self._show(progress)
                 # Validated first: a checkpoint holds all that was logged up to its step.
                 if limits.validate_every and trainer.step % limits.validate_every == 0:
                     self.validate()
@@ -114,7 +99,7 @@ class Session:
                 self.validate()
             self.save()
         finally:
-            bar.close()
+            progress.close()
             if self.log:
                 self.log.close()
             for number, handler in handlers.items():
@@ -130,7 +115,7 @@ class Session:
         votes = fabric.all_reduce(torch.tensor(float(stop), device=fabric.device), reduce_op="sum")
         return bool(votes)
 
-    def _show(self, bar: tqdm[Any]) -> None:
+    def _show(self, progress: Progress) -> None:
         if self.trainer.step % self.trainer.flush_every or not self.main:
             return
         pace = self.trainer.step - self.first_step
@@ -140,7 +125,7 @@ class Session:
         left = ""
         if self.limits.max_seconds is not None:
             left = f", {max(self.limits.max_seconds - self.seconds, 0):.0f} s left at most"
-        bar.set_postfix_str(
+        progress.annotate(
             ", ".join(f"{k} {v}" for k, v in shown.items()) + f", {speed:.0f} samples/s{left}"
         )
         if self.log:
@@ -153,10 +138,23 @@ class Session:
             state = snapshot(self.trainer, self.run, self.seconds, self.log.position())
             if bad := [k for k, v in state.tensors.items() if not v.isfinite().all()]:
                 raise InputError(
-                    f"{bad[0]} is not finite after step {self.trainer.step - 1}: training stopped "
-                    "and the last good checkpoint is intact; try a lower learning rate"
+                    f"{bad[0]} is not finite after step {self.trainer.step - 1}: training stopped"
+                    f"{self.intact()}; try a lower learning rate"
                 )
             checkpoint.write(self.folder / checkpoint.NAME, state)
+
+    def intact(self) -> str:
+        """What remains of a run that stopped by an error, for its message."""
+        there = (self.folder / checkpoint.NAME).exists()
+        return ", the last good checkpoint is intact" if there else ", nothing was saved"
+
+    def divergence(self) -> str | None:
+        """What shows that the run diverged, if something does."""
+        weights = max(float(p.abs().max()) for p in self.trainer.ema.model.parameters())
+        if weights > MAX_WEIGHT:
+            return f"weights of up to {weights:.3g}"
+        losses = {k: v for k, v in self.trainer.latest.items() if k.startswith("loss/")}
+        return next((f"{k} is {v:.3g}" for k, v in losses.items() if abs(v) > MAX_LOSS), None)
 
     def validate(self) -> None:
         """Metrics by judge B and a grid, on validation data alone."""

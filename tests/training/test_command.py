@@ -100,6 +100,45 @@ def test_a_run_in_pieces_is_the_whole_run(
     assert log_of(pieces) == log_of(whole)
 
 
+@pytest.mark.usefixtures("quick")
+def test_resume_auto_starts_or_continues(offline_dir: Path, tmp_path: Path) -> None:
+    whole, auto = tmp_path / "whole", tmp_path / "auto"
+    assert call(*arguments(offline_dir, whole, "cgan", "--steps", "4")).code == 0
+    for steps in ("2", "4", "4"):
+        given = arguments(offline_dir, auto, "cgan", "--steps", steps, "--resume", "auto")
+        done = call(*given)
+        assert done.code == 0, done.err
+    assert "nothing was left to do" in done.out
+    assert_same(auto, whole)
+    assert log_of(auto) == log_of(whole)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_diverged_run_is_said_at_its_end(offline_dir: Path, tmp_path: Path) -> None:
+    more = ("--steps", "8", "--warm-start", "1")
+    fine = call(*arguments(offline_dir, tmp_path / "fine", "cgan", *more))
+    assert fine.code == 0 and "diverged" not in fine.err
+    wild = call(*arguments(offline_dir, tmp_path / "wild", "cgan", *more, "--lr", "1e3"))
+    assert wild.code == 0, wild.err
+    assert "warning: the run diverged (" in wild.err and "lower --lr" in wild.err
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_clock_that_was_set_back_hides_no_points(
+    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "flush_every", 1)
+    given = arguments(offline_dir, tmp_path, "cgan", "--checkpoint-every", "2")
+    assert call(*given, "--steps", "4").code == 0
+    for path in tmp_path.glob("events*"):  # as if it had been written in an hour
+        stamp = int(path.name.split(".")[3])
+        path.rename(path.with_name(path.name.replace(str(stamp), str(stamp + 3600))))
+    assert call(*given, "--steps", "7", "--resume").code == 0
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in events.Scalars("loss/classify")] == [0, 1, 2]
+    assert [event.step for event in events.Scalars("loss/generator")] == [3, 4, 5, 6]
+
+
 def test_validation_changes_nothing(
     offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,7 +138,7 @@ def test_killed_again_and_again_it_resumes(
     assert log_of(folder) == log_of(whole)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_step_and_keeps_it(
     number: signal.Signals,
     start: Callable[..., BaseProcess],
@@ -243,6 +243,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     assert any(kind in line for kind in ("loss/", "loss_terms/", "grad_norm/", "model.")), line
     found = checkpoint.load(tmp_path)
     assert found.step >= 3
+    assert "the last good checkpoint is intact" in line
     assert all(value.isfinite().all() for value in found.tensors.values())
 
 

@@ -52,6 +52,8 @@ REFUSED = {
     "task": (("--model", "cgan", "--task", "image2audio"), ("audio2image", "image2audio")),
     "split": (("--model", "cgan", "--split", "speakers"), ("'speakers'", "speaker:NAME")),
     "speaker": (("--model", "cgan", "--split", "speaker:bob"), ("unknown speaker 'bob'",)),
+    "resume": (("--model", "cgan", "--resume", "maybe"), ("--resume", "auto")),
+    "batch": (("--model", "cgan", "--batch-size", "100000000"), ("GiB", "at most --batch-size")),
     "nothing there": (("--model", "cgan", "--resume"), ("nothing to resume", NAME)),
 }
 
