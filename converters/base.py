@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC
 from collections.abc import Iterator
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from converters.header import ConverterError, Header
 from converters.media import Picture, Sound
 
-__all__ = ["Converter"]
+__all__ = ["DECODING", "Converter"]
+
+DECODING = {"decoding": True}
+"""The metadata of an option of decoding."""
 
 
 class Converter(ABC):
@@ -19,6 +22,10 @@ class Converter(ABC):
     Encoding uses the converter's own options. Decoding is called on the converter that the header
     describes (`from_header`); without a header, on one with the options that the caller gives.
     A converter overrides the directions that it supports; the others raise ConverterError.
+
+    Options are part of the file format. In the metadata of a field, `earlier` is the value that an
+    option has in headers that lack it, because it was added later. `DECODING` marks an option that
+    is no part of headers: it says how to decode.
     """
 
     kind: ClassVar[str]
@@ -50,28 +57,42 @@ class Converter(ABC):
 
     def header(self, made_from: Literal["sound", "picture"], **fields: object) -> Header:
         """A header with this converter's options."""
-        return Header(self.kind, made_from, dataclasses.asdict(self), **fields)  # type: ignore[call-overload, arg-type]
+        options = {name: getattr(self, name) for name in _header_fields(type(self))}
+        return Header(self.kind, made_from, options, **fields)  # type: ignore[arg-type]
 
     @classmethod
     def from_header(cls, header: Header) -> Self:
         """The converter that made a file.
 
         Raises:
-            ConverterError: the header is of another kind, or has options that are not this
-                converter's or out of range.
+            ConverterError: the header is of another kind, lacks an option that files always had,
+                or has options that are not this converter's or out of range.
         """
         if header.kind != cls.kind:
             raise ConverterError(f"a header of {header.kind!r} is not for {cls.kind}")
-        fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(header.options) ^ set(fields))
+        fields = _header_fields(cls)
+        earlier = {n: f.metadata["earlier"] for n, f in fields.items() if "earlier" in f.metadata}
+        options = earlier | header.options
+        unknown = sorted(set(options) ^ set(fields))
         if unknown:
             raise ConverterError(
                 f"the header's options do not fit {cls.kind}: {', '.join(unknown)}"
             )
-        for name, value in header.options.items():
+        for name, value in options.items():
             expected = type(fields[name].default)
             if type(value) is not expected:
                 raise ConverterError(
                     f"the header's {name} is {value!r}: not of {expected.__name__}"
                 )
-        return cls(**header.options)
+        return cls(**options)
+
+    @classmethod
+    def decoding_options(cls) -> set[str]:
+        """Names of the options that are no part of headers."""
+        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        return names - set(_header_fields(cls))
+
+
+def _header_fields(cls: type[Converter]) -> dict[str, dataclasses.Field[Any]]:
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    return {field.name: field for field in fields if not field.metadata.get("decoding")}

@@ -19,7 +19,8 @@ from converters.spectrogram.streams import columns_per_block, count_columns
 
 __all__ = ["TileLayout"]
 
-MAX_PIXELS = 8_400_000  # of a tile; one of a single column may have more
+# Of a tile: a minute of stereo at 48 kHz in any profile. One of a single column may have more.
+MAX_PIXELS = 1 << 25
 MAX_HEIGHT = 1 << 20
 BLUR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16  # columns: over so many, a hue turns once in most bins
 

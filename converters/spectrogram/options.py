@@ -20,6 +20,8 @@ from converters.spectrogram.streams import count_columns
 __all__ = ["MAX_PEAK", "Options"]
 
 FRAME = 0.0464  # s
+MINUTE = 60  # s
+MAX_WIDTH = 16_383  # columns, unless more are asked for: the widest WebP
 MAX_OVERLAP = 32  # windows over a sample
 MAX_PEAK = 1e40
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -29,7 +31,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "f_min": (1e-3, 1e6),
     "exponent": (0.05, 1.0),
     "floor": (10.0, 300.0),
-    "tile": (1, 1 << 16),
+    "tile": (0, 1 << 16),
     "sample_rate": (1, 2**31 - 1),
 }
 
@@ -59,8 +61,8 @@ class Options:
     """Of the range power: less shows quiet parts brighter; 0.3 is 1 dB better."""
     floor: float = 100.0
     """Of the ranges decibel and double-log: how far below the loudest they reach, in dB."""
-    tile: int = 2048
-    """Columns of a picture at most; tall pictures have fewer."""
+    tile: int = 0
+    """Columns of a picture at most; very tall pictures have fewer. 0: as many as a minute has."""
     residual: bool = False
     """Store the coding error beside the pixels: PCM samples come back exactly, as long as the
     picture is not edited."""
@@ -130,8 +132,9 @@ class Options:
         axis = self.frequency_axis(self.n_rows)
         peak, adapted = peak_and_exponent(sound, axis, self.n_fft, self.hop, adaptive)
         height = format.n_channels * self.encoding.planes_per_channel * self.n_rows
+        minute = count_columns(MINUTE * format.sample_rate, self.n_fft, self.hop)
         width = min(
-            TileLayout.width_for(height, self.tile),
+            TileLayout.width_for(height, self.tile or min(minute, MAX_WIDTH)),
             count_columns(format.n_samples, self.n_fft, self.hop),
         )
         return self._layout(format, peak, adapted if adaptive else self.exponent, width)

@@ -22,7 +22,7 @@ CHUNK = b"reSd"  # ancillary, private, not safe to copy when pixels change
 SEGMENT = 8  # columns
 HEAD = struct.Struct("<BBIII")  # version, bytes of a number, its unit, segments, near ties
 VERSION = 1
-MAX_SAMPLES = 1 << 24  # of a tile: no more than it has pixels
+MAX_SAMPLES = 1 << 25  # of a tile: no more than it has pixels
 TIE = 2.0**-40  # of full scale: what is nearer to the middle of two samples is a near tie
 # Low bits that are always 0 in samples of a subtype.
 SPARE_BITS = {

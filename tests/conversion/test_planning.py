@@ -28,6 +28,15 @@ def test_pictures_named_like_tiles_need_encode(folder: Path) -> None:
     assert len(list((folder / "sounds").glob("*.wav"))) == 2
 
 
+def test_a_name_that_will_not_exist_is_a_warning(folder: Path) -> None:
+    sound_file(folder / "a.wav", n_samples=9000)
+    done = call("a.wav", "-o", "b.png", "--tile", "50", "--dry-run")
+    assert done.code == 0 and "b.png: more than one picture holds; there will be 2" in done.err
+    assert "b-001-of-002.png to b-002-of-002.png" in done.err
+    assert "warning" not in call("a.wav", "--tile", "50", "--dry-run").err
+    assert "warning" not in call("a.wav", "-o", "b.png").err
+
+
 def test_options_that_contradict_the_header_are_refused(folder: Path) -> None:
     picture_file(folder / "a.png")
     succeed("a.png", "--with", "tone", "--f-max", "7000")

@@ -169,6 +169,20 @@ def test_tiles_make_no_difference() -> None:
         assert np.abs(difference).max() <= 1
 
 
+def test_a_minute_is_one_picture() -> None:
+    def format_of_tiles(seconds: float, rate: int, **options: Any) -> tuple[int, int]:
+        sound = Sound.of(np.zeros((round(seconds * rate), 2), np.int16), rate)
+        layout = Spectrogram(**options).at_rate(rate).layout_for(sound)
+        return layout.n_tiles, layout.width_of(layout.n_tiles - 1)
+
+    for profile in ("colour", "16+16", "magnitude"):
+        for rate in (8000, 48_000):
+            assert format_of_tiles(60, rate, profile=profile)[0] == 1
+        assert format_of_tiles(61, 8000, profile=profile)[0] == 2
+    assert format_of_tiles(61, 8000, tile=1 << 16)[0] == 1
+    assert format_of_tiles(60, 48_000, **SMALL)[0] == 3  # none is wider than a WebP can be
+
+
 def test_levels_are_those_of_the_whole_sound() -> None:
     samples = np.concatenate([music(8000) // 1000, music(8000)])
     tiles = encode(Sound.of(samples, 8000), profile="magnitude", tile=62, range="linear", **SMALL)

@@ -13,7 +13,7 @@ from converters.spectrogram import Spectrogram
 @pytest.mark.parametrize(
     "options",
     [{"profile": "x"}, {"axis": "x"}, {"range": "x"}, {"n_fft": 15}, {"n_fft": 1 << 16}, {"hop": 3},
-     {"hop": 2048}, {"hop": 16}, {"rows": -1}, {"exponent": 0.0}, {"floor": 0.0}, {"tile": 0},
+     {"hop": 2048}, {"hop": 16}, {"rows": -1}, {"exponent": 0.0}, {"floor": 0.0}, {"tile": -1},
      {"sample_rate": 0}, {"f_min": 0.0}, {"residual": True, "axis": "log"},
      {"residual": True, "profile": "magnitude"}, {"f_min": float("nan")}, {"profile": "mel64"}],
     ids=str,
