@@ -1,7 +1,7 @@
 """Trains and compares models, measures converters, and writes tables and figures.
 
     python benchmark.py models         train and evaluate a matrix of runs -> results/
-    python benchmark.py models --quick      the four models, 2.5 minutes each -> results/quick/
+    python benchmark.py models --quick      the four models, 2.5 minutes each -> results/demo/
     python benchmark.py converters     round trips of the converters -> results/converters.md
     python benchmark.py recognition    recognition of spoken digits after a round trip
     python benchmark.py report         tables and figures from the rows that there are
@@ -27,7 +27,7 @@ from benchmarking import converter_report, matrix, recognition, report, round_tr
 from common.command_line import parse
 from common.errors import InputError, command, suggest
 from common.files import ROOT, write_rows
-from training.run import code_version
+from training.run import RUNS, code_version
 
 RESULTS = ROOT / "results"
 
@@ -50,7 +50,7 @@ class ReportOptions:
 
     out: Path = RESULTS
     """Where the rows are, and table and figures go."""
-    runs: Path = matrix.RUNS
+    runs: Path = RUNS
     """Where the runs are: grids and charts are made of those whose rows are in the table."""
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""

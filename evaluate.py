@@ -15,11 +15,12 @@ import torch
 import datasets
 from common.command_line import parse
 from common.errors import InputError, command
-from common.files import ROOT, check_writable, exclusive
+from common.files import check_writable, exclusive
 from evaluation import baselines, outputs
 from evaluation.candidates import Candidate
 from evaluation.evaluator import Evaluator, evaluate
 from training import checkpoint
+from training.run import RUNS
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _from_baselines(options: Options) -> Iterator[tuple[Candidate, Evaluator, Pa
     split, device = options.split or "official", _device(options.device)
     source = datasets.load(options.data or "auto", options.data_dir)
     evaluator = Evaluator(source, split, device)
-    folder = ROOT / "results" / "runs" / "baselines" / f"{source.name}-{split.replace(':', '-')}"
+    folder = RUNS / "baselines" / f"{source.name}-{split.replace(':', '-')}"
     for name in options.baseline:
         candidate = Candidate.from_baseline(name, evaluator.train, evaluator.validation)
         out = (options.out or folder) / name

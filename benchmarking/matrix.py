@@ -26,10 +26,10 @@ from evaluation.evaluator import PROTOCOL
 from judges import load_judge
 from models import Config
 from training import checkpoint
+from training.run import RUNS, run_folder
 
-__all__ = ["RUNS", "Job", "Options", "check", "plan", "run", "run_job"]
+__all__ = ["Job", "Options", "check", "plan", "run", "run_job"]
 
-RUNS = ROOT / "results" / "runs"
 PRESETS = ("reference", "original")
 
 
@@ -38,7 +38,7 @@ class Options:
     """Trains and evaluates models, then writes the table and the figures."""
 
     quick: bool = False
-    """The `reference` presets for 2.5 minutes each, into results/quick/."""
+    """The `reference` presets for 2.5 minutes each, into results/demo/, which git ignores."""
     models: tuple[str, ...] = ()
     """Which models; all by default."""
     presets: tuple[str, ...] = ()
@@ -56,9 +56,9 @@ class Options:
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""
     out: Path | None = None
-    """Where table and figures go; by default results/, or results/quick/ with --quick."""
-    runs: Path = RUNS
-    """Where the runs go."""
+    """Where table and figures go; by default results/, or results/demo/ with --quick."""
+    runs: Path | None = None
+    """Where the runs go; by default results/runs/, or results/demo/runs/ with --quick."""
     fresh: bool = False
     """Train finished runs again."""
 
@@ -85,7 +85,8 @@ def run(options: Options) -> None:
         InputError: the options do not fit, or some runs failed; what succeeded is written before.
     """
     options = check(options)
-    out = options.out or ROOT / "results" / ("quick" if options.quick else "")
+    assert options.out and options.runs
+    out = options.out
     report.read_rows(out)  # refuses an older format before hours of training
     # Loaded first: only then is it known which data there are, and every run names them.
     source = datasets.load(options.data, options.data_dir)
@@ -110,6 +111,12 @@ def check(options: Options) -> Options:
         if options.presets or options.max_seconds != Options.max_seconds:
             raise InputError("--quick sets --presets and --max-seconds itself: leave them out")
         options = dataclasses.replace(options, presets=("reference",), max_seconds=150.0)
+    demo = ROOT / "results" / "demo"
+    options = dataclasses.replace(
+        options,
+        out=options.out or (demo if options.quick else ROOT / "results"),
+        runs=options.runs or (demo / "runs" if options.quick else RUNS),
+    )
     presets = {p for name in options.models or models.names() for p in models.presets(name)}
     for preset in options.presets:
         if preset not in presets:
@@ -130,8 +137,7 @@ def plan(options: Options, source: PairedDataset) -> list[Job]:
         InputError: an unknown split.
     """
     recording_split(source, options.split)
-    budget = "quick" if options.quick else f"{options.max_seconds:g}s"
-    data = f"{source.name}-{options.split.replace(':', '-')}-{options.pairing}"
+    where = (source.name, options.split, options.pairing)
     jobs = []
     for preset, seed, name in itertools.product(
         options.presets or PRESETS, options.seeds, options.models or models.names()
@@ -141,7 +147,7 @@ def plan(options: Options, source: PairedDataset) -> list[Job]:
             if options.quick and hasattr(config, "warm_start"):
                 # A short run cannot spend a third of its time on the warm start.
                 config = dataclasses.replace(config, warm_start=400)  # type: ignore[call-arg]
-            folder = options.runs / budget / name / preset / data / f"seed{seed}"
+            folder = run_folder(options.runs or RUNS, name, preset, *where, seed)
             jobs.append(Job(name, preset, config, seed, folder))
     return jobs
 
@@ -150,7 +156,9 @@ def run_all(jobs: list[Job], options: Options, source: PairedDataset, out: Path)
     """Scores the baselines, then does every job; each adds its row at once. Returns failures."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     failed = []
-    folder = options.runs / "baselines" / f"{source.name}-{options.split.replace(':', '-')}"
+    folder = (
+        (options.runs or RUNS) / "baselines" / f"{source.name}-{options.split.replace(':', '-')}"
+    )
     cards = [folder / name / outputs.NAME for name in BASELINES]
     if not all(_is_current(card, source) for card in cards) or options.fresh:
         print("baselines: " + ", ".join(BASELINES), flush=True)

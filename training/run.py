@@ -16,7 +16,19 @@ from common.files import ROOT
 from datasets import Task, TaskSpec
 from models import Config, GenerativeModel
 
-__all__ = ["Run", "build", "code_version"]
+__all__ = ["RUNS", "Run", "build", "code_version", "config_from", "run_folder"]
+
+
+RUNS = ROOT / "results" / "runs"
+
+
+def run_folder(
+    root: Path, model: str, preset: str, data: str, split: str, pairing: str, seed: int,
+    task: Task = "audio2image",
+) -> Path:  # fmt: skip
+    """The folder of a run below `root`: the one scheme for all commands."""
+    what = f"{data}-{task}-{split.replace(':', '-')}-{pairing}"
+    return root / model / preset / what / f"seed{seed}"
 
 
 @dataclass(frozen=True)
@@ -44,11 +56,9 @@ class Run:
 
     def folder(self) -> Path:
         """Where the run lives by default."""
-        split = self.split.replace(":", "-")
-        return (
-            ROOT / "results" / "runs" / self.model / self.preset
-            / f"{self.data}-{self.task}-{split}-{self.pairing}" / f"seed{self.seed}"
-        )  # fmt: skip
+        return run_folder(
+            RUNS, self.model, self.preset, self.data, self.split, self.pairing, self.seed, self.task
+        )
 
     def build(self) -> GenerativeModel:
         """A new model with the run's settings.
