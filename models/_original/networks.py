@@ -1,7 +1,7 @@
-"""The networks of the `source` presets: those of the system ImageFromAudio, layer by layer.
+"""The networks of ImageFromAudio, layer by layer.
 
-Read from github.com/ZeroMeOut/ImageFromAudio, written anew. Images are 28x28 in [0, 1], DCGAN's are
-64x64 in [-1, 1]; batch normalisation keeps running statistics, which samples are drawn with.
+Read from github.com/ZeroMeOut/ImageFromAudio, reimplemented. Images are 28x28 in [0, 1], DCGAN's are
+64x64 in [-1, 1]; batch normalization keeps running statistics, which samples are drawn with.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = [
 
 
 def initialize(model: nn.Module) -> None:
-    """Weights ~ N(0, 0.02), those of batch normalisation too: the source centres them on 0, not 1.
+    """Weights ~ N(0, 0.02), those of batch normalization too: centred on 0 there, not 1.
 
-    Linear layers, biases and instance normalisation keep torch's defaults, as in the source.
+    Linear layers, biases and instance normalization keep torch's defaults, as there.
     """
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
