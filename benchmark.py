@@ -20,13 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 import datasets
 from benchmarking import converter_report, matrix, recognition, report, round_trips, signals
 from common.command_line import parse
 from common.errors import InputError, command, suggest
 from common.files import ROOT, write_rows
+from common.progress import Progress
 from training.run import RUNS, code_version
 
 RESULTS = ROOT / "results"
@@ -58,13 +57,17 @@ class ReportOptions:
     """Put the table of the models into README.md as well."""
 
 
+def _progress() -> Progress:
+    return Progress("round trips", round_trips.n_measured(), unit="process")
+
+
 def measure_converters(options: ConverterOptions) -> None:
     source = datasets.load(options.data, options.data_dir)
-    with tempfile.TemporaryDirectory() as name, tqdm(total=round_trips.n_measured()) as bar:
+    with tempfile.TemporaryDirectory() as name, _progress() as bar:
         signals.write(Path(name), source)
 
         def on_progress(process: str) -> None:
-            bar.set_description(process)
+            bar.annotate(process)
             bar.update()
 
         rows = round_trips.measure_all(Path(name), on_progress)

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor
-from tqdm import tqdm
 
 import datasets
 from common.command_line import parse
 from common.errors import InputError, command
 from common.files import write_atomically
+from common.progress import Progress
 from datasets import Part, part
 from judges import WEIGHTS, load_judge
 from judges.networks import ARCHITECTURES, JudgeA, JudgeB
@@ -36,7 +36,8 @@ def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | Jud
     steps = epochs * max(len(train.x) // batch_size, 100)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.02, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    for _ in tqdm(range(steps), desc=f"judge {which}"):
+    progress = Progress(f"judge {which}", steps)
+    for _ in range(steps):
         index = torch.randint(len(train.x), (batch_size,))
         x = _distort(train.x[index].unsqueeze(1) / 255)
         if which == "b":
@@ -46,6 +47,8 @@ def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | Jud
         loss.backward()
         optimizer.step()
         schedule.step()
+        progress.update()
+    progress.close()
     return network.eval()
 
 

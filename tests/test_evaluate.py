@@ -18,7 +18,7 @@ import torch
 import datasets
 import evaluate
 import models
-from common.files import ROOT
+from common.files import ROOT, exclusive
 from datasets import PairedDataset
 from training.checkpoint import NAME, Checkpoint, load, write
 from training.run import Run
@@ -243,6 +243,24 @@ def test_checkpoints_of_other_things(
     folder = _write(tmp_path, source, **changes)
     refused(says, "--checkpoint", folder)
     assert not (folder / "scorecard.json").exists()
+
+
+def test_outputs_are_tried_before_the_scoring(
+    source: PairedDataset, tmp_path: Path, refused: Refuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _write(tmp_path / "run", source)
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("scored first"))
+    (tmp_path / "file").touch()
+    refused("cannot write in", "--checkpoint", run, "--out", tmp_path / "file")
+    refused("cannot write in", "--checkpoint", run, "--json", tmp_path / "file" / "card.json")
+
+
+def test_nobody_evaluates_twice_in_one_folder(
+    source: PairedDataset, tmp_path: Path, refused: Refuse
+) -> None:
+    run = _write(tmp_path / "run", source)
+    with exclusive(run, "evaluation"):
+        refused("another evaluation runs in", "--checkpoint", run)
 
 
 def test_model_that_draws_nan(source: PairedDataset, tmp_path: Path, refused: Refuse) -> None:

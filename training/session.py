@@ -12,12 +12,13 @@ from tqdm import tqdm
 
 from common.errors import InputError
 from common.files import remove_temporaries
+from common.progress import Progress
 from models import GenerativeModel
 from training import checkpoint
+from training.flops import TrainingFlops
 from training.loop import Trainer
-from training.progress import Progress
 from training.run import Run
-from training.run_log import RunLog
+from training.run_log import RunLog, write_sounds
 from training.validation import Validation
 
 __all__ = ["Limits", "Session", "restore", "snapshot"]
@@ -56,9 +57,11 @@ class Session:
     ) -> None:
         self.trainer, self.run, self.folder = trainer, run, folder
         self.validation, self.limits = validation, limits
+        self.main = trainer.fabric.is_global_zero
+        if self.main and validation:
+            self.flops = TrainingFlops(run, trainer.fabric.device)
         self.before, self.start = found.seconds if found else 0.0, time.perf_counter()
         self.first_step, self.validated = trainer.step, -1
-        self.main = trainer.fabric.is_global_zero
         self.log: RunLog | None = None
         if self.main:
             remove_temporaries(folder / checkpoint.NAME)
@@ -66,8 +69,8 @@ class Session:
             self.log = RunLog(folder, run, trainer.phases, trainer.step, position)
             trainer.on_logs = self.log.scalars
             trainer.intact = self.intact
-            if trainer.step == 0 and validation:
-                self.log.sounds(validation.clips, range(10))
+            if validation:
+                write_sounds(folder, run, validation.clips)
 
     @property
     def seconds(self) -> float:
@@ -167,8 +170,13 @@ class Session:
             return
         model: GenerativeModel = self.trainer.ema.model  # type: ignore[assignment]
         self.trainer.flush()  # lines of the log stand in the order of their steps
+        spent = {
+            "progress/training_flops": float(self.flops.until(self.trainer.step)),
+            "progress/training_seconds": self.seconds,
+        }
         metrics = self.validation.metrics(model)
-        self.log.scalars(self.trainer.step, {f"validation/{k}": v for k, v in metrics.items()})
+        logged = {f"validation/{k}": v for k, v in metrics.items()}
+        self.log.scalars(self.trainer.step, spent | logged)
         self.log.figure(self.trainer.step, "samples", self.validation.grid(model))
         self.log.flush()
         tqdm.write(

@@ -1,6 +1,6 @@
 """The networks of ImageFromAudio, layer by layer.
 
-Read from github.com/ZeroMeOut/ImageFromAudio, reimplemented. Images are 28x28 in [0, 1], DCGAN's are
+Reimplemented after github.com/ZeroMeOut/ImageFromAudio. Images are 28x28 in [0, 1], DCGAN's are
 64x64 in [-1, 1]; batch normalization keeps running statistics, which samples are drawn with.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training import progress
+from common import progress
 
 
 def test_lines_instead_of_a_bar(
