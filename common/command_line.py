@@ -61,7 +61,6 @@ def parse(command: type[T], default: T | None, arguments: Sequence[str], prog: s
         # under the title, too.
         rows = [text.strip("│ ") for text in errors.getvalue().splitlines()[1:]]
         blocks = itertools.groupby(rows, lambda row: bool(row.strip("─╰╯-")))
-        line = " ".join(
-            next((list(block) for text, block in blocks if text), ["bad arguments"])
-        ).rstrip(".")
+        line = " ".join(next((list(block) for text, block in blocks if text), ["bad arguments"]))
+        line = line.removeprefix("Error parsing ").rstrip(".")
         raise InputError(f"{line}; see {prog} --help") from None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -43,6 +46,12 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 def _run(main: Callable[[], None]) -> None:
     try:
         main()
+        if sys.stdout:
+            sys.stdout.flush()  # Python would do it at exit, and print a trace if it fails
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

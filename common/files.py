@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import io
 import os
+import re
+import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from common.errors import InputError
+from common.interrupts import at_stop
 
 __all__ = [
     "ROOT",
@@ -23,27 +29,81 @@ __all__ = [
     "read_rows",
     "remove_temporaries",
     "replacing",
+    "temporary_folder",
     "write_atomically",
     "write_rows",
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
+UNFINISHED = re.compile(r"\..*-unfinished-[0-9a-f]{16}(\..*)?", re.DOTALL)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file in the same folder; it takes the path's place when the block ends well."""
-    handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        os.chmod(temporary, 0o666 & ~_umask())
+    with _temporary(path.parent, path.name, path.suffix, _create_file) as temporary:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A hidden folder that is removed at the end, with all that is in it."""
+    with _temporary(parent, name, "", partial(os.mkdir, mode=0o700)) as folder:
+        yield folder
+
+
+@contextmanager
+def _temporary(
+    parent: Path, name: str, suffix: str, create: Callable[[Path], None]
+) -> Iterator[Path]:
+    path = parent / f".{name[:40]}-unfinished-{secrets.token_hex(8)}{suffix}"
+    with at_stop(lambda: _remove(path)), ExitStack() as lock:
+        try:
+            while not path.exists():  # another process may remove it before it is locked
+                lock.close()
+                create(path)
+                with suppress(OSError):  # where a disk has no locks, nobody removes anything
+                    descriptor = os.open(path, os.O_RDONLY)
+                    lock.callback(os.close, descriptor)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield path
+        finally:
+            _remove(path)
+
+
+def _create_file(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what killed processes left of `replacing` and `temporary_folder` in a folder.
+
+    A process holds a lock on what it is still writing: that stays, as does what belongs to another
+    user or cannot be removed.
+    """
+    try:
+        found = [folder / name for name in os.listdir(folder) if UNFINISHED.fullmatch(name)]
+    except OSError:  # there is no such folder, or it cannot be read
+        return
+    for path in found:
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_uid == os.geteuid():
+                    _remove(path)
+            finally:
+                os.close(descriptor)
 
 
 def check_writable(folder: Path) -> None:
@@ -75,12 +135,6 @@ def exclusive(folder: Path, purpose: str) -> Iterator[None]:
             yield
     except Timeout:
         raise InputError(f"another {purpose} runs in {folder}: wait, or choose --out") from None
-
-
-def remove_temporaries(path: Path) -> None:
-    """Removes what a killed process left of `replacing(path)`. Nobody may be writing it."""
-    for stray in path.parent.glob(f"{_prefix(path)}*{path.suffix}"):
-        stray.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -115,13 +169,3 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _prefix(path: Path) -> str:
-    return f".{path.name[:40]}-"
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

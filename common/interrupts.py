@@ -7,55 +7,149 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
-__all__ = ["PARENT", "end_with_parent", "ended_by_signals", "guard_imports"]
+__all__ = [
+    "PARENT",
+    "SIGNALS",
+    "at_stop",
+    "end_with",
+    "end_with_parent",
+    "ended_by_signals",
+    "guard_imports",
+    "stopped_at_once",
+    "uninterrupted",
+]
 
 PARENT = "SYNESTHESIA_PARENT"  # the variable in which a child finds the process that started it
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_cleanups: list[Callable[[], None]] = []
+_n_uninterrupted = 0
+_waiting: list[int] = []  # signals that arrived in `uninterrupted`
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    # Not by an exception: libraries that are half loaded would print traces of their own.
-    os.write(2, b"stopped\n")
+def _exit_quietly(number: int) -> NoReturn:
+    # Not by an exception: one that is raised within a callback or a destructor is lost, and
+    # libraries that are half loaded would print traces of their own.
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    for cleanup in reversed(_cleanups):
+        with contextlib.suppress(Exception):
+            cleanup()
     os._exit(128 + number)
 
 
-def guard_imports() -> None:
-    """Ctrl-C ends the process in one line; for the seconds in which libraries are loaded."""
-    # A process that was started to ignore Ctrl-C goes on ignoring it.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _stop)
+def _exit(number: int) -> NoReturn:
+    bar = b"\r\033[K" if os.isatty(2) else b""  # in whose line the cursor may be
+    os.write(2, bar + b"stopped\n")
+    _exit_quietly(number)
+
+
+def _raise(number: int) -> NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+_react: Callable[[int], NoReturn] = _exit
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    if _n_uninterrupted:
+        _waiting.append(number)
+    else:
+        _react(number)
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt again, SIGTERM and SIGHUP raise SystemExit."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    if signal.getsignal(signal.SIGINT) is _stop:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    before = {n: signal.signal(n, stop) for n in (signal.SIGTERM, signal.SIGHUP)}
+def uninterrupted() -> Iterator[None]:
+    """A signal that arrives in this block acts at its end. For short blocks."""
+    global _n_uninterrupted
+    _n_uninterrupted += 1
     try:
         yield
     finally:
+        _n_uninterrupted -= 1
+        if _waiting and not _n_uninterrupted:
+            _react(_waiting.pop())
+
+
+@contextlib.contextmanager
+def at_stop(cleanup: Callable[[], None]) -> Iterator[None]:
+    """Where a signal ends the process at once within this block, the cleanup is called before.
+
+    It must be fast, and correct wherever it interrupts the block.
+    """
+    _cleanups.append(cleanup)
+    try:
+        yield
+    finally:
+        _cleanups.remove(cleanup)
+
+
+def guard_imports() -> None:
+    """Signals end the process in one line; for the seconds in which libraries are loaded."""
+    for number in SIGNALS:
+        # A process that was started to ignore a signal goes on ignoring it.
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _handle)
+
+
+@contextlib.contextmanager
+def _handled(react: Callable[[int], NoReturn]) -> Iterator[None]:
+    global _react
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    outer, before = _react, {number: signal.getsignal(number) for number in SIGNALS}
+    _react = react
+    for number, handler in before.items():
+        if handler not in (signal.SIG_IGN, None):
+            signal.signal(number, _handle)
+    try:
+        yield
+    finally:
+        _react = outer
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:
+                signal.signal(number, handler)
 
 
-def end_with_parent() -> None:
-    """In a child of `processes.run_script`: SIGTERM when the parent dies, or has died already."""
+def ended_by_signals() -> contextlib.AbstractContextManager[None]:
+    """Ctrl-C raises KeyboardInterrupt, SIGTERM and SIGHUP raise SystemExit."""
+    return _handled(_raise)
+
+
+def stopped_at_once(quietly: bool = False) -> contextlib.AbstractContextManager[None]:
+    """All three signals clean up (`at_stop`) and end the process; no exception is raised.
+
+    Args:
+        quietly: whether nothing is printed.
+    """
+    return _handled(_exit_quietly if quietly else _exit)
+
+
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """`end_with` the process that has set `PARENT` in the environment, if there is one."""
     parent = os.environ.pop(PARENT, "")
-    if not parent.isdigit() or not sys.platform.startswith("linux"):
+    if parent.isdigit():
+        end_with(int(parent), number)
+
+
+def end_with(parent: int, number: signal.Signals) -> None:
+    """This process gets the signal when its parent dies, and exits if it is dead (on Linux).
+
+    Args:
+        parent: the process id of the parent.
+    """
+    if not sys.platform.startswith("linux"):
         return
     import ctypes  # only here: it is slow to load
 
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != int(parent):
-        sys.exit(128 + signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(128 + number)

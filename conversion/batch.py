@@ -6,21 +6,24 @@ them, and only then lets the worker write. So every name is shown before anythin
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
+import tempfile
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-from common.files import ROOT
+from common.files import ROOT, remove_temporaries, temporary_folder
+from common.interrupts import PARENT, SIGNALS, at_stop, end_with, stopped_at_once
 from conversion.messages import reason, report_warnings
 from conversion.plan import OutputExistsError, Settings
 from conversion.planning import make_plan
@@ -30,6 +33,7 @@ __all__ = ["TERMINATED", "Done", "Group", "Planned", "convert_all"]
 
 Group = tuple[Path, ...]
 """A file, or all tiles of one sound."""
+PATIENCE = 1.0  # s in which a worker may clean up before it is killed
 TERMINATED = "the worker process was terminated, perhaps for lack of memory: try --jobs 1"
 
 
@@ -87,13 +91,20 @@ def convert_all(
     inputs = {identity for group in groups for path in group for identity in _identities(path)}
     outputs: dict[Path, Path] = {}
     workers: dict[Connection, _Worker] = {}
+    folders: set[Path] = set()  # of the outputs
+
+    def stop() -> None:
+        _stop(workers.values())
+        for folder in folders:  # of a worker that was killed
+            remove_temporaries(folder)
 
     def start() -> None:
         worker = _start_worker(settings, dry_run)
         workers[worker.pipe] = worker
         worker.assign(todo)
 
-    try:
+    with at_stop(stop), contextlib.ExitStack() as end:
+        end.callback(stop)
         for _ in range(min(n_jobs, len(groups))):
             start()
         while busy := [pipe for pipe, worker in workers.items() if worker.group]:
@@ -114,14 +125,15 @@ def convert_all(
                     conflict = _conflict(event, inputs, outputs)
                     proceed = not conflict and not dry_run
                     outputs |= {path.resolve(): event.group[0] for path in event.targets}
+                    if proceed and (folder := event.outputs[0].parent) not in folders:
+                        folders.add(folder)
+                        remove_temporaries(folder)
                     with contextlib.suppress(OSError):  # a dead worker is noticed at the next recv
                         pipe.send(proceed)
                     if proceed:
                         continue
                     yield Done(event.group, conflict)
                 worker.assign(todo)
-    finally:
-        _stop(workers.values())
 
 
 def _identities(path: Path) -> set[Path | tuple[int, int]]:
@@ -146,28 +158,42 @@ def _conflict(
 
 def _start_worker(settings: Settings, dry_run: bool) -> _Worker:
     # Not forked from this process: a fork would lack its threads.
-    forks = "forkserver" in multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
-    if forks:  # the server imports once what every worker needs
-        context.set_forkserver_preload([__name__, *(kind.__module__ for kind in kinds().values())])
-        resource_tracker.ensure_running()  # else `start` does it, and thereby unblocks Ctrl-C
+    context = multiprocessing.get_context("forkserver")
+    # The server imports once what every worker needs.
+    modules = ["conversion.fork_server", __name__, *(kind.__module__ for kind in kinds().values())]
+    context.set_forkserver_preload(modules)
+    resource_tracker.ensure_running()  # else the server's start does it, and unblocks signals
+    _hold_socket()
     ours, its = context.Pipe()
     process = context.Process(target=_work, args=(its, settings, dry_run), daemon=True)
-    with _import_path(), _interrupts_blocked():
+    with _server_environment():
+        with _signals_blocked():
+            forkserver.ensure_running()
         process.start()
     its.close()  # so that the end of the worker closes the pipe
     return _Worker(process, ours)
 
 
+@functools.cache
+def _hold_socket() -> None:
+    """Lets the socket of the fork server lie in a folder that a later run removes after a kill."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir()), "socket"))
+    # The folder that multiprocessing would otherwise create itself, and leave there.
+    multiprocessing.current_process()._config["tempdir"] = str(folder)  # type: ignore[attr-defined]
+
+
 @contextlib.contextmanager
-def _import_path() -> Iterator[None]:
-    """Lets the fork server find our packages, and nothing in the working directory.
+def _server_environment() -> Iterator[None]:
+    """Lets the fork server find our packages, nothing in the working directory, and its parent.
 
     Unlike a worker, it inherits this process's environment but not its sys.path.
     """
-    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH")}
-    path = [str(ROOT), before["PYTHONPATH"]]
-    os.environ |= {"PYTHONPATH": os.pathsep.join(filter(None, path)), "PYTHONSAFEPATH": "1"}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    changes = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", PARENT: str(os.getpid())}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ |= changes
     try:
         yield
     finally:
@@ -178,12 +204,9 @@ def _import_path() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Delays Ctrl-C; a process that is started meanwhile inherits this until it unblocks it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_blocked() -> Iterator[None]:
+    """Delays signals; a process that is started meanwhile inherits this until it unblocks them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
@@ -191,31 +214,29 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _stop(workers: Iterable[_Worker]) -> None:
+    """Ends all workers; those that are busy clean up, or are killed if they take too long."""
     workers = list(workers)
     for worker in workers:
         worker.pipe.close()
-        if worker.group and worker.process.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker.process.pid, signal.SIGINT)
+        if worker.group:
+            worker.process.terminate()
+    until = time.monotonic() + PATIENCE
     for worker in workers:
-        worker.process.join()
+        worker.process.join(max(0, until - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
 
 
 def _work(pipe: Connection, settings: Settings, dry_run: bool) -> None:
     """Runs in a worker until its pipe is closed or a signal stops it."""
-    with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
-        signal.signal(signal.SIGINT, _interrupt_once)
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        while True:
+    main = multiprocessing.parent_process()
+    with stopped_at_once(quietly=True), contextlib.suppress(EOFError, OSError):
+        end_with(os.getppid(), signal.SIGKILL)  # the server, which ends with the main process
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        while main and main.is_alive():
             if done := _convert(pipe.recv(), settings, dry_run, pipe):
                 pipe.send(done)
-
-
-def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    """Raises KeyboardInterrupt; a second signal must not interrupt the cleanup."""
-    signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _convert(group: Group, settings: Settings, dry_run: bool, pipe: Connection) -> Done | None:

@@ -121,8 +121,8 @@ def _add(data_dir: Path, absent: Manifest, addresses: Addresses, limits: Limits)
     staging.mkdir(exist_ok=True)
     for stray in staging.glob("tmp*"):  # what pooch was receiving when it was killed
         stray.unlink()
-    for path in absent:
-        remove_temporaries(data_dir / path)
+    for parent in {(data_dir / path).parent for path in absent}:
+        remove_temporaries(parent)
     try:
         for folder in ("MNIST", "FSDD"):  # of each all that is absent, or nothing
             contents: dict[str, bytes] = {}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from common.errors import InputError, command
+from common.files import ROOT
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,20 @@ def test_an_error_of_the_code_is_not_hidden() -> None:
 
     with pytest.raises(RuntimeError, match="shapes differ"):
         command(main)()
+
+
+@pytest.mark.parametrize("n_lines", [1, 100_000])
+def test_a_reader_that_has_had_enough_is_no_error(n_lines: int) -> None:
+    """As `head` does; whether the pipe breaks at a print or at the flush at the end."""
+    code = (
+        "import sys; from common.errors import command;"
+        f"command(lambda: [print('line') for _ in range({n_lines})] and None)()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE

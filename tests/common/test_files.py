@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.errors import InputError
-from common.files import read_rows, remove_temporaries, replacing, write_atomically, write_rows
+from common.files import ROOT, read_rows, remove_temporaries, write_atomically, write_rows
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -70,14 +72,54 @@ def test_rows_come_back_with_the_columns_of_all(tmp_path: Path) -> None:
     assert read_rows(path) == [{"a": "1", "b": ""}, {"a": "2.5", "b": "x, y"}]
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    path, other = tmp_path / "file.csv", tmp_path / ".other-123.csv"
-    other.touch()
-    stray = ""
-    with replacing(path) as temporary:
-        stray = temporary.name
-        temporary.write_text("new")
-    (tmp_path / stray).write_text("half of")  # as after a SIGKILL within the block
-    remove_temporaries(path)
-    assert {p.name for p in tmp_path.iterdir()} == {"file.csv", ".other-123.csv"}
-    assert path.read_text() == "new"
+WRITER = """
+import sys, time
+from pathlib import Path
+from common.files import replacing, temporary_folder
+here = Path(sys.argv[1])
+with replacing(here / "file.csv") as file, temporary_folder(here, "tiles") as folder:
+    for path in (file, folder / "1.png"):
+        path.write_text("half of")
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    mine = {".file.csv-unfinished-notes.csv", ".file.csv-123.csv", "a-unfinished-0123456789abcdef"}
+    for name in mine:
+        (tmp_path / name).touch()
+    (tmp_path / ".link-unfinished-0123456789abcdef").symlink_to(tmp_path / ".file.csv-123.csv")
+    mine = {path.name for path in tmp_path.iterdir()}
+
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout and writer.stdout.readline() == "ready\n"
+        remove_temporaries(tmp_path)
+        assert len(list(tmp_path.iterdir())) == len(mine) + 2, "it is still being written"
+        writer.kill()
+    assert len(list(tmp_path.iterdir())) == len(mine) + 2
+    remove_temporaries(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == mine
+    remove_temporaries(tmp_path / "no such folder")
+
+
+def test_a_temporary_that_another_process_removes_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    real = os.open
+
+    def create(path: Path, *given: int, **named: int) -> int:
+        descriptor = real(path, *given, **named)
+        if "unfinished" in str(path):
+            made.append(path)
+            if len(made) == 1:
+                Path(path).unlink()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", create)
+    write_atomically(tmp_path / "a.csv", b"1")
+    assert len(made) > 2
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.csv", b"1")]
