@@ -22,6 +22,8 @@ import numpy as np
 from tqdm import tqdm
 
 from common.errors import InputError, command
+from common.files import remove_temporaries, temporary_folder
+from common.interrupts import stopped_at_once, uninterrupted
 from conversion.arguments import Options, read_arguments
 from conversion.batch import Group, Planned, convert_all
 from conversion.inputs import Output, find_groups, resolve_output, split_output
@@ -54,7 +56,8 @@ EXACT = {
 @command
 def main() -> None:
     try:
-        _run()
+        with stopped_at_once():
+            _run()
     except ConverterError as error:
         raise InputError(reason(error)) from error
 
@@ -67,8 +70,10 @@ def _run() -> None:
     names, out = list(options.files), options.out
     if not options.probe:
         names, out = split_output(names, out)
-    with tempfile.TemporaryDirectory(prefix="convert-") as folder:
-        spool = Path(folder)
+    with uninterrupted():  # it tries the folder with a file
+        temporary = Path(tempfile.gettempdir())
+    remove_temporaries(temporary)
+    with temporary_folder(temporary, "convert") as spool:
         groups = find_groups(
             names,
             spool,
@@ -119,7 +124,10 @@ def _convert_one(
             tqdm.write(output.hide_spool(line), messages)
             if dry_run:
                 return
+            remove_temporaries(plan.outputs[0].parent)
             plan.write()
+        except BrokenPipeError:
+            raise
         except (ConverterError, OSError, MemoryError) as error:
             if isinstance(error, OutputExistsError) and group[0].parent in folders:
                 print(f"skipped: {error}")

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,7 +14,8 @@ from pathlib import Path
 import soundfile
 from PIL import Image
 
-from common.files import replacing
+from common.files import replacing, temporary_folder
+from common.interrupts import uninterrupted
 from conversion.naming import PICTURES, count_hint, number_hint
 from converters import ConverterError, Header, Picture, Sound, find_header
 from converters.picture_files import KEY, READABLE, read_picture, write_picture
@@ -181,13 +181,12 @@ def _common(header: Header | None) -> Header | None:
 
 def write_tiles(tiles: Iterator[Picture], outputs: tuple[Path, ...]) -> None:
     """Writes tiles as they are made; all of them appear after the last one, or none does."""
-    # In a folder, whose removal also removes what Ctrl-C left between creating and using a file:
-    # with a thousand tiles it often strikes there.
-    with tempfile.TemporaryDirectory(prefix=".tiles-", dir=outputs[0].parent) as folder:
+    with temporary_folder(outputs[0].parent, "tiles") as folder:
         for tile, path in zip(tiles, outputs, strict=True):
-            write_picture(Path(folder) / path.name, tile)
-        for path in outputs:
-            os.replace(Path(folder) / path.name, path)
+            write_picture(folder / path.name, tile)
+        with uninterrupted():
+            for path in outputs:
+                os.replace(folder / path.name, path)
 
 
 def write_bytes(blocks: Iterator[bytes], output: Path) -> None:
