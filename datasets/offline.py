@@ -33,7 +33,7 @@ from converters.mel64.features import MEL64, fit_clip, to_picture
 from datasets.base import SPLITS, Images, PairedDataset, Recordings
 from datasets.fingerprint import fingerprint
 
-__all__ = ["NAME", "load"]
+__all__ = ["NAME", "load", "synthesize"]
 
 NAME = "offline"
 
@@ -125,7 +125,7 @@ def load(data_dir: Path) -> PairedDataset:
 
 def _build() -> dict[str, Tensor]:
     """The costly part, as it is cached on disk."""
-    speech = _synthesize(u.line for u in _plan())  # first: it may fail
+    speech = synthesize(u.line for u in _plan())  # first: it may fail
     pixels, digit = _images()
     clips = torch.stack([_clip(samples) for samples in speech])
     hashes = b"".join(hashlib.sha256(samples.tobytes()).digest() for samples in speech)
@@ -203,8 +203,18 @@ def _plan() -> list[_Utterance]:
     return plan
 
 
-def _synthesize(lines: Iterable[tuple[str, str, int, int, int]]) -> list[np.ndarray]:
-    """Samples of each line, int16 at 22,050 Hz."""
+def synthesize(lines: Iterable[tuple[str, str, int, int, int]]) -> list[np.ndarray]:
+    """Speech of espeak-ng.
+
+    Args:
+        lines: voice, text, rate in words/min, pitch and range of pitch (0-99).
+
+    Returns:
+        Samples of each line, int16 at 22,050 Hz.
+
+    Raises:
+        InputError: espeakng-loader is not installed, or does not work here.
+    """
     try:
         loader = importlib.import_module("espeakng_loader")
     except ImportError:

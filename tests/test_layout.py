@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "models": {"common", "datasets"},
     "judges": {"common", "converters", "datasets"},
     "training": {"common", "converters", "datasets", "judges", "metrics", "models"},
+    "drawing": {"common", "conversion", "converters", "datasets", "models", "training"},
     "evaluation": {
         *("common", "converters", "datasets", "judges", "metrics", "models", "training"),
     },
@@ -34,9 +35,10 @@ LAYERS: dict[str, set[str]] = {
     },
 }
 SCRIPTS: dict[str, set[str]] = {
-    "train": {*LAYERS} - {"evaluation", "benchmarking", "conversion"},
-    "evaluate": {*LAYERS} - {"benchmarking", "conversion"},
-    "benchmark": {*LAYERS} - {"conversion"},
+    "train": {*LAYERS} - {"evaluation", "benchmarking", "conversion", "drawing"},
+    "evaluate": {*LAYERS} - {"benchmarking", "conversion", "drawing"},
+    "benchmark": {*LAYERS} - {"conversion", "drawing"},
+    "draw": {*LAYERS} - {"evaluation", "benchmarking"},
     "convert": {"common", "conversion", "converters"},
 }
 OURS = {*LAYERS, *SCRIPTS}

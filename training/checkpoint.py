@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from common.errors import InputError
 from common.files import write_atomically
+from models import GenerativeModel
 from training.run import Run
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "find",
     "load",
     "load_into",
+    "load_model",
     "load_optimizer",
     "optimizer_tensors",
     "write",
@@ -61,6 +63,16 @@ class Checkpoint:
     def weights_sha256(self) -> str:
         """Of the averaged weights, which draw the samples."""
         return _sha256(self.group("ema"))
+
+    def build_model(self, device: torch.device | str = "cpu") -> GenerativeModel:
+        """The run's model with its averaged weights, ready to sample.
+
+        Raises:
+            InputError: it cannot be built here, or the weights do not fit.
+        """
+        model = self.run.build()
+        load_into(model, self.group("ema"), "the checkpoint")
+        return model.eval().requires_grad_(False).to(device)
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
@@ -127,6 +139,15 @@ def load(path: Path, groups: Sequence[str] = GROUPS) -> Checkpoint:
             "restore the file, or train again"
         )
     return found
+
+
+def load_model(path: Path | str, device: torch.device | str = "cpu") -> GenerativeModel:
+    """The model of a run's folder or checkpoint, with its averaged weights, ready to sample.
+
+    Raises:
+        InputError: as of `load`, or the model cannot be built here.
+    """
+    return load(Path(path), groups=("ema",)).build_model(device)
 
 
 def _sha256(tensors: Mapping[str, Tensor]) -> str:

@@ -14,7 +14,7 @@ from converters.colors import convert_pixels
 from converters.header import ConverterError, SoundFormat
 from converters.media import Picture, Sound, warn
 
-__all__ = ["CONVERTER", "PRESETS", "Mel64"]
+__all__ = ["CONVERTER", "PRESETS", "Mel64", "mono_samples"]
 
 MAX_SECONDS = 3600  # a longer sound takes too much memory to find its loudest window
 
@@ -51,7 +51,7 @@ class Mel64(Converter):
             lost.append(f"its length becomes {seconds} s (the loudest window, or between silence)")
         warn(f"{sound.name}: mel64: {'; '.join(lost)}")
         try:
-            clip = fit_clip(torch.from_numpy(_mono(sound, MEL64.sample_rate)))
+            clip = fit_clip(torch.from_numpy(mono_samples(sound, MEL64.sample_rate)))
             pixels = to_picture(clip).numpy()
         except ValueError as error:
             raise ConverterError(f"{sound.name}: {error}") from error
@@ -81,7 +81,7 @@ class Mel64(Converter):
         return Sound.of(samples, MEL64.sample_rate, "FLOAT")
 
 
-def _mono(sound: Sound, sample_rate: int) -> np.ndarray:
+def mono_samples(sound: Sound, sample_rate: int) -> np.ndarray:
     """(n,) at this rate: the mean of the channels; of a mono sound of this rate its own samples."""
     rate = sound.format.sample_rate
     if sound.format.n_channels == 1 and rate == sample_rate:

@@ -36,14 +36,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def synthesized(data_dir: Path) -> tuple[PairedDataset, list[Samples]]:
     speech: list[Samples] = []
-    synthesize = offline._synthesize
+    synthesize = offline.synthesize
 
     def record(lines: Iterable[tuple[str, str, int, int, int]]) -> list[Samples]:
         speech.extend(synthesize(lines))
         return speech
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(offline, "_synthesize", record)
+        patch.setattr(offline, "synthesize", record)
         return offline.load(data_dir), speech
 
 
@@ -257,7 +257,7 @@ def test_broken_extra(library: str | None, voice: str, monkeypatch: pytest.Monke
     )
     monkeypatch.setitem(sys.modules, "espeakng_loader", loader)
     with pytest.raises(InputError, match=library or voice) as error:
-        offline._synthesize([(voice, "one", 150, 50, 50)])
+        offline.synthesize([(voice, "one", 150, 50, 50)])
     assert "\n" not in str(error.value)
 
 

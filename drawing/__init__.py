@@ -1,0 +1,1 @@
+"""The parts of draw.py: sounds in, drawings out."""
