@@ -33,6 +33,7 @@ __all__ = ["TERMINATED", "Done", "Group", "Planned", "convert_all"]
 
 Group = tuple[Path, ...]
 """A file, or all tiles of one sound."""
+MAX_PARENT = 48  # characters; with the names in it, the path of a socket may have 103
 PATIENCE = 1.0  # s in which a worker may clean up before it is killed
 TERMINATED = "the worker process was terminated, perhaps for lack of memory: try --jobs 1"
 
@@ -177,9 +178,13 @@ def _start_worker(settings: Settings, dry_run: bool) -> _Worker:
 @functools.cache
 def _hold_socket() -> None:
     """Lets the socket of the fork server lie in a folder that a later run removes after a kill."""
+    parent = tempfile.gettempdir()
+    if len(parent) > MAX_PARENT:
+        parent = "/tmp"
+        remove_temporaries(Path(parent))
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir()), "socket"))
+    folder = stack.enter_context(temporary_folder(Path(parent), "socket"))
     # The folder that multiprocessing would otherwise create itself, and leave there.
     multiprocessing.current_process()._config["tempdir"] = str(folder)  # type: ignore[attr-defined]
 
