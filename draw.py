@@ -8,6 +8,7 @@ python draw.py --checkpoint RUN --microphone
 from __future__ import annotations
 
 import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
+import io
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -60,6 +61,8 @@ class Options:
 
 @command
 def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the locale cannot write
     options = parse(Options, None, _names_last(sys.argv[1:]), "draw.py")
     runs, paths = _split(options)
     device = _device(options.device)

@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import soundfile
 
 import models
 from common.command_line import flags
 from common.files import ROOT
+from datasets.offline import synthesize
+from tests.drawing.conftest import write_run
 from tests.training.runs import call
 from training import checkpoint
 
@@ -41,6 +45,27 @@ def test_the_example_of_a_new_model_trains(
     )  # fmt: skip
     assert done.code == 0, done.err
     assert checkpoint.load(tmp_path / "run").step == 3
+
+
+def test_a_model_is_loaded_in_python_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines run where the run and the recording of the command above them are."""
+    (block,) = (b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "sample" in b
+                and "models/mine.py" not in b)  # fmt: skip
+    (path,) = re.findall(r'load_model\("(.*?)"\)', block)
+    assert f"python draw.py --checkpoint {path} my.wav" in README
+    write_run(tmp_path / path)
+    (samples,) = synthesize([("en-us+f2", "five", 150, 50, 50)])
+    soundfile.write(tmp_path / "my.wav", samples, 22050)
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(block, found)
+    lines = [line for line in block.splitlines() if line and "import" not in line]
+    assert len(lines) == 3
+    for name, shape in (("c", (8, 1, 64, 64)), ("x", (8, 1, 28, 28))):
+        assert found[name].shape == shape and 0 <= found[name].min() <= found[name].max() <= 1
+    assert len(found["x"].unique(dim=0)) == 8
 
 
 @pytest.mark.slow
@@ -79,6 +104,7 @@ def test_every_room_is_in_the_tree() -> None:
 
 def test_its_model_names_and_flags_exist() -> None:
     import benchmark
+    import draw
     import evaluate
     import train
     from conversion.arguments import Options as ConvertOptions
@@ -87,7 +113,9 @@ def test_its_model_names_and_flags_exist() -> None:
     for name in re.findall(r"train\.py --model (\w+)", README):
         assert name in {*models.names(), "mine"}
     commands = [getattr(benchmark, name) for name in vars(benchmark) if name.endswith("Options")]
-    known = flags(train.Options, evaluate.Options, ConvertOptions, *kinds().values(), *commands)
+    known = flags(
+        train.Options, evaluate.Options, draw.Options, ConvertOptions, *kinds().values(), *commands
+    )
     known |= flags(*(type(models.presets(name)["reference"]) for name in models.names()))
     known |= {"--model", "--preset", "--with", "--help", "--logdir"}
     for flag in re.findall(r"(--[a-z][a-z-]+)", README):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +143,19 @@ def test_names_of_files_are_safe(
     made = {path.name for path in (tmp_path / "out" / "images").glob("*.cgan.1.png")}
     assert {name.removesuffix(".cgan.1.png") for name in made} == {*names.values()}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["five.wav", "in", "out"]
+
+
+def test_a_locale_that_cannot_write_the_name(
+    call: Call, run: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sounds / "fünf.wav"
+    (sounds / "five.wav").rename(path)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    done = call("--checkpoint", run, path, "-n", "1", "--out", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    sys.stdout.flush()
+    assert rb"f\xfcnf.wav: a word" in written.getvalue()
 
 
 def test_more_than_a_picture_holds(
