@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from benchmarking import compare
 from common import files, markdown, plots
 from common.errors import InputError
 from common.files import ROOT, write_atomically
 from evaluation import outputs
 from training import checkpoint
-from training.run_log import read_scalars
 from training.validation import Validation
 
 __all__ = [
@@ -139,15 +139,14 @@ def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
 
 
 def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
-    """The sample grids of the runs of one preset, and one chart of all their losses."""
+    """The sample grids of the runs of one preset, and one picture that compares them."""
     folder.mkdir(parents=True, exist_ok=True)
     for row, run in runs:
         seed = f"-seed{row['seed']}" if row["seed"] != "0" else ""
         name = f"samples-{row['model']}-{row['preset']}{seed}.png"
         shutil.copyfile(run / outputs.GRID, folder / name)
-    logs = {_label(row): read_scalars(run) for row, run in runs}
-    chart = plots.png(plots.loss_charts(logs))
-    write_atomically(folder / f"losses-{runs[0][0]['preset']}.png", chart)
+    chart = compare.chart([compare.read(run) for _, run in runs])
+    write_atomically(folder / f"comparison-{runs[0][0]['preset']}.png", chart)
 
 
 def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None:

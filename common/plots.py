@@ -11,15 +11,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from torch import Tensor
 
 __all__ = [
+    "COLORS",
     "confusion",
     "contact_sheet",
-    "loss_charts",
     "png",
     "sample_grid",
     "side_by_side",
 ]
 
-Scalars = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # tag: (steps, values)
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito 2008
 
 
@@ -88,32 +87,6 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def loss_charts(runs: Mapping[str, Scalars]) -> Figure:
-    """One row for each run: its warm start, losses, gradient norms and validation, by step.
-
-    Args:
-        runs: by the name to show.
-    """
-    figure = Figure(figsize=(16, 2.5 * len(runs) + 0.4), dpi=100, layout="constrained")
-    grid = figure.subplots(len(runs), 4, squeeze=False)
-    for row, (name, scalars) in zip(grid, runs.items(), strict=True):
-        warm_start = {t: s for t, s in scalars.items() if t == "loss/classify"}
-        losses = {t: s for t, s in scalars.items() if t.startswith("loss/") and t not in warm_start}
-        norms = {t: s for t, s in scalars.items() if t.startswith("grad_norm/")}
-        # Frechet distance is left out: it is not a share.
-        shares = {t: s for t, s in scalars.items() if t.startswith("validation/") and "fd" not in t}
-        _curves(row[0], warm_start, f"{name}: warm start")
-        _curves(row[1], losses, "losses")
-        for axis, curves in zip(row, (warm_start, losses), strict=False):
-            if curves:
-                axis.set_ylim(*_robust_limits([values for _, values in curves.values()]))
-        _curves(row[2], norms, "gradient norms")
-        row[2].set_yscale("log")
-        _curves(row[3], shares, "validation", points=True)
-        row[3].set_ylim(0, 1.02)
-    return figure
-
-
 def _show(axis: Axes, image: Tensor) -> None:
     """An image (28, 28) in gray, a log-mel picture (64, 64) in color; no ticks, no frame."""
     cmap = "magma" if image.shape[-1] == 64 else "gray"
@@ -123,43 +96,8 @@ def _show(axis: Axes, image: Tensor) -> None:
         edge.set_visible(False)
 
 
-def _curves(axis: Axes, curves: Scalars, title: str, points: bool = False) -> None:
-    """Curves by step, each with its running average unless it has few points."""
-    for i, (tag, (steps, values)) in enumerate(sorted(curves.items())):
-        color, dashes = COLORS[i % len(COLORS)], ("-", "--", "-.", ":")[i % 4]
-        label = tag.partition("/")[2]
-        if points:
-            axis.plot(steps, values, dashes, color=color, label=label, marker="o", markersize=3)
-        else:
-            axis.plot(steps, values, color=color, alpha=0.2, linewidth=0.6)
-            axis.plot(steps, _smooth(values), dashes, color=color, label=label)
-    axis.set(xlabel="step", title=title)
-    axis.grid(alpha=0.25)
-    if curves:
-        axis.legend(fontsize=8, loc="best", frameon=False)
-    else:
-        axis.text(0.5, 0.5, "none", ha="center", va="center", transform=axis.transAxes)
-
-
 def _tight() -> ConstrainedLayoutEngine:
     return ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
-
-
-def _smooth(values: Sequence[float], decay: float = 0.95) -> list[float]:
-    """A running average whose start is not pulled to zero."""
-    smooth, total, weight = [], 0.0, 0.0
-    for value in values:
-        total, weight = decay * total + (1 - decay) * value, decay * weight + 1 - decay
-        smooth.append(total / weight)
-    return smooth
-
-
-def _robust_limits(curves: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Limits that a few outliers of the first steps do not set."""
-    values = sorted(value for curve in curves for value in curve)
-    low, high = values[len(values) // 200], values[-1 - len(values) // 50]
-    margin = 0.08 * (high - low) or 1.0
-    return low - margin, high + margin
 
 
 def side_by_side(rows: Mapping[str, Tensor], titles: Sequence[str]) -> Figure:

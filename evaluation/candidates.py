@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 import datasets
 from common.errors import InputError, suggest
-from datasets import TASKS, Batch, Part, from_pixels, one_to_one, to_pixels
+from datasets import TASKS, Part, from_pixels, one_to_one, to_pixels
 from evaluation.baselines import BASELINES, Draw, Name
 from evaluation.scorecard import Estimate, estimate_mean, pool_pixels
-from metrics.cost import count_flops, sampling_cost
+from metrics.cost import sampling_cost
 from metrics.neighbors import partner_rank
-from models import GenerativeModel, Phase
+from models import GenerativeModel
 from training.checkpoint import Checkpoint, load_into
+from training.flops import TrainingFlops
 from training.run import Run
 
 __all__ = ["Candidate"]
@@ -101,7 +102,8 @@ class Candidate:
             "peak_memory_bytes": _peak_memory(train.c.device),
         }
         if checkpoint is not None and model is not None:
-            cost["training_flops"] = _training_flops(checkpoint, train)
+            flops = TrainingFlops(checkpoint.run, train.c.device)
+            cost["training_flops"] = flops.until(checkpoint.step)
             batch = from_pixels(train.c[:BATCH_SIZE])
             generator = torch.Generator(train.c.device).manual_seed(0)
             sizes = sampling_cost(model, lambda: model.sample(batch, generator))
@@ -115,23 +117,6 @@ def _finite(x: Tensor) -> Tensor:
     if not x.isfinite().all():
         raise InputError("the model draws values that are not finite: its training diverged")
     return x
-
-
-def _training_flops(checkpoint: Checkpoint, train: Part) -> int:
-    """Of all updates of all processes: one of each phase is counted, forward and backward."""
-    run = checkpoint.run
-    model, n = run.build().to(train.c.device), run.config["batch_size"]
-    batch = Batch(from_pixels(train.x[:n]), from_pixels(train.c[:n]), train.c_digit[:n])
-    flops = 0
-    for phase in model.phases():
-
-        def update(phase: Phase = phase) -> None:
-            with torch.enable_grad():
-                torch.autograd.grad(phase.loss(batch)[0], phase.parameters, allow_unused=True)
-
-        steps = min(checkpoint.step, phase.stop or checkpoint.step) - phase.start
-        flops += max(steps, 0) * phase.repeat * run.processes * count_flops(update)
-    return flops
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from metrics.bootstrap import weighted_means
 from metrics.features import check_features
 
-__all__ = ["PRDC", "prdc"]
+__all__ = ["PRDC", "prdc", "within_group_coverage"]
 
 _CHUNK = 1000  # rows of a distance matrix at a time
 
@@ -104,6 +105,29 @@ def prdc(real: Tensor, fake: Tensor, k: int = 5, group: Tensor | None = None) ->
             i, j = inside.nonzero(as_tuple=True)
             marks[start + i, group[j]] = True
     return PRDC(k, n_balls, covered, recalled)
+
+
+def within_group_coverage(
+    real: Tensor, real_group: Tensor, fake: Tensor, fake_group: Tensor, k: int = 5
+) -> float:
+    """Coverage with the reals and the fakes of one group (digit) alone, mean over groups.
+
+    A fake that looks like the reals of another group covers nothing, so that it is high only where
+    fakes are both of their group and as varied as its reals. Each group weighs the same.
+
+    Args:
+        real, fake: (n, d) and (m, d), as for `prdc`.
+        real_group, fake_group: (n,) and (m,) int64.
+
+    Returns:
+        In [0, 1]. Groups without more than k reals and k fakes are left out; NaN if none is left.
+    """
+    found = []
+    for g in real_group.unique():
+        inside = real[real_group == g], fake[fake_group == g]
+        if min(map(len, inside)) > k:
+            found.append(prdc(*inside, k).coverage)
+    return sum(found) / len(found) if found else math.nan
 
 
 def _square_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -48,7 +48,12 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     baselines = ["real-data", "class-mean", "nearest-neighbour"]
     assert [row["model"] for row in rows] == [*baselines, "cgan", "cvae"]
     assert {row["data"] for row in rows} == {"offline"}
-    names = ["losses-reference", "side-by-side", "samples-cgan-reference", "samples-cvae-reference"]
+    names = [
+        "comparison-reference",
+        "side-by-side",
+        "samples-cgan-reference",
+        "samples-cvae-reference",
+    ]
     folder = out / "figures" / "offline-official-resampled"
     figures = {name: (folder / f"{name}.png").read_bytes() for name in names}
     assert all(figure.startswith(b"\x89PNG") for figure in figures.values())

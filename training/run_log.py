@@ -1,10 +1,14 @@
-"""What a run logs: every scalar in `metrics.jsonl`, and the same, with pictures, in TensorBoard."""
+"""What a run logs: every scalar in `metrics.jsonl`, and the same, with pictures, in TensorBoard.
+
+Charts of runs that lie under one folder share their names, so that TensorBoard overlays them.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,18 +19,20 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from common.errors import InputError
+from common.files import write_atomically
 from converters.mel64.features import MEL64
 from models import Phase
-from training.run import Run
+from training.run import RUNS, Run
 
-__all__ = ["NAME", "RunLog", "Scalars", "read_scalars"]
+__all__ = ["NAME", "SOUNDS", "RunLog", "Scalars", "read_scalars", "write_sounds"]
 
 NAME = "metrics.jsonl"
+SOUNDS = "events.out.tfevents.0.sounds"
 Scalars = dict[str, tuple[list[int], list[float]]]  # tag: (steps, values)
 
 
 def read_scalars(folder: Path) -> Scalars:
-    """The scalars of a run, by tag.
+    """The scalars of a run, by tag, also while it is going on.
 
     Raises:
         InputError: there is no log, or a line of it is damaged.
@@ -35,6 +41,8 @@ def read_scalars(folder: Path) -> Scalars:
     try:
         with path.open() as file:
             for number, line in enumerate(file, 1):  # noqa: B007 (named in the error)
+                if not line.endswith("\n"):
+                    break  # it is just being written, or its writer was killed
                 entry = json.loads(line)
                 steps, values = found.setdefault(entry["tag"], ([], []))
                 steps.append(int(entry["step"]))
@@ -42,7 +50,7 @@ def read_scalars(folder: Path) -> Scalars:
     except FileNotFoundError:
         raise InputError(f"{folder} has no {NAME}: give the folder of a run") from None
     except (ValueError, TypeError, KeyError):
-        raise InputError(f"{path}: line {number} is damaged: is the run still going on?") from None
+        raise InputError(f"{path}: line {number} is damaged") from None
     return found
 
 
@@ -56,11 +64,69 @@ def _order_events(folder: Path) -> None:
             path.rename(path.with_name(path.name.replace(str(stamp), f"{stamp - ahead:010d}", 1)))
 
 
+def _layout(phases: Iterable[str]) -> dict[str, dict[str, list[str | list[str]]]]:
+    """TensorBoard's charts that overlay runs: what differs in scale does not share an axis.
+
+    Models differ too: a CVAE's nats would flatten a GAN's losses, hence their logarithm.
+    """
+
+    def chart(*tags: str) -> list[str | list[str]]:
+        return ["Multiline", [f"^{tag}$" for tag in tags]]
+
+    return {
+        "validation": {
+            "accuracy": chart("validation/accuracy"),
+            "coverage within a digit": chart("validation/coverage_within_digit"),
+            "distance": chart(r"validation/fd_judge_\d+"),
+            "accuracy of the audio classifier": chart("validation/classifier_accuracy"),
+        },
+        "losses, as sign(x) log10(1 + |x|)": {
+            f"loss: {phase}": chart(f"log_loss/{phase}") for phase in phases
+        },
+        "gradient norms": {
+            f"gradient norm: {phase}": chart(f"grad_norm/{phase}") for phase in phases
+        },
+        "terms of the losses": {
+            f"terms: {phase}": chart(f"loss_terms/{phase}/.*") for phase in phases
+        },
+    }
+
+
+def _signed_log(value: float) -> float:
+    return math.copysign(math.log10(1 + abs(value)), value)
+
+
+def write_sounds(folder: Path, run: Run, clips: Tensor) -> None:
+    """The conditions of the sample grid as `condition/DIGIT`, once for all runs of these data and
+    this split: in `sounds/` beside the runs of the same root, else in the run's own folder.
+
+    Args:
+        clips: (10, 8192), a clip of each digit.
+    """
+    folder = folder.resolve()
+    root = RUNS if RUNS in folder.parents else folder
+    if folder.parts[-4:] == run.folder().parts[-4:]:
+        root = folder.parents[3]
+    path = root / "sounds" / f"{run.data}-{run.split.replace(':', '-')}" / SOUNDS
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory() as name:
+        with SummaryWriter(name) as writer:
+            for digit, clip in enumerate(clips):
+                loud = clip / clip.abs().max().clamp_min(1e-6) * 0.9
+                writer.add_audio(
+                    f"condition/{digit}", loud.unsqueeze(0), 0, sample_rate=MEL64.sample_rate
+                )
+        (events,) = Path(name).iterdir()
+        write_atomically(path, events.read_bytes())
+
+
 class RunLog:
     """Writes a run's log into its folder.
 
-    Tags: `loss/PHASE`, `grad_norm/PHASE`, `loss_terms/PHASE/TERM`, `validation/METRIC`,
-    `speed/...`; in TensorBoard also `samples` and `condition/N`.
+    Tags: `loss/PHASE`, `grad_norm/PHASE`, `loss_terms/PHASE/TERM`, `speed/...`; at a validation
+    `validation/METRIC`, `progress/training_flops` and `progress/training_seconds`. In TensorBoard
+    also `samples` and `log_loss/PHASE`.
 
     A checkpoint holds `position()`, the size of `metrics.jsonl` when it was written; a resumed run
     continues from there, so that no line is lost, doubled or torn, whenever it was killed.
@@ -78,17 +144,7 @@ class RunLog:
         self.file.truncate(min(position, self.file.seek(0, os.SEEK_END)))
         _order_events(folder)
         self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
-        names = [phase.name for phase in phases]
-        self.writer.add_custom_scalars(
-            {
-                "losses side by side": {
-                    "losses": ["Multiline", [r"^loss/.*"]],
-                    "gradient norms": ["Multiline", [r"^grad_norm/.*"]],
-                    "validation": ["Multiline", [r"^validation/.*"]],
-                }
-                | {f"terms: {n}": ["Multiline", [rf"^loss_terms/{n}/.*"]] for n in names},
-            }
-        )
+        self.writer.add_custom_scalars(_layout([phase.name for phase in phases]))
         if step == 0:
             self._hyperparameters(run)
 
@@ -109,19 +165,13 @@ class RunLog:
             finite = value if math.isfinite(value) else None  # JSON has no NaN
             lines.append(json.dumps({"step": step, "tag": tag, "value": finite}) + "\n")
             self.writer.add_scalar(tag, value, step)
+            if tag.startswith("loss/"):
+                self.writer.add_scalar(f"log_{tag}", _signed_log(value), step)
         self.file.write("".join(lines).encode())
         self.file.flush()
 
     def figure(self, step: int, tag: str, figure: Figure) -> None:
         self.writer.add_figure(tag, figure, step)
-
-    def sounds(self, clips: Tensor, digits: Iterable[int]) -> None:
-        """(n, 8192) clips of the grid's conditions, once."""
-        for digit, clip in zip(digits, clips, strict=True):
-            loud = clip / clip.abs().max().clamp_min(1e-6) * 0.9
-            self.writer.add_audio(
-                f"condition/{digit}", loud.unsqueeze(0), 0, sample_rate=MEL64.sample_rate
-            )
 
     def position(self) -> int:
         """The size of `metrics.jsonl`, which is on the disk up to there."""

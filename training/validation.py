@@ -13,7 +13,7 @@ from datasets.splits import part
 from judges import load_judge
 from metrics.accuracy import accuracy
 from metrics.frechet import frechet_distance
-from metrics.prdc import prdc
+from metrics.prdc import prdc, within_group_coverage
 from models import GenerativeModel
 
 __all__ = ["Validation"]
@@ -54,12 +54,16 @@ class Validation:
         self.partners = held_out.x[first]
 
     def metrics(self, model: GenerativeModel) -> dict[str, float]:
-        """accuracy, fd_judge_N, coverage; classifier_accuracy of the model's own classifier."""
+        """accuracy, fd_judge_N, coverage, coverage_within_digit; classifier_accuracy of the model's
+        own classifier."""
         features, logits = self.judge(_draw(model, self.c))
         found = {
             "accuracy": accuracy(logits.argmax(1), self.digit),
             self.fd_name: frechet_distance(self.real, features),
             "coverage": prdc(self.real, features).coverage,
+            "coverage_within_digit": within_group_coverage(
+                self.real, self.digit, features, self.digit
+            ),
         }
         named = _classify(model, self.c)
         if named is None:

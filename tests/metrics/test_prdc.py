@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from prdc import compute_prdc
 from torch import Tensor
 
 from metrics.bootstrap import group_weights
-from metrics.prdc import PRDC, prdc
+from metrics.prdc import PRDC, prdc, within_group_coverage
 
 
 def cloud(n: int, d: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -113,3 +115,39 @@ def test_bad_input_is_refused() -> None:
     for real, fake, k in ((x, x[:5], 5), (x, x[:, :3], 5), (x, broken, 5), (x, x, 0)):
         with pytest.raises(ValueError):
             prdc(real, fake, k)
+
+
+def two_groups(shift: float = 20.0) -> tuple[Tensor, Tensor]:
+    """(200, 3) reals in two clouds far apart, and their groups."""
+    group = torch.arange(200) % 2
+    return cloud(200, 3, 0) + shift * group[:, None], group
+
+
+def test_coverage_within_groups_is_the_mean_of_each_alone() -> None:
+    real, group = two_groups(shift=1.0)
+    fake = cloud(120, 3, 1, 0.6)
+    of = torch.arange(120) % 3 % 2  # not as many of each
+    alone = [prdc(real[group == g], fake[of == g]).coverage for g in (0, 1)]
+    assert within_group_coverage(real, group, fake, of) == pytest.approx(sum(alone) / 2)
+
+
+def test_fakes_of_the_wrong_group_cover_nothing_within_groups() -> None:
+    real, group = two_groups()
+    fake = cloud(200, 3, 2) + 20 * group[:, None]
+    assert within_group_coverage(real, group, fake, group) > 0.9
+    assert within_group_coverage(real, group, fake, 1 - group) == 0
+    assert prdc(real, fake).coverage > 0.9  # blind to it
+
+
+def test_one_image_for_each_group_covers_little_within_groups() -> None:
+    real, group = two_groups()
+    fake = real[:2][group] + cloud(200, 3, 3, 1e-3)
+    assert within_group_coverage(real, group, fake, group) < 0.2
+
+
+def test_small_groups_are_left_out_of_the_coverage_within_groups() -> None:
+    real, group = two_groups()
+    few = torch.cat((group[:194], torch.full((6,), 2)))
+    few[-1] = 0  # group 2 has five
+    assert math.isfinite(within_group_coverage(real, few, real, few))
+    assert math.isnan(within_group_coverage(real[:4], group[:4], real[:4], group[:4]))

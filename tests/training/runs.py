@@ -78,11 +78,12 @@ def assert_same(a: Path, b: Path) -> None:
 
 
 def log_of(folder: Path) -> list[tuple[int, str, float]]:
-    """Every line of the run's log but those of its speed, in order."""
+    """Every line of the run's log but those of its time, in order."""
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     entries = [(e["step"], e["tag"], e["value"]) for e in map(json.loads, lines)]
-    return [entry for entry in entries if not entry[1].startswith("speed/")]
+    return [e for e in entries if not e[1].startswith(("speed/", "progress/training_seconds"))]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

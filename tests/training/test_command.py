@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+from tensorboard.plugins.custom_scalar.layout_pb2 import Chart, Layout
 
 from common.errors import InputError
 from tests.training.runs import (
@@ -20,7 +21,8 @@ from tests.training.runs import (
 from training import checkpoint, session, validation
 from training.checkpoint import NAME
 from training.loop import Trainer
-from training.run_log import read_scalars
+from training.run import run_folder
+from training.run_log import SOUNDS, read_scalars
 
 
 @pytest.mark.parametrize(("name", "preset"), ALL)
@@ -58,12 +60,12 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     assert {"validation/accuracy", "validation/coverage"} <= scalars
     assert any(tag.startswith("validation/fd_judge_") for tag in scalars)
     families = {tag.partition("/")[0] for tag in scalars}
-    assert families == {"loss", "grad_norm", "loss_terms", "validation", "speed"}
+    wanted_families = {"loss", "grad_norm", "loss_terms", "validation", "progress", "speed"}
+    assert families == wanted_families | {"log_loss"}
     assert tags["images"] == ["samples"]
-    assert set(tags["audio"]) == {f"condition/{digit}" for digit in range(10)}
 
     logged = read_scalars(path.parent)
-    assert logged.keys() == scalars
+    assert logged.keys() == {tag for tag in scalars if not tag.startswith("log_loss/")}
     for tag, (steps, values) in logged.items():
         assert steps == [event.step for event in events.Scalars(tag)]
         assert values == pytest.approx([event.value for event in events.Scalars(tag)], rel=1e-6)
@@ -73,9 +75,39 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     assert name.encode() in hyper["_hparams_/session_start_info"]
     (tag,) = events.PluginTagToContent("custom_scalars")
     layout = Layout.FromString(events.Tensors(tag)[0].tensor_proto.string_val[0])
-    charts_of = {chart.title for category in layout.category for chart in category.chart}
-    phases = {f"terms: {phase.name}" for phase in model.phases()}
-    assert charts_of == {"losses", "gradient norms", "validation"} | phases
+    charts_of = {chart.title: chart for category in layout.category for chart in category.chart}
+    assert {"accuracy", "distance", "coverage within a digit"} <= charts_of.keys()
+    shown = {title: _shown(chart, scalars) for title, chart in charts_of.items()}
+    for phase in model.phases():
+        assert shown[f"loss: {phase.name}"] == {f"log_loss/{phase.name}"}
+    assert shown["distance"] == {tag for tag in scalars if "fd_judge_" in tag}
+    assert shown["accuracy"] == {"validation/accuracy"}
+
+
+def _shown(chart: Chart, tags: set[str]) -> set[str]:
+    return {tag for tag in tags for pattern in chart.multiline.tag if re.match(pattern, tag)}
+
+
+def test_sounds_are_written_once_for_all_runs_of_a_root(
+    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "N_SAMPLES", 60)
+    for seed in ("0", "1"):
+        folder = run_folder(
+            tmp_path, "cgan", "reference", "offline", "official", "resampled", int(seed)
+        )
+        given = arguments(offline_dir, folder, "cgan", "--steps", "1", "--seed", seed)
+        assert call(*given).code == 0
+    found = [path for path in tmp_path.rglob("events*") if audio_tags(path.parent)]
+    assert found == [tmp_path / "sounds" / "offline-official" / SOUNDS]
+    assert audio_tags(found[0].parent) == {f"condition/{digit}" for digit in range(10)}
+    lone = tmp_path / "lone"
+    assert call(*arguments(offline_dir, lone, "cgan", "--steps", "1")).code == 0
+    assert len(audio_tags(lone / "sounds" / "offline-official")) == 10
+
+
+def audio_tags(folder: Path) -> set[str]:
+    return set(EventAccumulator(str(folder), {"audio": 0}).Reload().Tags()["audio"])
 
 
 # Resuming
@@ -146,6 +178,10 @@ def test_validation_changes_nothing(
     often, never = tmp_path / "often", tmp_path / "never"
     more = ("--steps", "5", "--checkpoint-every", "2")
     assert call(*arguments(offline_dir, often, "vaegan", *more, "--validate-every", "2")).code == 0
+    logged = read_scalars(often)
+    assert logged["progress/training_flops"][0] == logged["validation/accuracy"][0] == [2, 4, 5]
+    seconds = logged["progress/training_seconds"][1]
+    assert seconds == sorted(seconds) and 0 < seconds[-1] <= checkpoint.load(often).seconds
     monkeypatch.setattr(session.Session, "validate", lambda self: None)
     assert call(*arguments(offline_dir, never, "vaegan", *more)).code == 0
     assert_same(often, never)
@@ -182,3 +218,5 @@ def test_a_damaged_log_is_named(text: str, named: str, tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text(f"{good}\n{text}\n")
     with pytest.raises(InputError, match=named):
         read_scalars(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text(f"{good}\n{text}")  # just being written
+    assert read_scalars(tmp_path).keys() == {"loss/a"}

@@ -102,7 +102,7 @@ def test_killed_during_a_write_it_resumes(
 ) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
     given = arguments(offline_dir, folder, "cgan", "--steps", "10", "--checkpoint-every", "2")
-    process = start(given, log, stall_at=6)  # the third save: the log first
+    process = start(given, log, stall_at=7)  # the sounds, then the third save: the log first
     wait_for((tmp_path / "stalled").exists, process)
     process.kill()
     assert finish(process) == -signal.SIGKILL

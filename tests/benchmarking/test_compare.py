@@ -1,0 +1,170 @@
+"""Runs side by side by the real command: new and old logs, other splits, and what is no run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarking import compare
+from common.files import read_rows
+from tests.training.runs import arguments, call
+from training import checkpoint, validation
+from training.run_log import NAME as LOG
+from training.run_log import read_scalars
+
+
+@pytest.fixture(scope="module")
+def trained(offline_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of other length, model and seed."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "N_SAMPLES", 120)
+        for name, more in {
+            "cgan": ("--steps", "4", "--validate-every", "2", "--pairing", "shuffled"),
+            "cvae": ("--steps", "5", "--seed", "1"),
+        }.items():
+            assert call(*arguments(offline_dir, folder / name, name, *more)).code == 0
+    return folder
+
+
+def old(run: Path, folder: Path, **changes: Any) -> Path:
+    """A copy of a run as it was before FLOPs and seconds were logged, of another split, say."""
+    shutil.copytree(run, folder)
+    lines = (folder / LOG).read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "progress/" not in line and "within" not in line]
+    (folder / LOG).write_text("".join(kept))
+    found = checkpoint.load(folder)
+    changed = dataclasses.replace(found, run=dataclasses.replace(found.run, **changes))
+    checkpoint.write(folder / checkpoint.NAME, changed)
+    return folder
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *given: Path | str) -> int:
+    monkeypatch.setattr(sys, "argv", ["compare", *map(str, given)])
+    try:
+        compare.main()
+    except SystemExit as stop:
+        assert isinstance(stop.code, int)
+        return stop.code
+    return 0
+
+
+def test_a_table_and_a_chart_of_any_runs(
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = run(monkeypatch, trained / "cgan", trained / "cvae" / checkpoint.NAME, "--out", tmp_path)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"compare.md", "compare.csv", "compare.png"}
+    assert (tmp_path / "compare.md").read_text() in said.out
+    assert "| cgan, shuffled, seed 0 | 4 |" in said.out
+    assert "| cvae, resampled, seed 1 | 5 |" in said.out
+    assert "the runs differ in pairing: shuffled (cgan, shuffled, seed 0); resampled" in said.out
+    assert "differ in split" not in said.out
+
+    for row, name in zip(read_rows(tmp_path / "compare.csv"), ("cgan", "cvae"), strict=True):
+        logged, found = read_scalars(trained / name), checkpoint.load(trained / name)
+        assert (row["model"], row["seed"]) == (name, str(found.run.seed))
+        assert json.loads(row["config"]) == found.run.config
+        for column, tag in {
+            "accuracy": "validation/accuracy",
+            "coverage_within_digit": "validation/coverage_within_digit",
+            "training_flops": "progress/training_flops",
+            "training_seconds": "progress/training_seconds",
+        }.items():
+            assert float(row[column]) == logged[tag][1][-1]
+
+
+def test_a_log_without_flops_has_the_same_flops(trained: Path, tmp_path: Path) -> None:
+    new, before = (
+        compare.read(trained / "cgan"),
+        compare.read(old(trained / "cgan", tmp_path / "a")),
+    )
+    tag = "progress/training_flops"
+    assert before.scalars[tag] == new.scalars[tag]
+    steps, seconds = before.scalars["progress/training_seconds"]
+    assert (steps, seconds) == ([4], [checkpoint.load(trained / "cgan").seconds])
+    assert "coverage_within_digit" not in before.last()
+    compare.write([before], tmp_path / "out")
+
+
+def test_other_splits_are_said_and_stand_apart(trained: Path, tmp_path: Path) -> None:
+    other = old(trained / "cgan", tmp_path / "b", split="speaker:theo")
+    text = compare.write([compare.read(each) for each in (trained / "cgan", other)], tmp_path)
+    assert "differ in split, so that they have tables and charts apart" in text
+    assert "### offline, split official" in text and "### offline, split speaker:theo" in text
+    assert {path.name for path in tmp_path.glob("*.png")} == {"compare-1.png", "compare-2.png"}
+    assert [row["chart"] for row in read_rows(tmp_path / "compare.csv")] == [
+        "compare-1.png",
+        "compare-2.png",
+    ]
+
+
+def test_other_data_of_the_same_name_are_never_mixed(trained: Path, tmp_path: Path) -> None:
+    other = old(trained / "cgan", tmp_path / "b", data_fingerprint="other")
+    text = compare.write([compare.read(each) for each in (trained / "cgan", other)], tmp_path)
+    assert "differ in data_fingerprint, so that" in text
+    assert text.count("### ") == 2
+
+
+def test_names_are_short_and_tell_runs_apart(trained: Path, tmp_path: Path) -> None:
+    first = compare.read(trained / "cgan")
+    same = dataclasses.replace(first, folder=trained / "again")
+    cvae = compare.read(trained / "cvae")
+    assert compare.labels([first]) == ["cgan"]
+    assert compare.labels([first, same]) == ["cgan: cgan", "cgan: again"]
+    assert compare.labels([first, cvae]) == ["cgan, shuffled, seed 0", "cvae, resampled, seed 1"]
+
+
+def test_a_run_that_was_not_validated_has_losses_alone(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained / "cvae", folder)
+    lines = (folder / LOG).read_text().splitlines(keepends=True)
+    (folder / LOG).write_text("".join(line for line in lines if '"loss/' in line))
+    text = compare.write([compare.read(folder)], tmp_path)
+    assert "| cvae |" + "  |" * len(compare.COLUMNS) in text
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((), "runs"),
+        (("nowhere",), "nowhere"),
+        (("{empty}",), "empty"),
+        (("{cgan}", "{empty}"), "empty"),
+        (("{torn}",), "damaged"),
+        (("{logless}",), "no metrics.jsonl"),
+        (("{cgan}", "--out", "{cgan}/metrics.jsonl"), "cannot write in"),
+        (("{cgan}", "--ouf", "x"), "see python -m benchmarking.compare --help"),
+    ],
+)
+def test_what_is_no_run_is_one_line(
+    given: tuple[str, ...],
+    says: str,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("empty", "torn", "logless"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "torn" / checkpoint.NAME).write_bytes(b"torn")
+    shutil.copy(trained / "cgan" / checkpoint.NAME, tmp_path / "logless")
+    places = {name: str(tmp_path / name) for name in ("empty", "torn", "logless")}
+    places["cgan"] = str(trained / "cgan")
+    out = () if "--out" in given else ("--out", str(tmp_path / "out"))
+    assert run(monkeypatch, *(each.format(**places) for each in given), *out) == 2
+    said = capsys.readouterr()
+    assert says in said.err and said.err.startswith("error: ")
+    assert said.err.count("\n") == 1 and not said.out
+    assert not (tmp_path / "out").exists()
