@@ -33,6 +33,7 @@ from conversion.plan import OutputExistsError, Settings
 from conversion.planning import Tracker, make_plan
 from conversion.probe import probe, table
 from converters import ConverterError, Sound, kinds, presets
+from converters.progress import show_progress
 
 EXAMPLES = """\
 examples:
@@ -144,7 +145,13 @@ def _convert_one(
 
 
 def _progress_bars(bars: contextlib.ExitStack) -> Tracker:
-    """Progress bars of the samples that are read or written; closed with the stack."""
+    """Progress bars of the samples that are read or written, and of long searches; closed with the
+    stack."""
+
+    def search_bar(name: str, total: int) -> tqdm:
+        return tqdm(desc=name, total=total, leave=False, delay=0.5, disable=None)
+
+    bars.enter_context(show_progress(search_bar))
 
     def track(sound: Sound) -> Sound:
         bar = tqdm(

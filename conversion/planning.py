@@ -30,7 +30,7 @@ from conversion.naming import (
 )
 from conversion.plan import Plan, Settings, duration
 from converters import Converter, ConverterError, Header, Picture, Sound, converter_of, find_header
-from converters.header import Value
+from converters.header import SoundFormat, Value
 from converters.media import warn
 from converters.picture_files import write_picture
 from converters.sound_files import write_sound
@@ -193,14 +193,19 @@ class _Planner:
         sound_format(target)
         plan = self._plan((target,), encodes=True)
         plan.check(self.settings.force)
+        if format := self.converter.sound_format_of(picture):  # the plan is shown before the work
+            _warn_if_long(picture.name, format)
+            fit_sound(Sound(format, lambda n: iter(())), target, self.converter)
+
+            def convert() -> None:
+                sound = self.track(self.converter.encode_picture(picture))
+                write_sound(target, fit_sound(sound, target, self.converter))
+
+            return dataclasses.replace(plan, convert=convert, output_format=format)
         if self.dry_run:
             return plan
         sound = self.converter.encode_picture(picture)
-        if sound.format.n_samples > LONG * sound.format.sample_rate:
-            warn(
-                f"{picture.name}: becomes {duration(sound.format)} of sound; a smaller picture "
-                "becomes less"
-            )
+        _warn_if_long(picture.name, sound.format)
         return self._write_sound(target, fit_sound(self.track(sound), target, self.converter), True)
 
     def _write_sound(self, target: Path, sound: Sound, encodes: bool = False) -> Plan:
@@ -246,6 +251,11 @@ class _Planner:
     ) -> Plan:
         preview = preview_path(outputs[0]) if self.settings.preview else None
         return Plan(self.paths, outputs, self.converter.kind, encodes, convert, preview)
+
+
+def _warn_if_long(name: str, format: SoundFormat) -> None:
+    if format.n_samples > LONG * format.sample_rate:
+        warn(f"{name}: becomes {duration(format)} of sound; a smaller picture becomes less")
 
 
 def _refuse_rest(tiles: Iterator[Picture], sound: Sound) -> Sound:

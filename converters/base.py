@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, Self
 
-from converters.header import ConverterError, Header
+from converters.header import ConverterError, Header, SoundFormat
 from converters.media import Picture, Sound
 
 __all__ = ["DECODING", "Converter"]
@@ -24,7 +24,7 @@ class Converter(ABC):
     A converter overrides the directions that it supports; the others raise ConverterError.
 
     Options are part of the file format. In the metadata of a field, `earlier` is the value that an
-    option has in headers that lack it, because it was added later. `DECODING` marks an option that
+    option has in headers that lack it, as it was added later. `DECODING` marks an option that
     is no part of headers: it says how to decode.
     """
 
@@ -46,6 +46,10 @@ class Converter(ABC):
         """A picture -> a sound with its header."""
         raise ConverterError(f"{self.kind} makes no sound of {picture.name}")
 
+    def sound_format_of(self, picture: Picture) -> SoundFormat | None:
+        """The format of the sound that `encode_picture` makes, if that is slow; else None."""
+        return None
+
     def decode_picture(self, sound: Sound) -> Picture:
         """The inverse of encode_picture."""
         raise ConverterError(f"{self.kind} sounds hold no picture")
@@ -57,7 +61,12 @@ class Converter(ABC):
 
     def header(self, made_from: Literal["sound", "picture"], **fields: object) -> Header:
         """A header with this converter's options."""
-        options = {name: getattr(self, name) for name in _header_fields(type(self))}
+        # One that is as it was before it was an option is left out: headers stay short.
+        options = {
+            name: getattr(self, name)
+            for name, field in _header_fields(type(self)).items()
+            if getattr(self, name) != field.metadata.get("earlier")
+        }
         return Header(self.kind, made_from, options, **fields)  # type: ignore[arg-type]
 
     @classmethod
@@ -72,7 +81,7 @@ class Converter(ABC):
             raise ConverterError(f"a header of {header.kind!r} is not for {cls.kind}")
         fields = _header_fields(cls)
         earlier = {n: f.metadata["earlier"] for n, f in fields.items() if "earlier" in f.metadata}
-        options = earlier | header.options
+        options = {**earlier, **header.options}
         unknown = sorted(set(options) ^ set(fields))
         if unknown:
             raise ConverterError(

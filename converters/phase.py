@@ -26,11 +26,21 @@ __all__ = [
     "sound_from_magnitude",
 ]
 
+OnRound = Callable[[], object]
 GAMMA = 0.25645  # of the Gaussian exp(-pi t^2 / gamma) nearest to a Hann window, over n_fft^2
 
 
+def _ignore() -> None:
+    """No progress is shown."""
+
+
 def sound_from_magnitude(
-    magnitude: np.ndarray, n_fft: int, hop: int, n: int, n_iter: int = 160
+    magnitude: np.ndarray,
+    n_fft: int,
+    hop: int,
+    n: int,
+    n_iter: int = 160,
+    on_round: OnRound = _ignore,
 ) -> np.ndarray:
     """The sound whose spectra have about these magnitudes.
 
@@ -42,6 +52,7 @@ def sound_from_magnitude(
         magnitude: (n_fft // 2 + 1, count_frames(n, n_fft, hop)) or (k, ...), >= 0, finite.
         n: samples.
         n_iter: rounds, of one transform and one inverse each.
+        on_round: called after each of them.
 
     Returns:
         (n,) or (k, n) float32. Memory: about 60 bytes for each magnitude of one sound.
@@ -53,8 +64,10 @@ def sound_from_magnitude(
     magnitude = _check_magnitude(magnitude, n_fft, hop, n)
     reflections = n_iter // 4
     phase = phase_gradient_heap_integration(magnitude, n_fft, hop)
-    phase = relaxed_reflections(magnitude, n_fft, hop, n, phase, reflections)
-    return fast_griffin_lim(magnitude, n_fft, hop, n, n_iter - reflections, phase=phase)
+    phase = relaxed_reflections(magnitude, n_fft, hop, n, phase, reflections, on_round=on_round)
+    return fast_griffin_lim(
+        magnitude, n_fft, hop, n, n_iter - reflections, phase=phase, on_round=on_round
+    )
 
 
 def phase_gradient_heap_integration(
@@ -91,6 +104,7 @@ def fast_griffin_lim(
     n_iter: int = 32,
     alpha: float = 0.99,
     phase: np.ndarray | None = None,
+    on_round: OnRound = _ignore,
 ) -> np.ndarray:
     """Projections to C1 and C2 in turn, with momentum, from an initial phase.
 
@@ -118,6 +132,7 @@ def fast_griffin_lim(
             c *= np.float32(alpha)
             c += t
             c, t_before = sets.p2(c), t
+            on_round()
         return istft(c, n_fft, hop, n) * sets.peak
 
     s = _check_magnitude(magnitude, n_fft, hop, n)
@@ -132,6 +147,7 @@ def relaxed_reflections(
     phase: np.ndarray,
     n_iter: int = 32,
     beta: float = 0.95,
+    on_round: OnRound = _ignore,
 ) -> np.ndarray:
     """Averaged reflections at C2 and C1, from an initial phase.
 
@@ -158,6 +174,7 @@ def relaxed_reflections(
             c *= b
             p *= 1 - 2 * b
             c += p
+            on_round()
         return np.angle(c)
 
     return _map_sounds(search, _check_magnitude(magnitude, n_fft, hop, n), phase)

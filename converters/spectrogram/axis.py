@@ -10,7 +10,7 @@ from scipy import linalg, sparse
 
 from converters.header import ConverterError
 
-__all__ = ["AXES", "Axis", "make_axis"]
+__all__ = ["AXES", "Axis", "bins_between", "make_axis"]
 
 AXES = ("linear", "log", "mel")
 MAX_CELLS = 8_400_000  # of a matrix, 64 MiB: 4096 rows of 2049 bins
@@ -21,11 +21,16 @@ RIDGE = 1e-9  # of the greatest eigenvalue: far below the resolution of 16 bits
 class Axis:
     """Bins -> rows, lowest first, and back."""
 
-    n_rows: int
+    centers: np.ndarray
+    """(n_rows,) in bins."""
     matrix: sparse.csr_array | None = None
     """(n_rows, n_bins); None where a row is a bin."""
     inverse: np.ndarray | None = None
     """(n_bins, n_rows): the pseudo-inverse of `matrix`."""
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.centers)
 
     @property
     def exact(self) -> bool:
@@ -45,37 +50,54 @@ class Axis:
 
 
 @lru_cache(maxsize=2)
-def make_axis(name: str, n_rows: int, n_fft: int, sample_rate: int, f_min: float) -> Axis:
-    """An axis from f_min (linear: from 0) to half the sample rate.
+def make_axis(
+    name: str, n_rows: int, n_fft: int, sample_rate: int, f_min: float, f_max: float = 0.0
+) -> Axis:
+    """An axis from f_min to f_max in Hz; f_max 0: half the sample rate.
 
     Each row is a triangle over the bins, from the row below to the row above, or one bin to each
     side where rows are closer than bins; its weights sum to 1.
 
     Raises:
-        ConverterError: no such axis, or one with too many rows.
+        ConverterError: no such axis, one with too many rows, or f_max above half the sample rate.
     """
     n_bins = n_fft // 2 + 1
-    if name == "linear" and n_rows == n_bins:
-        return Axis(n_rows)
+    if f_max > sample_rate / 2:
+        raise ConverterError(
+            f"f_max is {f_max:g} Hz: a sound of {sample_rate} Hz has no more than "
+            f"{sample_rate / 2:g} Hz"
+        )
+    hertz = _row_frequencies(name, n_rows, f_max or sample_rate / 2, f_min)
+    center = hertz * n_fft / sample_rate  # in bins
+    if name == "linear" and n_rows == bins_between(n_fft, sample_rate, f_min, f_max):
+        center = round(center[0]) + np.arange(n_rows, dtype=np.float64)
+        if n_rows == n_bins:
+            return Axis(center)
     if n_rows * n_bins > MAX_CELLS:
         raise ConverterError(
             f"an axis of {n_rows} rows for {n_bins} bins is too large: take fewer rows or a "
             "smaller n_fft"
         )
-    center = _row_frequencies(name, n_rows, sample_rate / 2, f_min) * n_fft / sample_rate  # in bins
     steps = np.maximum(np.diff(center), 1) if n_rows > 1 else np.array([float(n_bins)])
     below = np.append(steps[:1], steps)[:n_rows]
     above = np.append(steps, steps[-1:])[:n_rows]
     offset = np.arange(n_bins) - center[:, None]  # (n_rows, n_bins)
     matrix = (1 - np.where(offset < 0, -offset / below[:, None], offset / above[:, None])).clip(0)
     matrix /= matrix.sum(1, keepdims=True)
-    return Axis(n_rows, sparse.csr_array(matrix), _pseudo_inverse(matrix))
+    return Axis(center, sparse.csr_array(matrix), _pseudo_inverse(matrix))
+
+
+def bins_between(n_fft: int, sample_rate: int, f_min: float, f_max: float) -> int:
+    """The number of bins from the one nearest to f_min to the one nearest to f_max (0: half the
+    sample rate)."""
+    first, last = (round(hertz * n_fft / sample_rate) for hertz in (f_min, f_max))
+    return (last if f_max else n_fft // 2) - first + 1
 
 
 def _row_frequencies(name: str, n_rows: int, f_max: float, f_min: float) -> np.ndarray:
     """(n_rows,) in Hz, lowest first."""
     if name == "linear":
-        return np.linspace(0, f_max, n_rows)
+        return np.linspace(f_min, f_max, n_rows)
     f_min = min(f_min, f_max / 2)
     if name == "log":
         return np.geomspace(f_min, f_max, n_rows)

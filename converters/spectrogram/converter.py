@@ -27,12 +27,11 @@ from converters.base import Converter
 from converters.colors import to_grey
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 from converters.media import Picture, Sound, crc_of, warn
-from converters.spectrogram.axis import Axis
 from converters.spectrogram.barcode import add_barcode, read_barcode
 from converters.spectrogram.edits import detect_crop, warn_sound_changed
 from converters.spectrogram.layout import TileLayout
 from converters.spectrogram.options import MAX_PEAK, Options
-from converters.spectrogram.sonify import image_to_sound, sound_to_image
+from converters.spectrogram.sonify import Sonification
 from converters.spectrogram.streams import rechunk
 from converters.spectrogram.tiles import decode_tiles, encode_tiles
 
@@ -188,10 +187,9 @@ class Spectrogram(Options, Converter):
         Raises:
             ConverterError: a picture too large.
         """
-        maker = self.at_rate(self.sample_rate)
-        axis = maker._axis_of_picture(picture.name, picture.format)
-        shade = to_grey(picture.pixels, picture.name)
-        samples, peak = image_to_sound(shade, axis, self.companding(), maker.n_fft, maker.hop)
+        maker = self.at_rate(self.sample_rate, of_picture=True)
+        sonification = maker._sonification(picture.name, picture.format)
+        samples, peak = sonification.to_sound(to_grey(picture.pixels, picture.name))
         sound = Sound.of(samples, self.sample_rate)
         header = maker.header(
             "picture",
@@ -201,6 +199,11 @@ class Spectrogram(Options, Converter):
             crc=crc_of(picture.pixels),
         )
         return dataclasses.replace(sound, header=header, name=picture.name)
+
+    def sound_format_of(self, picture: Picture) -> SoundFormat:
+        maker = self.at_rate(self.sample_rate, of_picture=True)
+        n_samples = maker._sonification(picture.name, picture.format).n_samples
+        return SoundFormat(self.sample_rate, 1, n_samples)
 
     def decode_picture(self, sound: Sound) -> Picture:
         """The picture that became this sound, in grey.
@@ -221,23 +224,35 @@ class Spectrogram(Options, Converter):
             )
         warn_sound_changed(sound, header, header.sound)
         maker = self.at_rate(sample_rate)
-        axis = maker._axis_of_picture(sound.name, format)
         peak = header.fact("peak", float, 0.0, MAX_PEAK)
-        shade = sound_to_image(
-            sound, format.width, axis, self.companding(), peak, maker.n_fft, maker.hop
-        )
+        shade = maker._sonification(sound.name, format).to_image(sound, format.width, peak)
         if format.n_colours > 1:
             warn(f"{sound.name}: the picture had colours; it comes back in grey")
         dtype = np.uint8 if format.bits == 8 else np.uint16
         return Picture(np.rint(shade * np.iinfo(dtype).max).astype(dtype), name=sound.name)
 
-    def _axis_of_picture(self, name: str, format: PictureFormat) -> Axis:
-        if format.width * max(format.height, self.n_fft // 2 + 1) > MAX_PICTURE:
+    def _sonification(self, name: str, format: PictureFormat) -> Sonification:
+        n_bins = self.n_fft // 2 + 1
+        if format.width * max(format.height, n_bins) > MAX_PICTURE:
             raise ConverterError(
                 f"{name}: {format.width} x {format.height} pixels are too many for a sound: make "
                 "it smaller"
             )
-        return self.frequency_axis(format.height)
+        found = self.sonification(format)
+        if found.n_columns * max(format.height, n_bins) > MAX_PICTURE:
+            raise ConverterError(
+                f"{name}: {found.n_samples / self.sample_rate:.0f} s are too many for a picture: "
+                "take a shorter duration, or more pixels per second"
+            )
+        return found
+
+    @classmethod
+    def from_header(cls, header: Header) -> Spectrogram:
+        # Before linear axes could begin elsewhere, headers held the lowest frequency of others.
+        if "f_max" not in header.options and header.options.get("axis") == "linear":
+            options = {**header.options, "f_min": 0.0}
+            header = dataclasses.replace(header, options=options)
+        return super().from_header(header)
 
     @classmethod
     def find(cls, source: Picture | Sound) -> Header | None:

@@ -22,6 +22,7 @@ __all__ = ["TileLayout"]
 # Of a tile: a minute of stereo at 48 kHz in any profile. One of a single column may have more.
 MAX_PIXELS = 1 << 25
 MAX_HEIGHT = 1 << 20
+MIXED = 16 / 17  # as colours are a little pale
 BLUR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16  # columns: over so many, a hue turns once in most bins
 
 
@@ -87,8 +88,8 @@ class TileLayout:
         """The inverse of `encode`, (2, n_channels, n_rows, n): blocks of magnitude and phase."""
         step = columns_per_block(self.n_channels, self.n_fft)
         for start in range(0, pixels.shape[1], step):
-            level, phase = self.encoding.decode(pixels[:, start : start + step], self.n_channels)
-            yield np.stack([self._magnitudes[level], phase])
+            code, phase = self.encoding.decode(pixels[:, start : start + step], self.n_channels)
+            yield np.stack([self._magnitudes[code], phase])
 
     def decode_magnitude(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
         """As `decode`, of pixels whose phases are not to be trusted: all are NaN."""
@@ -111,13 +112,12 @@ class TileLayout:
             return pixels.astype(np.float32)
         mixed = ndimage.convolve1d(pixels.astype(np.float32), BLUR, axis=1)
         mixed = ndimage.convolve1d(mixed, np.array([1, 2, 1]) / 4, axis=0)
-        return mixed.max(-1) + mixed.min(-1)
+        return (mixed.max(-1) + mixed.min(-1)) * MIXED
 
     @cached_property
     def _magnitudes(self) -> np.ndarray:
-        """(n_levels,): of each level of shade."""
-        shades = np.linspace(0, 1, self.encoding.n_levels)
-        return self.peak * self.companding.magnitude(shades)
+        """(n_codes,): of each code of a shade."""
+        return self.peak * self.companding.magnitude(self.encoding.shades)
 
     def crop(self, picture: Picture, header: Header, tile: int) -> np.ndarray | None:
         """The pixels of a tile without its barcode; None where the picture was resized."""

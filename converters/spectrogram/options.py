@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
-from converters.header import ConverterError, Header, SoundFormat
+from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 from converters.media import Sound
-from converters.spectrogram.axis import AXES, Axis, make_axis
+from converters.spectrogram.axis import AXES, Axis, bins_between, make_axis
 from converters.spectrogram.companding import SCALES, Companding
 from converters.spectrogram.layout import TileLayout
 from converters.spectrogram.pixels import PROFILES, PixelEncoding
+from converters.spectrogram.sonify import Sonification
 from converters.spectrogram.statistics import peak_and_exponent
 from converters.spectrogram.streams import count_columns
 
@@ -28,8 +30,13 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "n_fft": (0, 32768),
     "hop": (0, 16384),
     "rows": (0, 1 << 16),
-    "f_min": (1e-3, 1e6),
+    "f_min": (0.0, 1e6),
+    "f_max": (0.0, 1e6),
     "exponent": (0.05, 1.0),
+    "tilt": (-12.0, 12.0),
+    "duration": (0.0, 3600.0),
+    "pixels_per_second": (0.0, 1e6),
+    "fade": (0.0, 10.0),
     "floor": (10.0, 300.0),
     "tile": (0, 1 << 16),
     "sample_rate": (1, 2**31 - 1),
@@ -44,21 +51,27 @@ class Options:
     """colour, 16+8, 16+16 or magnitude."""
     n_fft: int = 0
     """Samples of a frame: long frames resolve pitches, short ones moments. 0: the power of two
-    nearest to 46 ms, which is 2048 at 44.1 kHz."""
+    nearest to 46 ms, which is 2048 at 44.1 kHz; for any other picture twice as many."""
     hop: int = 0
     """Samples from one frame to the next; n_fft is a multiple of it, 2 to 32 times. 0: a quarter
     of n_fft; without phase an eighth."""
-    axis: str = "linear"
-    """Frequencies of the rows: linear, log or mel."""
+    axis: str = "auto"
+    """Frequencies of the rows: linear, log or mel; auto: linear for a sound, log for any other
+    picture."""
     rows: int = 0
     """Rows of a channel; 0: one for each bin (n_fft / 2 + 1), on log and mel axes n_fft."""
-    f_min: float = 20.0
-    """Lowest frequency of log and mel axes in Hz."""
+    f_min: float = 0.0
+    """Lowest frequency in Hz. 0: for a sound 20 on log and mel axes, else 0; for any other picture
+    80 on log and mel axes."""
+    f_max: float = field(default=0.0, metadata={"earlier": 0.0})
+    """Highest frequency in Hz. 0: half the sample rate; for any other picture 8000 on log and mel
+    axes."""
     range: str = "power"
     """Magnitude to brightness: power, decibel, double-log, adaptive (the power that shows the
     sound's median in the middle) or linear."""
-    exponent: float = 0.2
-    """Of the range power: less shows quiet parts brighter; 0.3 is 1 dB better."""
+    exponent: float = 0.0
+    """Of the range power: less shows quiet parts brighter. 0: 0.15 in the colours of a sound, else
+    0.2."""
     floor: float = 100.0
     """Of the ranges decibel and double-log: how far below the loudest they reach, in dB."""
     tile: int = 0
@@ -71,17 +84,36 @@ class Options:
     sample_rate: int = 44100
     """In Hz, of sounds made from pictures without a header; in the header of a sound's picture the
     sound's."""
+    duration: float = field(default=0.0, metadata={"earlier": 0.0})
+    """Of the sound of any other picture, in s. 0: by --pixels-per-second."""
+    pixels_per_second: float = field(default=0.0, metadata={"earlier": 0.0})
+    """Columns of any other picture in a second of its sound. 0: a frame for each column, about 43
+    in a second."""
+    fade: float = field(default=0.05, metadata={"earlier": 0.0})
+    """Soft start and end of the sound of any other picture: so long its first and last column swell
+    and fade, in s."""
+    tones: bool = field(default=True, metadata={"earlier": False})
+    """In the sound of any other picture, a row is a tone. Off: a row is all frequencies up to the
+    next rows, which sounds like noise; the picture comes back better on log and mel axes."""
+    tilt: float = field(default=-3.0, metadata={"earlier": 0.0})
+    """Of the sound of any other picture on log and mel axes, in dB per octave: -3 gives every row
+    the same energy, 0 sounds shrill."""
 
     def __post_init__(self) -> None:
-        for name, choices in (("profile", PROFILES), ("axis", AXES), ("range", SCALES)):
+        axes = ("auto", *AXES)
+        for name, choices in (("profile", PROFILES), ("axis", axes), ("range", SCALES)):
             if getattr(self, name) not in choices:
                 raise ConverterError(
                     f"{name} is {getattr(self, name)!r}: take one of {', '.join(choices)}"
                 )
         for name, (low, high) in BOUNDS.items():
             value = getattr(self, name)
-            if not low <= value <= high:
+            if not low <= value <= high and not (name == "exponent" and value == 0):
                 raise ConverterError(f"{name} is {value}: not from {low} to {high}")
+        if 0 < self.f_max <= self.f_min:
+            raise ConverterError(f"f_max is {self.f_max:g}: not above f_min, {self.f_min:g} Hz")
+        if self.duration and self.pixels_per_second:
+            raise ConverterError("duration and pixels_per_second exclude each other")
         hop = self.hop or self.n_fft // 8
         if hop and (
             self.n_fft < 16
@@ -95,18 +127,43 @@ class Options:
             )
         if self.residual and not (
             self.encoding.has_phase
-            and self.axis == "linear"
+            and self.axis in ("auto", "linear")
             and self.rows in (0, self.n_fft // 2 + 1)
+            and self.f_min == self.f_max == 0
         ):
             raise ConverterError(
                 "a residual needs a profile with phase, and a linear axis with a row for each bin"
             )
 
-    def at_rate(self, sample_rate: int) -> Self:
-        """For sounds of this rate: with the values of n_fft and hop that 0 stands for."""
-        n_fft = self.n_fft or min(max(1 << round(np.log2(FRAME * sample_rate)), 16), 32768)
-        hop = self.hop or n_fft // (4 if self.encoding.has_phase else 8)
-        return dataclasses.replace(self, n_fft=n_fft, hop=max(hop, 1), sample_rate=sample_rate)
+    def at_rate(self, sample_rate: int, of_picture: bool = False) -> Self:
+        """For sounds of this rate, with the values that 0 and auto stand for.
+
+        Args:
+            of_picture: for the sound of a picture that was not made of a sound.
+        """
+        # The rows of other pictures may be closer than those of a sound.
+        frame = 2 * FRAME if of_picture else FRAME
+        n_fft = self.n_fft or min(1 << max(round(np.log2(frame * sample_rate)), 4), 32768)
+        hop = self.hop or n_fft // (4 if self.encoding.has_phase or of_picture else 8)
+        axis = self.axis if self.axis != "auto" else "log" if of_picture else "linear"
+        f_min, f_max, exponent = self.f_min, self.f_max, self.exponent
+        if axis == "linear":
+            f_max = f_max or (sample_rate / 2 if f_min else 0.0)
+        elif of_picture:
+            f_max = f_max or min(8000.0, sample_rate / 2)
+            f_min = f_min or min(80.0, f_max / 2)
+        else:
+            f_min = f_min or min(20.0, sample_rate / 4)
+        return dataclasses.replace(
+            self,
+            n_fft=n_fft,
+            hop=max(hop, 1),
+            sample_rate=sample_rate,
+            axis=axis,
+            f_min=f_min,
+            f_max=f_max,
+            exponent=exponent or (0.15 if self.encoding.in_color and not of_picture else 0.2),
+        )
 
     # What follows is defined for options `at_rate`.
 
@@ -117,11 +174,43 @@ class Options:
     @property
     def n_rows(self) -> int:
         """Of a channel."""
-        return self.rows or (self.n_fft // 2 + 1 if self.axis == "linear" else self.n_fft)
+        if self.rows or self.axis != "linear":
+            return self.rows or self.n_fft
+        return max(bins_between(self.n_fft, self.sample_rate, self.f_min, self.f_max), 1)
 
     def frequency_axis(self, n_rows: int) -> Axis:
         """Raises ConverterError: too many rows."""
-        return make_axis(self.axis, n_rows, self.n_fft, self.sample_rate, self.f_min)
+        return make_axis(self.axis, n_rows, self.n_fft, self.sample_rate, self.f_min, self.f_max)
+
+    def sonification(self, format: PictureFormat) -> Sonification:
+        """How a picture of this format becomes a sound. Raises ConverterError: it is too large."""
+        axis = self.frequency_axis(format.height)
+        gain = np.ones(axis.n_rows)
+        if self.axis != "linear":
+            kilohertz = axis.centers * (self.sample_rate / self.n_fft / 1000)
+            gain = 10 ** (self.tilt / 20 * np.log2(kilohertz))
+        n_fade = math.ceil(self.fade * self.sample_rate / self.hop)
+        # Silence on both sides, so that both edges of the picture have all of their frames.
+        n_silent = self.n_fft // self.hop
+        n_columns = format.width
+        if self.pixels_per_second:
+            n_columns = round(format.width * self.sample_rate / (self.pixels_per_second * self.hop))
+        elif self.duration:
+            n_columns = round(self.duration * self.sample_rate / self.hop)
+            n_columns -= 2 * n_fade + n_silent + 1
+        if n_columns < 1:
+            raise ConverterError("the sound would be too short: take a longer duration")
+        return Sonification(
+            axis,
+            self.companding(),
+            gain,
+            self.n_fft,
+            self.hop,
+            n_columns,
+            n_fade,
+            n_silent,
+            self.tones,
+        )
 
     def companding(self, exponent: float | None = None) -> Companding:
         return Companding(self.range, self.exponent if exponent is None else exponent, self.floor)

@@ -8,12 +8,16 @@ each channel's plane of shades is above its plane of phases.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from converters.colors import convert_pixels
 
 __all__ = ["PROFILES", "PixelEncoding"]
+
+PALE = 16
+MAX_STEPS = 255 // PALE + 1
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class PixelEncoding:
     n_phases: int
     """Of the phase plane; 0: it has none."""
     in_color: bool = False
-    """RGB, whose hue is the phase."""
+    """RGB, whose hue is the phase, and whose darkest colour divides the levels more finely: in
+    files of earlier versions it is 0."""
 
     @property
     def planes_per_channel(self) -> int:
@@ -35,6 +40,15 @@ class PixelEncoding:
     @property
     def has_phase(self) -> bool:
         return self.in_color or self.n_phases > 0
+
+    @cached_property
+    def shades(self) -> np.ndarray:
+        """(n_codes,) in [0, 1]: of the codes that `decode` returns."""
+        levels = np.arange(self.n_levels)
+        if not self.in_color:
+            return levels / (self.n_levels - 1)
+        parts = np.minimum(np.arange(MAX_STEPS + 1) / _steps(levels)[:, None], 1)
+        return np.minimum((levels[:, None] + parts) / (self.n_levels - 1), 1).ravel()
 
     @property
     def dtype(self) -> np.dtype:
@@ -46,11 +60,12 @@ class PixelEncoding:
 
     def encode(self, shade: np.ndarray, phase: np.ndarray) -> np.ndarray:
         """Shade in [0, 1] and phase in radians -> (height, n_columns) or (height, n_columns, 3)."""
-        level = np.rint(shade * (self.n_levels - 1))
+        exact = shade * (self.n_levels - 1)
         if self.in_color:
-            rgb = _hsv_to_rgb(level, phase * (3 / np.pi) % 6)  # (3, k, n_rows, n_columns)
+            rgb = _hsv_to_rgb(*_split(exact), phase * (3 / np.pi) % 6)  # (3, k, n_rows, n_columns)
             stacked = np.moveaxis(rgb[:, :, ::-1], 0, -1)
             return stacked.reshape(-1, *stacked.shape[2:]).astype(np.uint8)
+        level = np.rint(exact)
         planes = level[:, None]
         if self.n_phases:
             # Code 0 is left for bins without phase: black ones, and what is painted there later.
@@ -61,7 +76,7 @@ class PixelEncoding:
         return planes[:, :, ::-1].reshape(-1, level.shape[-1]).astype(self.dtype)
 
     def decode(self, pixels: np.ndarray, n_channels: int) -> tuple[np.ndarray, np.ndarray]:
-        """The inverse of `encode`: integer levels of shade, and phase in radians."""
+        """The inverse of `encode`: codes of shades (see `shades`), and phase in radians."""
         planes = pixels.reshape(n_channels, self.planes_per_channel, -1, *pixels.shape[1:])
         planes = planes[:, :, ::-1]
         if self.in_color:
@@ -82,23 +97,41 @@ PROFILES = {
 }
 
 
-def _hsv_to_rgb(value: np.ndarray, sextant: np.ndarray) -> np.ndarray:
-    """Value and hue in sixths of a turn, red first, fully saturated -> (3, ...) RGB."""
+def _steps(level: np.ndarray) -> np.ndarray:
+    """Into how many steps the darkest of a pixel's colours divides a level: more grey than a
+    sixteenth would be seen."""
+    return level // PALE + 1
+
+
+def _split(exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Level between 0 and 255 -> whole levels, and steps of the rest."""
+    level = np.floor(exact)
+    part = np.rint((exact - level) * _steps(level))
+    full = part >= _steps(level)
+    return level + full, np.where(full, 0, part)
+
+
+def _hsv_to_rgb(value: np.ndarray, darkest: np.ndarray, sextant: np.ndarray) -> np.ndarray:
+    """Brightest and darkest colour, and hue in sixths of a turn, red first -> (3, ...) RGB."""
     red = np.abs(sextant - 3) - 1
     green = 2 - np.abs(sextant - 2)
     blue = 2 - np.abs(sextant - 4)
-    return np.rint(value * np.stack([red, green, blue]).clip(0, 1))
+    return np.rint(darkest + (value - darkest) * np.stack([red, green, blue]).clip(0, 1))
 
 
 def _rgb_to_hsv(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(..., 3) uint8 -> value, and hue in radians; the hue of grey is NaN."""
+    """(..., 3) uint8 -> codes of shades, and hue in radians; the hue of grey is NaN."""
     red, green, blue = (rgb[..., i].astype(np.int16) for i in range(3))
     value = np.maximum(np.maximum(red, green), blue)
-    chroma = value - np.minimum(np.minimum(red, green), blue)
+    darkest = np.minimum(np.minimum(red, green), blue)
+    chroma = value - darkest
     span = np.maximum(chroma, 1)
     sextant = np.where(
         value == red,
         (green - blue) / span,
         np.where(value == green, (blue - red) / span + 2, (red - green) / span + 4),
     )
-    return value.astype(np.intp), np.where(chroma > 0, sextant * (np.pi / 3), np.nan)
+    # What is painted in grey or pale colours is of whole levels.
+    part = np.where(darkest <= _steps(value), darkest, 0)
+    code = value.astype(np.intp) * (MAX_STEPS + 1) + part
+    return code, np.where(chroma > 0, sextant * (np.pi / 3), np.nan)

@@ -6,13 +6,15 @@ NaN where the picture has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 
 import numpy as np
 
 from converters.phase import sound_from_magnitude
+from converters.progress import progress
 from converters.spectrogram.axis import Axis
 from converters.spectrogram.streams import (
     columns_per_block,
@@ -22,11 +24,12 @@ from converters.spectrogram.streams import (
 )
 from converters.stft import stft
 
-__all__ = ["inconsistency", "reconstruct_spectra"]
+__all__ = ["inconsistency", "reconstruct_spectra", "steady_phase"]
 
 ROUNDS = 32  # where some phases are missing
 PHASELESS_ROUNDS = 640  # where all are, divided by the overlap: equal work for a second of sound
 N_THREADS = 2  # each works on one channel: few, which bounds the memory
+GOLDEN = (5**0.5 - 1) / 2
 REFINEMENTS = 3  # of rows that are not bins: 34, 45, 53, 58 dB of speech on a logarithmic axis
 PHASELESS_BINS = 1 << 21  # of all channels, whose phases are reconstructed together
 
@@ -36,9 +39,10 @@ def reconstruct_spectra(
 ) -> Iterator[np.ndarray]:
     """Blocks of polar rows -> blocks of spectra (n_channels, n_bins, n_columns).
 
-    Stored phases are kept. Missing ones are found by Griffin and Lim's algorithm (1984) among the
-    stored ones, or where there is none, by PGHI and fast Griffin-Lim. Blocks overlap, so that the
-    result does not depend on where one ends.
+    Stored phases are kept. Missing ones among them begin as those of steady tones, and are adapted
+    to their neighbors by Griffin and Lim's algorithm (1984). Where there are none, they are found
+    by PGHI and fast Griffin-Lim. Blocks overlap, so that the result does not depend on where one
+    ends.
     """
     margin = 4 * n_fft // hop
     first = next(polar, None)
@@ -48,13 +52,17 @@ def reconstruct_spectra(
     width = columns_per_block(n_channels, n_fft)
     if not has_phase:
         width = min(max(PHASELESS_BINS // (n_channels * n_fft // 2), margin), 2048)
+    done = 0
     for window, inner in overlapping_windows(chain([first], polar), width, margin, 3):
+        start, done = done - inner.start, done + inner.stop - inner.start
         magnitude, phase = window
         audible = magnitude > 0
         known = audible & ~np.isnan(phase)
         if axis.exact and (known == audible).all():
             yield _to_complex(*window[..., inner])
-        elif known.any():
+        elif has_phase:
+            steady = steady_phase(axis, start, magnitude.shape[-1], n_fft, hop)
+            phase = np.where(known, phase, steady)
             yield _iterate(magnitude, phase, audible & ~known, axis, n_fft, hop)[..., inner]
         else:
             yield _add_phases(axis.to_bins(magnitude).clip(0), n_fft, hop)[..., inner]
@@ -73,6 +81,13 @@ def inconsistency(polar: np.ndarray, axis: Axis, n_fft: int, hop: int) -> np.nda
     error, size = (np.linalg.norm(each, axis=(0, 1))[inner] for each in (error, rows))
     nonzero = size > 0
     return 20 * np.log10(np.maximum(error[nonzero] / size[nonzero], 1e-9))
+
+
+def steady_phase(axis: Axis, start: int, n_columns: int, n_fft: int, hop: int) -> np.ndarray:
+    """(n_rows, n_columns): of a tone at the frequency of each row, from column `start` on."""
+    turns = axis.centers[:, None] * ((start + np.arange(n_columns)) * hop / n_fft)
+    offset = np.arange(axis.n_rows)[:, None] * GOLDEN  # else many rows together are clicks
+    return 2 * np.pi * ((turns + offset) % 1)
 
 
 def _iterate(
@@ -101,12 +116,16 @@ def _add_phases(magnitude: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
     padded = _pad_columns(magnitude, overlap)
     n = (padded.shape[-1] - overlap + 1) * hop
 
-    def search(channel: np.ndarray) -> np.ndarray:
-        sound = sound_from_magnitude(channel, n_fft, hop, n, PHASELESS_ROUNDS // overlap)
+    def search(channel: np.ndarray, on_round: Callable[[], object]) -> np.ndarray:
+        sound = sound_from_magnitude(channel, n_fft, hop, n, n_rounds, on_round)
         return _normalize(stft(sound, n_fft, hop))[:, :n_columns]
 
-    with ThreadPoolExecutor(N_THREADS) as threads:
-        spectra = np.stack([*threads.map(search, padded)])
+    n_rounds = PHASELESS_ROUNDS // overlap
+    with (
+        progress("phases", len(padded) * n_rounds) as on_round,
+        ThreadPoolExecutor(N_THREADS) as threads,
+    ):
+        spectra = np.stack([*threads.map(partial(search, on_round=on_round), padded)])
     return spectra * phase_shift(n_fft) * magnitude
 
 

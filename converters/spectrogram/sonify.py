@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from PIL import Image
+from scipy import sparse
 
 from converters.media import Sound
 from converters.spectrogram.axis import Axis
 from converters.spectrogram.companding import Companding
-from converters.spectrogram.reconstruction import reconstruct_spectra
+from converters.spectrogram.reconstruction import reconstruct_spectra, steady_phase
 from converters.spectrogram.streams import (
     columns_per_block,
     rechunk,
@@ -18,53 +22,121 @@ from converters.spectrogram.streams import (
     stream_spectra,
 )
 
-__all__ = ["crc_of_int16", "image_to_sound", "sound_to_image"]
+__all__ = ["Sonification", "crc_of_int16"]
 
+LOBE = 4  # bins to each side: 60 dB below the tone
 PEAK = 10 ** (-1 / 20)  # of the samples: -1 dBFS
 
 
-def image_to_sound(
-    shade: np.ndarray, axis: Axis, companding: Companding, n_fft: int, hop: int
-) -> tuple[np.ndarray, float]:
-    """The samples of a picture, whose phases are reconstructed.
+@dataclass(frozen=True)
+class Sonification:
+    """How pictures of one height become sounds: silence, the first column swelling, the picture,
+    the last column fading, silence."""
 
-    Args:
-        shade: (height, width) in [0, 1], high frequencies on top, one row for each of the axis.
+    axis: Axis
+    """A row for each of the picture."""
+    companding: Companding
+    gain: np.ndarray
+    """(height,) of each row, lowest first: its magnitude where it is white."""
+    n_fft: int
+    hop: int
+    n_columns: int
+    """Frames of the picture, whatever its width."""
+    n_fade: int
+    """Frames of the soft start, and of the soft end."""
+    n_silent: int
+    """Frames of silence before and after all."""
+    tones: bool
+    """Whether a row is a tone of its frequency; else it is all bins to the next rows, with phases
+    that are searched for."""
 
-    Returns:
-        (n,) int16, and the magnitude of white in it.
-    """
-    margin = _margin(n_fft, hop)
+    @property
+    def n_samples(self) -> int:
+        n_frames = self.n_columns + 2 * (self.n_fade + self.n_silent)
+        return (n_frames - self.n_fft // self.hop + 1) * self.hop
 
-    def polar() -> Iterator[np.ndarray]:
-        padded = np.pad(shade[::-1], ((0, 0), (margin, margin)))
-        step = columns_per_block(1, n_fft)
-        for start in range(0, padded.shape[1], step):
-            magnitude = companding.magnitude(padded[None, :, start : start + step])
-            yield np.stack([magnitude, np.full(magnitude.shape, np.nan)])
+    def to_sound(self, shade: np.ndarray) -> tuple[np.ndarray, float]:
+        """The samples of a picture.
 
-    spectra = reconstruct_spectra(polar(), axis, n_fft, hop, has_phase=False)
-    samples = np.concatenate([each[:, 0] for each in stream_samples(spectra, n_fft, hop)])
-    highest = np.abs(samples).max()
-    gain = PEAK / highest if highest else 1.0
-    return np.rint(samples * gain * 32767).astype(np.int16), float(gain * 32767 / 32768)
+        Args:
+            shade: (height, width) in [0, 1], high frequencies on top.
 
+        Returns:
+            (n_samples,) int16, and the magnitude of white in it where the gain is 1.
+        """
+        rows = _resize_width(shade[::-1], self.n_columns)
+        margin = self.n_fade + self.n_silent
+        rows = np.pad(rows, ((0, 0), (margin, margin)), mode="edge")
+        ramp = np.sin(np.pi / 2 * (np.arange(self.n_fade) + 0.5) / max(self.n_fade, 1)) ** 2
+        silence = np.zeros(self.n_silent)
+        envelope = np.concatenate([silence, ramp, np.ones(self.n_columns), ramp[::-1], silence])
 
-def sound_to_image(
-    sound: Sound, width: int, axis: Axis, companding: Companding, peak: float, n_fft: int, hop: int
-) -> np.ndarray:
-    """(height, width) in [0, 1]: the inverse of `image_to_sound`, for the first channel."""
-    margin = _margin(n_fft, hop)
-    columns = []
-    n_columns = 0
-    for spectra in rechunk(stream_spectra(sound, n_fft, hop), columns_per_block(1, n_fft), 2):
-        if n_columns >= margin + width:
-            break
-        magnitude = axis.to_rows(np.abs(spectra[:1]))[0] / (peak or 1.0)
-        columns.append(companding.shade(magnitude.clip(0, 1))[::-1].astype(np.float32))
-        n_columns += magnitude.shape[1]
-    shades = np.concatenate(columns, 1)[:, margin : margin + width]
-    return np.pad(shades, ((0, 0), (0, width - shades.shape[1])))
+        def magnitudes() -> Iterator[tuple[int, np.ndarray]]:
+            step = columns_per_block(1, self.n_fft)
+            for start in range(0, rows.shape[1], step):
+                block = slice(start, start + step)
+                magnitude = self.companding.magnitude(rows[:, block]) * envelope[block]
+                yield start, magnitude * self.gain[:, None]
+
+        spectra = self._sum_tones(magnitudes()) if self.tones else self._search(magnitudes())
+        samples = stream_samples(spectra, self.n_fft, self.hop)
+        floats = np.concatenate([each[:, 0] for each in samples])
+        highest = np.abs(floats).max()
+        gain = PEAK / highest if highest else 1.0
+        return np.rint(floats * gain * 32767).astype(np.int16), float(gain * 32767 / 32768)
+
+    def _sum_tones(self, magnitudes: Iterator[tuple[int, np.ndarray]]) -> Iterator[np.ndarray]:
+        for start, magnitude in magnitudes:
+            shape = magnitude.shape[1], self.n_fft, self.hop
+            phase = steady_phase(self.axis, start, *shape)
+            yield (self._lobes @ (magnitude * np.exp(1j * phase)))[None]
+
+    def _search(self, magnitudes: Iterator[tuple[int, np.ndarray]]) -> Iterator[np.ndarray]:
+        """Phases by phase reconstruction."""
+        polar = (np.stack([m, np.full(m.shape, np.nan)])[:, None] for _, m in magnitudes)
+        return reconstruct_spectra(polar, self.axis, self.n_fft, self.hop, has_phase=False)
+
+    @cached_property
+    def _lobes(self) -> sparse.csr_array:
+        """(n_bins, height): the spectrum of a tone at the frequency of each row, under a Hann
+        window, its phase counted from the middle of the frame."""
+        bins = np.round(self.axis.centers)[:, None] + np.arange(-LOBE, LOBE + 1)
+        offset = bins - self.axis.centers[:, None]
+        rest = np.where(np.isclose(np.abs(offset), 1), 2.0, 1 - offset**2)
+        value = np.where(rest == 2, 0.5, np.sinc(offset) / rest)
+        row = np.broadcast_to(np.arange(self.axis.n_rows)[:, None], bins.shape)
+        inside = (bins >= 0) & (bins <= self.n_fft // 2)
+        where = bins[inside].astype(np.intp), row[inside]
+        return sparse.csr_array(
+            (value[inside], where), shape=(self.n_fft // 2 + 1, self.axis.n_rows)
+        )
+
+    def _magnitude(self, spectra: np.ndarray) -> np.ndarray:
+        """(n_bins, n_columns) complex -> (height, n_columns): how much of each row is in it."""
+        if not self.tones:
+            return self.axis.to_rows(np.abs(spectra)[None])[0]
+        power = np.asarray(self._lobes.multiply(self._lobes).sum(0)).ravel()
+        return np.abs(self._lobes.T @ spectra) / power[:, None]
+
+    def to_image(self, sound: Sound, width: int, peak: float) -> np.ndarray:
+        """(height, width) in [0, 1]: the inverse of `to_sound`, for the first channel.
+
+        Args:
+            peak: the magnitude of white where the gain is 1.
+        """
+        first, n = self.n_silent + self.n_fade, self.n_columns
+        white = self.gain[:, None] * (peak or 1.0)
+        columns = []
+        n_read = 0
+        spectra = stream_spectra(sound, self.n_fft, self.hop)
+        for block in rechunk(spectra, columns_per_block(1, self.n_fft), 2):
+            if n_read >= first + n:
+                break
+            magnitude = self._magnitude(block[0]) / white
+            columns.append(self.companding.shade(magnitude.clip(0, 1))[::-1].astype(np.float32))
+            n_read += magnitude.shape[1]
+        shades = np.concatenate(columns, 1)[:, first : first + n]
+        return _resize_width(np.pad(shades, ((0, 0), (0, n - shades.shape[1]))), width)
 
 
 def crc_of_int16(sound: Sound) -> int:
@@ -76,6 +148,8 @@ def crc_of_int16(sound: Sound) -> int:
     return crc
 
 
-def _margin(n_fft: int, hop: int) -> int:
-    """Columns of silence before and after a picture: all of its edges sound then, too."""
-    return n_fft // hop
+def _resize_width(shade: np.ndarray, width: int) -> np.ndarray:
+    if shade.shape[1] == width:
+        return shade
+    image = Image.fromarray(shade.astype(np.float32))
+    return np.asarray(image.resize((width, len(shade)), Image.Resampling.BILINEAR))

@@ -35,6 +35,7 @@ def test_an_option_of_decoding_is_no_part_of_a_header() -> None:
     header = Sample(slow=True).header("sound")
     assert header.options == {"size": 3, "shade": 0.5}
     assert Sample.from_header(header) == Sample()
+    assert Sample(shade=1.0).header("sound").options == {"size": 3}
     assert Sample.decoding_options() == {"slow"}
     with pytest.raises(ConverterError, match="slow"):
         Sample.from_header(Header("sample", "sound", {"size": 3, "slow": True}))

@@ -33,12 +33,19 @@ from tests.converters.spectrogram.tools import (
 # Quality
 
 
-@pytest.mark.parametrize(("profile", "bound"), [("colour", 46.5), ("16+8", 47.5), ("16+16", 92.0)])
+@pytest.mark.parametrize(("profile", "bound"), [("colour", 60.0), ("16+8", 47.5), ("16+16", 92.0)])
 def test_snr(profile: str, bound: float, source: PairedDataset) -> None:
     signals = [(speech(source), 8000), (music(), 44_100)]
     for samples, rate in signals:
         sound = Sound.of(samples / 32768, rate)
         assert snr(samples / 32768, decode(encode(sound, profile=profile)).samples()) > bound
+
+
+def test_the_default_picture_is_bright(source: PairedDataset) -> None:
+    for samples, rate in ((speech(source), 8000), (music(), 44_100)):
+        tiles = [encode(Sound.of(samples, rate), strip=False, exponent=e)[0] for e in (0, 0.2)]
+        new, before = (np.median(tile.pixels.max(-1)) for tile in tiles)
+        assert new > 1.4 * before and new > 35
 
 
 def test_log_axis_keeps_the_phase(source: PairedDataset) -> None:

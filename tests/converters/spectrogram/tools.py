@@ -92,6 +92,15 @@ def convergence(expected: np.ndarray, found: np.ndarray, n_fft: int, hop: int) -
     return spectral_convergence(expected[:, None], found[:, None], n_fft, hop)
 
 
+def purity(samples: np.ndarray, hertz: float, rate: int, n_fft: int) -> float:
+    """Energy within one bin of a frequency against all other energy in dB, of the middle half."""
+    n = len(samples)
+    middle = samples[n // 4 : n - n // 4]
+    energy = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
+    near = np.abs(np.fft.rfftfreq(len(middle), 1 / rate) - hertz) <= rate / n_fft
+    return float(10 * np.log10(energy[near].sum() / max(energy[~near].sum(), 1e-30)))
+
+
 def snr(expected: np.ndarray, found: np.ndarray) -> float:
     """In dB, of samples in any unit."""
     expected = expected.astype(np.float64)
