@@ -165,10 +165,7 @@ def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None
     for row, run in reference:
         if row["seed"] != first["seed"]:
             continue
-        found = checkpoint.load(run, groups=("ema",))
-        model = found.run.build().eval()
-        checkpoint.load_into(model, found.group("ema"), "the checkpoint")
-        draws = validation.draws(model, 2)
+        draws = validation.draws(checkpoint.load_model(run), 2)
         images |= {row["model"]: draws[:, 0], f"{row['model']}, again": draws[:, 1]}
     figure = plots.side_by_side(images, [f"{digit}" for digit in range(10)])
     write_atomically(folder / "side-by-side.png", plots.png(figure))

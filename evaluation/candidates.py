@@ -21,7 +21,7 @@ from evaluation.scorecard import Estimate, estimate_mean, pool_pixels
 from metrics.cost import sampling_cost
 from metrics.neighbors import partner_rank
 from models import GenerativeModel
-from training.checkpoint import Checkpoint, load_into
+from training.checkpoint import Checkpoint
 from training.flops import TrainingFlops
 from training.run import Run
 
@@ -48,9 +48,7 @@ class Candidate:
             InputError: it cannot be built or scored here.
         """
         _check(checkpoint.run)
-        model = checkpoint.run.build()
-        load_into(model, checkpoint.group("ema"), "the checkpoint")
-        model.eval().requires_grad_(False).to(device)
+        model = checkpoint.build_model(device)
 
         def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
             bar = tqdm(c.split(BATCH_SIZE), "samples", leave=False, disable=None)

@@ -13,6 +13,7 @@ import torch
 
 from common.errors import InputError
 from converters.mel64.features import fit_clip, to_picture
+from datasets.base import SPLITS, PairedDataset
 from datasets.offline import synthesize
 from datasets.words import extract_word, find_words, read_word
 
@@ -78,6 +79,18 @@ def test_noise_under_the_word(speech: dict[tuple[str, str], Samples], ratio: flo
         padded = np.pad(word, RATE)
         noisy = padded + noise(len(padded), word.std() * 10 ** (-ratio / 20))
         assert len(find_words(noisy, RATE)) == 1, key
+
+
+@pytest.mark.slow
+def test_the_words_of_the_data_are_found(source: PairedDataset) -> None:
+    """Those of the validation speech, with a second of noise around."""
+    clips = source.recordings.clips[source.recordings.official == SPLITS.index("validation")]
+    n_found = 0
+    for clip in clips.double().numpy():
+        padded = np.pad(clip, 8000)
+        noisy = padded + noise(len(padded), clip[clip != 0].std() / 30)
+        n_found += len(find_words(noisy, 8000)) == 1
+    assert n_found >= 0.98 * len(clips)
 
 
 def test_clicks_are_no_words(five: Samples) -> None:
