@@ -39,11 +39,6 @@ def curves(
     return Curves(label or model, model, scalars | {**(more or {})})
 
 
-def drawn(figure: Figure) -> Figure:
-    figure.draw_without_rendering()
-    return figure
-
-
 def axis_of(figure: Figure, name: str) -> Any:
     return next(a for a in figure.axes if name in (a.get_title(), a.get_ylabel()))
 
@@ -57,8 +52,8 @@ def lines_of(figure: Figure, name: str) -> dict[str, Any]:
 def test_a_model_has_its_color_whatever_stands_beside_it() -> None:
     assert len({color_of(name) for name in models.names()}) == len(models.names())
     before = {name: color_of(name) for name in models.names()}
-    alone = drawn(comparison([curves("wgan")]))
-    beside = drawn(comparison([curves("aaa"), curves("cgan"), curves("wgan")]))
+    alone = comparison([curves("wgan")])
+    beside = comparison([curves("aaa"), curves("cgan"), curves("wgan")])
     for figure, panel in itertools.product((alone, beside), ("accuracy", "loss: generator")):
         assert color_of("wgan") in lines_of(figure, panel)
     assert before == {name: color_of(name) for name in models.names()}
@@ -92,14 +87,13 @@ def test_validation_stands_against_flops_steps_and_seconds() -> None:
     assert not any(axis.get_legend() for axis in figure.axes)
 
 
-@pytest.mark.parametrize("tag", [tag for tag in COSTS if tag != "step"])
-def test_what_a_run_did_not_log_is_missing_from_its_panel_alone(tag: str) -> None:
-    old = curves("cvae", more={tag: ((), ())})
-    column = [*COSTS].index(tag)
-    for axis in comparison([curves("cgan"), old]).axes[:9:3]:
-        assert len(axis.lines) == (2 if column else 1)
-    alone = drawn(comparison([old]))
-    assert [text.get_text() for text in alone.axes[column].texts] == ["not logged"]
+def test_what_a_run_did_not_log_is_missing_from_its_panel_alone() -> None:
+    old = curves("cvae", more={tag: ((), ()) for tag in COSTS if "seconds" in tag})
+    figure = comparison([curves("cgan"), old])
+    assert [len(axis.lines) for axis in figure.axes[:9]] == [2, 2, 1] * 3
+    alone = comparison([old]).axes[:9]
+    assert [len(axis.texts) for axis in alone] == [0, 0, 1] * 3
+    assert alone[2].texts[0].get_text() == "not logged"
 
 
 def test_older_runs_show_coverage_of_all_digits() -> None:
@@ -116,7 +110,7 @@ def test_older_runs_show_coverage_of_all_digits() -> None:
 def test_losses_of_other_scales_are_all_seen(scale: float, offset: float, expected: str) -> None:
     other = curves("wgan")
     shifted = {t: (s, [v + offset for v in y]) for t, (s, y) in other.scalars.items()}
-    figure = drawn(comparison([curves("cvae", scale), Curves("wgan", "wgan", shifted)]))
+    figure = comparison([curves("cvae", scale), Curves("wgan", "wgan", shifted)])
     axis = axis_of(figure, "loss: generator")
     assert axis.get_yscale() == expected
     low, high = axis.get_ylim()
@@ -149,11 +143,12 @@ def test_the_smoother_smooths_and_leaves_gaps_out() -> None:
     assert smooth([2.0], 0.02) == pytest.approx([2])
 
 
-@pytest.mark.parametrize("n", [1, 5, 9])
+@pytest.mark.parametrize("n", [1, 9])
 def test_nothing_is_cut_off_and_text_is_legible_at_850_pixels(n: int) -> None:
     names = [f"{model}, speaker-held-out, seed {i}" for i, model in enumerate(("cgan", "x") * n)]
     runs = [curves(name.split(",")[0], 10.0**i, name) for i, name in enumerate(names[:n])]
-    figure = drawn(comparison(runs))
+    figure = comparison(runs)
+    figure.draw_without_rendering()
     needed = figure.get_tightbbox()  # in inches
     assert 0 <= needed.x0 < needed.x1 <= figure.get_figwidth()
     assert 0 <= needed.y0 < needed.y1 <= figure.get_figheight()

@@ -21,23 +21,21 @@ from training.run_log import read_scalars
 
 @pytest.fixture(scope="module")
 def trained(offline_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs of other length, model and seed."""
+    """A run, and a copy that says it is another."""
     folder = tmp_path_factory.mktemp("runs")
+    more = ("--steps", "5", "--validate-every", "2", "--seed", "1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "N_SAMPLES", 120)
-        for name, more in {
-            "cgan": ("--steps", "4", "--validate-every", "2", "--pairing", "shuffled"),
-            "cvae": ("--steps", "5", "--seed", "1"),
-        }.items():
-            assert call(*arguments(offline_dir, folder / name, name, *more)).code == 0
+        patch.setattr(validation, "N_SAMPLES", 60)
+        assert call(*arguments(offline_dir, folder / "cvae", "cvae", *more)).code == 0
+    copy(folder / "cvae", folder / "cgan", model="cgan", pairing="shuffled", seed=0)
     return folder
 
 
-def old(run: Path, folder: Path, **changes: Any) -> Path:
-    """A copy of a run as it was before FLOPs and seconds were logged, of another split, say."""
+def copy(run: Path, folder: Path, without: tuple[str, ...] = (), **changes: Any) -> Path:
+    """A run with other settings, and without the tags that have these words."""
     shutil.copytree(run, folder)
     lines = (folder / LOG).read_text().splitlines(keepends=True)
-    kept = [line for line in lines if "progress/" not in line and "within" not in line]
+    kept = [line for line in lines if not any(word in line for word in without)]
     (folder / LOG).write_text("".join(kept))
     found = checkpoint.load(folder)
     changed = dataclasses.replace(found, run=dataclasses.replace(found.run, **changes))
@@ -67,7 +65,7 @@ def test_a_table_and_a_chart_of_any_runs(
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"compare.md", "compare.csv", "compare.png"}
     assert (tmp_path / "compare.md").read_text() in said.out
-    assert "| cgan, shuffled, seed 0 | 4 |" in said.out
+    assert "| cgan, shuffled, seed 0 | 5 |" in said.out
     assert "| cvae, resampled, seed 1 | 5 |" in said.out
     assert "the runs differ in pairing: shuffled (cgan, shuffled, seed 0); resampled" in said.out
     assert "differ in split" not in said.out
@@ -86,35 +84,27 @@ def test_a_table_and_a_chart_of_any_runs(
 
 
 def test_a_log_without_flops_has_the_same_flops(trained: Path, tmp_path: Path) -> None:
-    new, before = (
-        compare.read(trained / "cgan"),
-        compare.read(old(trained / "cgan", tmp_path / "a")),
-    )
+    run = trained / "cvae"
+    older = compare.read(copy(run, tmp_path / "older", without=("progress/", "within_digit")))
     tag = "progress/training_flops"
-    assert before.scalars[tag] == new.scalars[tag]
-    steps, seconds = before.scalars["progress/training_seconds"]
-    assert (steps, seconds) == ([4], [checkpoint.load(trained / "cgan").seconds])
-    assert "coverage_within_digit" not in before.last()
-    compare.write([before], tmp_path / "out")
+    assert older.scalars[tag] == read_scalars(run)[tag]
+    seconds = [checkpoint.load(run).seconds]
+    assert older.scalars["progress/training_seconds"] == ([5], seconds)
+    assert "coverage_within_digit" not in older.last()
 
 
-def test_other_splits_are_said_and_stand_apart(trained: Path, tmp_path: Path) -> None:
-    other = old(trained / "cgan", tmp_path / "b", split="speaker:theo")
-    text = compare.write([compare.read(each) for each in (trained / "cgan", other)], tmp_path)
-    assert "differ in split, so that they have tables and charts apart" in text
-    assert "### offline, split official" in text and "### offline, split speaker:theo" in text
-    assert {path.name for path in tmp_path.glob("*.png")} == {"compare-1.png", "compare-2.png"}
-    assert [row["chart"] for row in read_rows(tmp_path / "compare.csv")] == [
-        "compare-1.png",
-        "compare-2.png",
-    ]
-
-
-def test_other_data_of_the_same_name_are_never_mixed(trained: Path, tmp_path: Path) -> None:
-    other = old(trained / "cgan", tmp_path / "b", data_fingerprint="other")
-    text = compare.write([compare.read(each) for each in (trained / "cgan", other)], tmp_path)
-    assert "differ in data_fingerprint, so that" in text
-    assert text.count("### ") == 2
+def test_other_splits_and_data_are_said_and_stand_apart(trained: Path, tmp_path: Path) -> None:
+    run = trained / "cgan"
+    split = copy(run, tmp_path / "split", split="speaker:theo")
+    data = copy(run, tmp_path / "data", data_fingerprint="other")  # of the same name
+    text = compare.write([compare.read(each) for each in (run, split, data)], tmp_path)
+    for field in ("split", "data_fingerprint"):
+        assert f"differ in {field}, so that they have tables and charts apart" in text
+    assert text.count("### offline, split official") == 2
+    assert text.count("### offline, split speaker:theo") == 1
+    charts = [f"compare-{i}.png" for i in (1, 2, 3)]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == charts
+    assert [row["chart"] for row in read_rows(tmp_path / "compare.csv")] == charts
 
 
 def test_names_are_short_and_tell_runs_apart(trained: Path, tmp_path: Path) -> None:
@@ -127,10 +117,7 @@ def test_names_are_short_and_tell_runs_apart(trained: Path, tmp_path: Path) -> N
 
 
 def test_a_run_that_was_not_validated_has_losses_alone(trained: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(trained / "cvae", folder)
-    lines = (folder / LOG).read_text().splitlines(keepends=True)
-    (folder / LOG).write_text("".join(line for line in lines if '"loss/' in line))
+    folder = copy(trained / "cvae", tmp_path / "run", without=("validation/", "progress/"))
     text = compare.write([compare.read(folder)], tmp_path)
     assert "| cvae |" + "  |" * len(compare.COLUMNS) in text
 

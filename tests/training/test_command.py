@@ -20,8 +20,8 @@ from tests.training.runs import (
 )
 from training import checkpoint, session, validation
 from training.checkpoint import NAME
+from training.flops import TrainingFlops
 from training.loop import Trainer
-from training.run import run_folder
 from training.run_log import SOUNDS, read_scalars
 
 
@@ -63,6 +63,7 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     wanted_families = {"loss", "grad_norm", "loss_terms", "validation", "progress", "speed"}
     assert families == wanted_families | {"log_loss"}
     assert tags["images"] == ["samples"]
+    assert [*path.parent.rglob(SOUNDS)] == [path.parent / "sounds" / "offline-official" / SOUNDS]
 
     logged = read_scalars(path.parent)
     assert logged.keys() == {tag for tag in scalars if not tag.startswith("log_loss/")}
@@ -86,28 +87,6 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
 
 def _shown(chart: Chart, tags: set[str]) -> set[str]:
     return {tag for tag in tags for pattern in chart.multiline.tag if re.match(pattern, tag)}
-
-
-def test_sounds_are_written_once_for_all_runs_of_a_root(
-    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(validation, "N_SAMPLES", 60)
-    for seed in ("0", "1"):
-        folder = run_folder(
-            tmp_path, "cgan", "reference", "offline", "official", "resampled", int(seed)
-        )
-        given = arguments(offline_dir, folder, "cgan", "--steps", "1", "--seed", seed)
-        assert call(*given).code == 0
-    found = [path for path in tmp_path.rglob("events*") if audio_tags(path.parent)]
-    assert found == [tmp_path / "sounds" / "offline-official" / SOUNDS]
-    assert audio_tags(found[0].parent) == {f"condition/{digit}" for digit in range(10)}
-    lone = tmp_path / "lone"
-    assert call(*arguments(offline_dir, lone, "cgan", "--steps", "1")).code == 0
-    assert len(audio_tags(lone / "sounds" / "offline-official")) == 10
-
-
-def audio_tags(folder: Path) -> set[str]:
-    return set(EventAccumulator(str(folder), {"audio": 0}).Reload().Tags()["audio"])
 
 
 # Resuming
@@ -205,6 +184,9 @@ def test_charts_and_log_of_a_resumed_run_show_each_step_once(
     assert [event.step for event in events.Scalars("loss/generator")] == [3, 4, 5]
     assert [event.step for event in events.Scalars("validation/accuracy")] == [2, 6]
     logged = read_scalars(tmp_path)
+    flops = TrainingFlops(checkpoint.load(tmp_path).run)
+    spent = [flops.until(2), flops.until(6)]
+    assert logged["progress/training_flops"] == ([2, 6], spent)
     assert logged["loss/classify"][0] == [0, 1, 2]
     assert logged["loss/generator"][0] == [3, 4, 5]
     assert logged["validation/accuracy"][0] == [2, 6]

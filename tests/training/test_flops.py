@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,11 +12,8 @@ import models
 from datasets import Batch
 from metrics.cost import count_flops
 from models import Phase
-from tests.training.runs import arguments, call
-from training import checkpoint, validation
 from training.flops import TrainingFlops
 from training.run import Run
-from training.run_log import read_scalars
 
 
 def small_run(model: str = "wgan", processes: int = 1, **settings: int) -> Run:
@@ -71,16 +67,3 @@ def test_counting_moves_no_noise() -> None:
     torch.manual_seed(3)
     TrainingFlops(small_run("vaegan"))
     assert torch.equal(torch.rand(4), expected)
-
-
-def test_a_resumed_run_goes_on_counting(
-    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(validation, "N_SAMPLES", 60)
-    given = arguments(offline_dir, tmp_path, "vaegan", "--validate-every", "2")
-    assert call(*given, "--steps", "4").code == 0
-    assert call(*given, "--steps", "7", "--resume").code == 0
-    flops = TrainingFlops(checkpoint.load(tmp_path).run)
-    steps, values = read_scalars(tmp_path)["progress/training_flops"]
-    assert steps == [2, 4, 6, 7]
-    assert values == [flops.until(step) for step in steps]
