@@ -28,8 +28,9 @@ from converters.colors import to_grey
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 from converters.media import Picture, Sound, crc_of, warn
 from converters.spectrogram.barcode import add_barcode, read_barcode
-from converters.spectrogram.edits import detect_crop, warn_sound_changed
+from converters.spectrogram.edits import detect_crop, stretch, warn_sound_changed
 from converters.spectrogram.layout import TileLayout
+from converters.spectrogram.lossless import as_integers
 from converters.spectrogram.options import MAX_PEAK, Options
 from converters.spectrogram.sonify import Sonification
 from converters.spectrogram.streams import rechunk
@@ -60,12 +61,8 @@ class Spectrogram(Options, Converter):
         return self.at_rate(sound.format.sample_rate)._encode_sound(sound)
 
     def _encode_sound(self, sound: Sound) -> Iterator[Picture]:
+        sound = as_integers(sound) if self.residual else sound
         format = sound.format
-        if self.residual and format.dtype.kind != "i":
-            raise ConverterError(
-                f"{sound.name}: a residual makes only whole numbers exact (PCM_16, PCM_24 ...), "
-                f"not {format.subtype}; pack keeps such samples"
-            )
         layout = self.layout_for(sound)
         axis = self.frequency_axis(layout.n_rows)
         exponent = layout.companding.exponent
@@ -106,7 +103,11 @@ class Spectrogram(Options, Converter):
         maker = self.at_rate(header.sound.sample_rate)
         layout = maker.layout_of(first.name, header)
         axis = maker.frequency_axis(layout.n_rows)
-        first = detect_crop(dataclasses.replace(first, header=header), header, layout, axis)
+        first = dataclasses.replace(first, header=header)
+        if maker.stretch:
+            first = stretch(first, header, layout)
+        else:
+            first = detect_crop(first, header, layout, axis)
         assert first.header is not None and first.header.sound is not None
         return maker._decode_tiles(first, rest, first.header, first.header.sound)
 
@@ -123,7 +124,7 @@ class Spectrogram(Options, Converter):
             unread = False
             tiles = self._check_tiles(chain([first], rest), layout, format)
             axis = self.frequency_axis(layout.n_rows)
-            return rechunk(decode_tiles(tiles, layout, axis, format), n, 0)
+            return rechunk(decode_tiles(tiles, layout, axis, format, self.stretch), n, 0)
 
         return Sound(format, blocks, name=first.name)
 
@@ -145,7 +146,9 @@ class Spectrogram(Options, Converter):
                 raise ConverterError(f"{picture.name}: has no header: it is not {which}")
             if (
                 (header.tile, header.n_tiles, header.sound) != (tile, layout.n_tiles, format)
-                or dataclasses.replace(self.from_header(header), sample_rate=self.sample_rate)
+                or dataclasses.replace(
+                    self.from_header(header), sample_rate=self.sample_rate, stretch=self.stretch
+                )
                 != self
                 or self.layout_of(picture.name, header) != layout
             ):

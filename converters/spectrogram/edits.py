@@ -6,14 +6,16 @@ import dataclasses
 
 import numpy as np
 
-from converters.header import Header, SoundFormat
+from converters.header import ConverterError, Header, SoundFormat
 from converters.media import Picture, Sound, warn
 from converters.spectrogram.axis import Axis
 from converters.spectrogram.layout import TileLayout
 from converters.spectrogram.reconstruction import inconsistency
 from converters.spectrogram.sonify import crc_of_int16
 
-__all__ = ["detect_crop", "phase_is_consistent", "warn_sound_changed", "warn_tile_changed"]
+__all__ = [
+    "detect_crop", "phase_is_consistent", "stretch", "warn_sound_changed", "warn_tile_changed",
+]  # fmt: skip
 
 # dB, of the median and the upper quartile of the columns. Edits leave most columns below -28, JPEG
 # of quality 95 with colours of all pixels -18, of quality 75 -6, with colours of every fourth -1
@@ -63,6 +65,40 @@ def detect_crop(picture: Picture, header: Header, layout: TileLayout, axis: Axis
         sha256="",
     )
     return dataclasses.replace(picture, chunks={}).with_header(header)
+
+
+def stretch(picture: Picture, header: Header, layout: TileLayout) -> Picture:
+    """A picture that was made wider or narrower, as one of a longer or shorter sound.
+
+    Raises:
+        ConverterError: it is one of several tiles, or too narrow for a sound.
+    """
+    assert header.sound is not None
+    width, format = picture.pixels.shape[1], header.sound
+    if width == layout.width and layout.n_tiles == 1:
+        return picture
+    if layout.n_tiles > 1:
+        raise ConverterError(
+            f"{picture.name}: is one of {layout.n_tiles} tiles, and only one picture can be "
+            f"stretched: encode the sound with a larger --tile, such as {layout.n_columns}"
+        )
+    n = (width - layout.n_fft // layout.hop + 1) * layout.hop
+    if n < 1:
+        raise ConverterError(f"{picture.name}: {width} columns are too narrow for a sound")
+    rate = format.sample_rate
+    warn(
+        f"{picture.name}: was stretched from {layout.width} to {width} columns; "
+        f"{format.n_samples / rate:.2f} s become {n / rate:.2f} s, with phases that are "
+        "reconstructed from the magnitudes"
+    )
+    pixels = layout.scale(picture, header, 0, width)
+    header = dataclasses.replace(
+        header,
+        sound=dataclasses.replace(format, n_samples=n),
+        facts={**header.facts, "width": width},
+        sha256="",
+    )
+    return dataclasses.replace(picture, pixels=pixels, chunks={}, header=header)
 
 
 def warn_tile_changed(name: str, tile: int, layout: TileLayout, consistent: bool) -> None:

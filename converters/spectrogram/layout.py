@@ -22,6 +22,7 @@ __all__ = ["TileLayout"]
 # Of a tile: a minute of stereo at 48 kHz in any profile. One of a single column may have more.
 MAX_PIXELS = 1 << 25
 MAX_HEIGHT = 1 << 20
+STRETCH = "; the sound keeps its duration: for one that is as much longer or shorter, add --stretch"
 MIXED = 16 / 17  # as colours are a little pale
 BLUR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16  # columns: over so many, a hue turns once in most bins
 
@@ -147,11 +148,22 @@ class TileLayout:
         warn(
             f"{picture.name}: was resized from {width} to {given[1]} columns and from about "
             f"{self.height} to {given[0]} rows; its phases are reconstructed from the magnitudes"
+            + (STRETCH if self.n_tiles == 1 and given[1] != width else "")
         )
-        barcode = barcode_height(header, width) if header.options.get("strip") else 0
+        yield from self.decode_magnitude(self.scale(picture, header, tile, width))
+
+    def scale(self, picture: Picture, header: Header, tile: int, width: int) -> np.ndarray:
+        """The pixels of a tile that was resized, in its height and any width, without barcode."""
+        made = self.width_of(tile)
+        barcode = barcode_height(header, made) if header.options.get("strip") else 0
         height = max(1, round(len(picture.pixels) * self.height / (self.height + barcode)))
+        if self.has_height(picture, header, made):
+            height = self.height
         pixels = self.encoding.convert(picture.pixels[:height], picture.name)
+        if pixels.shape[:2] == (self.height, width):
+            return pixels
         size, how = (width, self.height), Image.Resampling.BICUBIC
         planes = np.moveaxis(np.atleast_3d(pixels), -1, 0).astype(np.float32)
         scaled = [np.asarray(Image.fromarray(plane).resize(size, how)) for plane in planes]
-        yield from self.decode_magnitude(scaled[0] if pixels.ndim == 2 else np.stack(scaled, -1))
+        joined = scaled[0] if pixels.ndim == 2 else np.stack(scaled, -1)
+        return np.rint(joined).clip(0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)

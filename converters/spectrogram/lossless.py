@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,11 +10,37 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from converters.header import ConverterError, SoundFormat
-from converters.media import Picture, warn
+from converters.media import Picture, Sound, rounded_blocks, warn
 from converters.spectrogram.layout import TileLayout
 from converters.spectrogram.residual import CHUNK, Residual, round_samples
 
-__all__ = ["ResidualDecoder", "SampleReader"]
+__all__ = ["ResidualDecoder", "SampleReader", "as_integers"]
+
+LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+
+
+def as_integers(sound: Sound) -> Sound:
+    """The sound, whose samples are integers; those of MP3 and OGG files are rounded to 24 bits.
+
+    Raises:
+        ConverterError: the samples are floats of another file.
+    """
+    format = sound.format
+    if format.dtype.kind == "i":
+        return sound
+    if format.subtype not in LOSSY:
+        raise ConverterError(
+            f"{sound.name}: a residual makes only whole numbers exact (PCM_16, PCM_24 ...), "
+            f"not {format.subtype}; pack keeps such samples"
+        )
+    warn(
+        f"{sound.name}: {format.container} is lossy: exact are its decoded samples, rounded to 24 "
+        "bits"
+    )
+    whole = dataclasses.replace(format, subtype="PCM_24", container="WAV")
+    return dataclasses.replace(
+        sound, format=whole, blocks=lambda n: rounded_blocks(sound, whole, 24, sound.name, n)
+    )
 
 
 class SampleReader:

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from converters.base import DECODING
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 from converters.media import Sound
 from converters.spectrogram.axis import AXES, Axis, bins_between, make_axis
@@ -92,6 +93,9 @@ class Options:
     fade: float = field(default=0.05, metadata={"earlier": 0.0})
     """Soft start and end of the sound of any other picture: so long its first and last column swell
     and fade, in s."""
+    stretch: bool = field(default=False, metadata=DECODING)
+    """Decode a spectrogram that was made wider or narrower as a longer or shorter sound of the same
+    pitch. Off: it is scaled back."""
     tones: bool = field(default=True, metadata={"earlier": False})
     """In the sound of any other picture, a row is a tone. Off: a row is all frequencies up to the
     next rows, which sounds like noise; the picture comes back better on log and mel axes."""

@@ -64,9 +64,17 @@ def _add_residuals(
 
 
 def decode_tiles(
-    tiles: Iterator[tuple[Picture, Header]], layout: TileLayout, axis: Axis, format: SoundFormat
+    tiles: Iterator[tuple[Picture, Header]],
+    layout: TileLayout,
+    axis: Axis,
+    format: SoundFormat,
+    stretched: bool,
 ) -> Iterator[np.ndarray]:
-    """Samples (n, n_channels) of the format's dtype, tile by tile."""
+    """Samples (n, n_channels) of the format's dtype, tile by tile.
+
+    Args:
+        stretched: whether phases are those of another duration.
+    """
     residuals = ResidualDecoder(layout, format)
     has_phase = layout.encoding.has_phase  # in all tiles so far
 
@@ -81,7 +89,9 @@ def decode_tiles(
                 yield from layout.decode_resized(picture, header, tile)
                 continue
             consistent = True
-            if edited:
+            if stretched and edited:
+                consistent = not layout.encoding.has_phase
+            elif edited:
                 consistent = not layout.encoding.has_phase or phase_is_consistent(
                     pixels, layout, axis
                 )

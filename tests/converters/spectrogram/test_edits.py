@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from converters import ConverterError, ConverterWarning, Picture, Sound
+from converters import ConverterError, ConverterWarning, Header, Picture, Sound
 from converters.picture_files import read_picture
 from converters.spectrogram import Spectrogram
 from converters.stft import stft
@@ -101,6 +101,7 @@ def test_a_resized_picture_is_not_taken_as_cropped() -> None:
         found, messages = decode_with_warnings([save(tile, pixels=np.asarray(image))])
         assert found.format.n_samples == 40_000
         assert len(messages) == 1 and "resized" in messages[0] and "reconstructed" in messages[0]
+        assert ("add --stretch" in messages[0]) == (size[0] != width)
 
 
 @pytest.mark.parametrize("profile", ["colour", "16+8", "16+16"])
@@ -142,6 +143,37 @@ def test_painted_bins_get_a_phase() -> None:
         spectrum = np.abs(stft(found / 32768, 256, 64))[:, 150:250].mean(1)
         tone, painted = spectrum[35:50].max(), spectrum[93:100].max()
         assert 0.3 < painted / tone < 0.7
+
+
+@pytest.mark.parametrize("profile", ["colour", "16+16", "magnitude"])
+def test_a_widened_picture_can_be_a_longer_sound(profile: str) -> None:
+    """A tone keeps its frequency and starts and ends later."""
+    t = np.arange(16_000) / 8000
+    tone = (8000 * np.sin(2 * np.pi * 1000 * t) * ((t > 0.5) & (t < 1.5))).astype(np.int16)
+    (tile,) = encode(Sound.of(tone, 8000), profile=profile, **SMALL)
+    height, width = tile.pixels.shape[:2]
+    for factor, rows in ((2, height), (0.5, height), (1.5, height * 2)):
+        planes = np.moveaxis(np.atleast_3d(tile.pixels), -1, 0).astype(np.float32)
+        size = round(width * factor), rows
+        wide = np.stack([np.asarray(Image.fromarray(plane).resize(size)) for plane in planes], -1)
+        wide = np.squeeze(wide.clip(0, np.iinfo(tile.pixels.dtype).max).astype(tile.pixels.dtype))
+        with pytest.warns(ConverterWarning, match="was stretched"):
+            decoder = dataclasses.replace(Spectrogram.from_header(as_header(tile)), stretch=True)
+            sound = decoder.decode_sound(iter([save(tile, pixels=wide)]))
+            found = sound.samples()[:, 0].astype(float)
+        assert abs(len(found) / 8000 - 2 * factor) < 0.1
+        loud = np.flatnonzero(np.convolve(np.abs(found), np.ones(80) / 80, "same") > 1500) / 8000
+        assert abs(loud[0] - 0.5 * factor) < 0.1 and abs(loud[-1] - 1.5 * factor) < 0.1
+        assert purity(found, 1000, 8000, 256) > 15
+    tiles = encode(Sound.of(tone, 8000), tile=100, **SMALL)
+    decoder = dataclasses.replace(Spectrogram.from_header(as_header(tiles[0])), stretch=True)
+    with pytest.raises(ConverterError, match="larger --tile"):
+        decoder.decode_sound(iter(tiles))
+
+
+def as_header(tile: Picture) -> Header:
+    assert tile.header is not None
+    return tile.header
 
 
 @pytest.mark.parametrize("profile", ["colour", "16+16", "magnitude"])
