@@ -82,7 +82,10 @@ def make_plan(
     header = None if encode else find_header(content)
     if header:
         _check_header(content, header, settings)
-        planner = dataclasses.replace(planner, converter=converter_of(header))
+        decoder = converter_of(header)
+        how = decoder.decoding_options() & set(settings.given_options)
+        given = {option: settings.given_options[option] for option in how}
+        planner = dataclasses.replace(planner, converter=dataclasses.replace(decoder, **given))  # type: ignore[type-var]
     elif settings.direction is None:
         if settings.as_bytes:
             return planner.bytes_to_tiles()
@@ -121,10 +124,12 @@ def _check_header(content: Picture | Sound, header: Header, settings: Settings) 
             f"{name}: made by {header.kind}, not {kind}: to decode it, omit --with and the "
             "converter's options; to encode it again, add --encode"
         )
+    decoder = converter_of(header)
     for option, value in settings.given_options.items():
-        if header.options.get(option) != value:
+        made = getattr(decoder, option, None)
+        if option not in decoder.decoding_options() and made != value:
             raise ConverterError(
-                f"{name}: made with {option} {header.options.get(option)!r}, not {value!r}; the "
+                f"{name}: made with {option} {made!r}, not {value!r}; the "
                 f"file's own options are used to decode it: omit --{option.replace('_', '-')} or "
                 "--preset"
             )
