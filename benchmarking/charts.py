@@ -109,14 +109,24 @@ def comparison(runs: Sequence[Curves]) -> Figure:
     figure.set_layout_engine("constrained", w_pad=0.05, h_pad=0.04, wspace=0.02, hspace=0.05)
     grid = figure.add_gridspec(len(heights), 6, height_ratios=heights)
     looks = _looks(runs)
+    panels: dict[tuple[int, int], Axes] = {}  # of one row and column share their axes
 
-    for i, (tag, name) in enumerate(metrics.items()):
-        for j, (cost, (unit, cost_name)) in enumerate(COSTS.items()):
-            axis = figure.add_subplot(grid[i, 2 * j : 2 * j + 2])
-            _draw_metric(axis, runs, looks, tag, cost, unit)
+    for j, (cost, (unit, cost_name)) in enumerate(COSTS.items()):
+        ends: list[float] = []
+        for i, (tag, name) in enumerate(metrics.items()):
+            axis = figure.add_subplot(
+                grid[i, 2 * j : 2 * j + 2],
+                sharex=panels[0, j] if i else None,
+                sharey=panels[i, 0] if j else None,
+            )
+            panels[i, j] = axis
+            ends += _draw_metric(axis, runs, looks, tag, cost, unit)
+            last = i == len(metrics) - 1
             axis.set_ylabel(name if j == 0 else "", fontsize=10)
-            axis.set_xlabel(cost_name if i == len(metrics) - 1 else "", fontsize=10)
-            axis.tick_params(which="both", labelleft=j == 0, labelbottom=i == len(metrics) - 1)
+            axis.set_xlabel(cost_name if last else "", fontsize=10)
+            axis.tick_params(which="both", labelleft=j == 0, labelbottom=last and bool(ends))
+        if ends:
+            _limit_costs(panels[0, j], ends)
     span = 6 // columns
     for i, phase in enumerate(phases):
         row, column = divmod(i, columns)
@@ -166,7 +176,8 @@ def _looks(runs: Sequence[Curves]) -> list[tuple[str, str]]:
 def _draw_metric(
     axis: Axes, runs: Sequence[Curves], looks: Sequence[tuple[str, str]], tag: str, cost: str,
     unit: float,
-) -> None:  # fmt: skip
+) -> list[float]:  # fmt: skip
+    """Draws a panel; returns the cost at which each run ends in it."""
     ends = []
     for run, (color, marker) in zip(runs, looks, strict=True):
         steps, values = run.scalars.get(tag, ((), ()))
@@ -182,18 +193,21 @@ def _draw_metric(
             ends.append(x[-1])
     if not ends:
         axis.text(0.5, 0.5, "not logged", ha="center", va="center", transform=axis.transAxes)
-        axis.set_xticks([])
     if "fd_" in tag:
         _log(axis)
     else:
         axis.set_ylim(-0.03, 1.03)
         axis.yaxis.set_major_formatter(PercentFormatter(1))
-    if ends and max(ends) > 20 * min(ends):  # a short run beside a long one
-        axis.set_xscale("log")
-    elif ends:
-        axis.set_xlim(left=0)
-        axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     _finish(axis)
+    return ends
+
+
+def _limit_costs(axis: Axes, ends: Sequence[float]) -> None:
+    if max(ends) > 20 * min(ends):  # a short run beside a long one
+        axis.set_xscale("log")
+    else:
+        axis.set_xlim(0, 1.04 * max(ends))
+        axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _draw_losses(

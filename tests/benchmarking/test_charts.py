@@ -81,7 +81,7 @@ def test_a_phase_has_one_style_in_all_models() -> None:
 def test_validation_stands_against_flops_steps_and_seconds() -> None:
     figure = comparison([curves("cgan")])
     x = [np.asarray(axis.lines[0].get_xdata()).tolist() for axis in figure.axes[:9]]
-    assert x == [[1, 2, 3], [50, 100, 150], [10, 20, 30]] * 3
+    assert x == [[1, 2, 3]] * 3 + [[50, 100, 150]] * 3 + [[10, 20, 30]] * 3
     assert axis_of(figure, "Frechet distance\n(n = 1,000)").get_yscale() == "log"
     assert len(figure.legends) == 1
     assert not any(axis.get_legend() for axis in figure.axes)
@@ -90,10 +90,22 @@ def test_validation_stands_against_flops_steps_and_seconds() -> None:
 def test_what_a_run_did_not_log_is_missing_from_its_panel_alone() -> None:
     old = curves("cvae", more={tag: ((), ()) for tag in COSTS if "seconds" in tag})
     figure = comparison([curves("cgan"), old])
-    assert [len(axis.lines) for axis in figure.axes[:9]] == [2, 2, 1] * 3
+    assert [len(axis.lines) for axis in figure.axes[:9]] == [2] * 6 + [1] * 3
     alone = comparison([old]).axes[:9]
-    assert [len(axis.texts) for axis in alone] == [0, 0, 1] * 3
-    assert alone[2].texts[0].get_text() == "not logged"
+    assert [len(axis.texts) for axis in alone] == [0] * 6 + [1] * 3
+    assert alone[6].texts[0].get_text() == "not logged"
+
+
+def test_panels_of_a_row_and_of_a_column_share_their_axes() -> None:
+    """Also where one run has less than another."""
+    short = {t: (s[:1], v[:1]) for t, (s, v) in curves("cgan").scalars.items() if "coverage" in t}
+    late = curves("cgan", more=short | {"progress/training_seconds": ([150], [30.0])})
+    figure = comparison([late])
+    figure.draw_without_rendering()
+    x, y = ([getattr(a, f"get_{w}lim")() for a in figure.axes[:9]] for w in "xy")
+    for i in range(3):
+        assert len({*x[3 * i : 3 * i + 3]}) == len({*y[i:9:3]}) == 1
+        assert x[3 * i][1] > np.max(figure.axes[3 * i].lines[0].get_xdata())  # no marker is cut
 
 
 def test_older_runs_show_coverage_of_all_digits() -> None:
