@@ -134,6 +134,10 @@ class RunLog:
     Args:
         step: where a resumed run continues.
         position: the size of the log at that step, in bytes; what lies behind it is cut off.
+
+    Attributes:
+        is_short: the log was shorter than that: somebody removed lines, or all of it.
+        last_validation: the step of the last validation in the log; -1: none.
     """
 
     def __init__(
@@ -141,12 +145,24 @@ class RunLog:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = (folder / NAME).open("a+b")
-        self.file.truncate(min(position, self.file.seek(0, os.SEEK_END)))
+        self.is_short = self._cut(position)
+        scalars = read_scalars(folder)
+        steps = [s[-1] for tag, (s, _) in scalars.items() if tag.startswith("validation/")]
+        self.last_validation = max(steps, default=-1)
         _order_events(folder)
         self.writer = SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
         self.writer.add_custom_scalars(_layout([phase.name for phase in phases]))
         if step == 0:
             self._hyperparameters(run)
+
+    def _cut(self, position: int) -> bool:
+        """Cuts off what lies behind the position; whether the file ends before it."""
+        is_short = self.file.seek(0, os.SEEK_END) < position
+        if is_short:
+            self.file.seek(0)
+            position = self.file.read().rfind(b"\n") + 1  # a torn line goes, too
+        self.file.truncate(position)
+        return is_short
 
     def _hyperparameters(self, run: Run) -> None:
         """Into the run's own writer: `add_hparams` would open a second run beside it."""
@@ -176,7 +192,7 @@ class RunLog:
     def position(self) -> int:
         """The size of `metrics.jsonl`, which is on the disk up to there."""
         os.fsync(self.file.fileno())
-        return self.file.tell()
+        return os.fstat(self.file.fileno()).st_size
 
     def flush(self) -> None:
         self.writer.flush()

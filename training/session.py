@@ -18,6 +18,7 @@ from training import checkpoint
 from training.flops import TrainingFlops
 from training.loop import Trainer
 from training.run import Run
+from training.run_log import NAME as LOG
 from training.run_log import RunLog, write_sounds
 from training.validation import Validation
 
@@ -64,9 +65,13 @@ class Session:
         self.first_step, self.validated = trainer.step, -1
         self.log: RunLog | None = None
         if self.main:
-            remove_temporaries(folder / checkpoint.NAME)
+            remove_temporaries(folder)
             position = found.log_position if found else 0
             self.log = RunLog(folder, run, trainer.phases, trainer.step, position)
+            self.validated = self.log.last_validation
+            if self.log.is_short:
+                tqdm.write(f"warning: {folder / LOG} had lost lines: it is continued as it is")
+                self.save()  # so that the next session knows this log
             trainer.on_logs = self.log.scalars
             trainer.intact = self.intact
             if validation:
@@ -98,7 +103,7 @@ class Session:
                 if trainer.step % limits.checkpoint_every == 0:
                     self.save()
             stopped = bool(caught)  # later signals find the run at its end
-            if not stopped and trainer.step > self.first_step and self.validated != trainer.step:
+            if not stopped and self.validated != trainer.step:
                 self.validate()
             self.save()
         finally:

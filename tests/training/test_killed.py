@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,17 +28,25 @@ from tests.training.runs import (
     call,
     log_of,
 )
-from training import checkpoint, session
+from training import checkpoint, loop, session, validation
 from training.checkpoint import NAME
+from training.run_log import read_scalars
 
 # Processes are forked from one that has imported everything.
 
 
-def _child(given: list[str], log: Path, stall_at: int, file_size: int | None) -> None:
-    """The command in a process of its own, validation aside."""
+def _child(
+    given: list[str], log: Path, stall_at: int, file_size: int | None, stall_validation: int
+) -> None:
+    """The command in a process of its own; validation only where it is to stall."""
     torch.set_num_threads(1)
-    session.Session.validate = lambda self: None  # type: ignore[method-assign]
     sys.argv = ["train.py", *given]
+    if stall_validation:
+        _stall(validation.Validation, "metrics", stall_validation, log.parent / "stalled")
+        validation.N_SAMPLES = 60
+        loop.Trainer.flush_every = 1
+    else:
+        session.Session.validate = lambda self: None  # type: ignore[method-assign]
     if file_size is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     real, calls = os.fsync, 0
@@ -56,15 +65,35 @@ def _child(given: list[str], log: Path, stall_at: int, file_size: int | None) ->
         command(train.main)()
 
 
+def _stall(owner: type, name: str, at: int, mark: Path) -> None:
+    """From its call number `at` on the method only waits; -1: never."""
+    real, calls = getattr(owner, name), 0
+
+    def method(self: Any, *arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            mark.touch()
+            time.sleep(600)
+        return real(self, *arguments)
+
+    setattr(owner, name, method)
+
+
 @pytest.fixture(scope="module")
 def start() -> Callable[..., BaseProcess]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["train", "pytest"])
 
     def begin(
-        given: list[str], log: Path, stall_at: int = 0, file_size: int | None = None
+        given: list[str],
+        log: Path,
+        stall_at: int = 0,
+        file_size: int | None = None,
+        stall_validation: int = 0,
     ) -> BaseProcess:
-        process = context.Process(target=_child, args=(given, log, stall_at, file_size))
+        arguments = (given, log, stall_at, file_size, stall_validation)
+        process = context.Process(target=_child, args=arguments)
         process.start()
         return process
 
@@ -136,6 +165,31 @@ def test_killed_again_and_again_it_resumes(
     assert finish(process) == 0, log.read_text()
     assert_same(folder, whole)
     assert log_of(folder) == log_of(whole)
+
+
+@pytest.mark.parametrize("steps", ["8", "9"])  # with and without a checkpoint before the last
+def test_killed_within_any_validation_nothing_of_the_log_is_lost_or_doubled(
+    steps: str, start: Callable[..., BaseProcess], offline_dir: Path, tmp_path: Path
+) -> None:
+    given = ("--steps", steps, "--checkpoint-every", "2", "--validate-every", "3")
+    undisturbed = tmp_path / "undisturbed"
+    log, mark = tmp_path / "log", tmp_path / "stalled"
+    arguments_of = lambda folder: arguments(offline_dir, folder, "cgan", *given)  # noqa: E731
+    process = start(arguments_of(undisturbed), log, stall_validation=-1)
+    assert finish(process) == 0, log.read_text()
+    n = len(read_scalars(undisturbed)["validation/accuracy"][0])
+    for at in range(1, n + 1):
+        folder = tmp_path / f"killed{at}"
+        mark.unlink(missing_ok=True)
+        process = start(arguments_of(folder), log, stall_validation=at)
+        wait_for(mark.exists, process)
+        process.kill()
+        finish(process)
+        for _ in range(2):  # the second session has nothing to do
+            more = [*arguments_of(folder), "--resume", "auto"]
+            assert finish(start(more, log, stall_validation=-1)) == 0, log.read_text()
+        assert_same(folder, undisturbed)
+        assert log_of(folder) == log_of(undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
