@@ -19,7 +19,7 @@ from benchmarking import report
 from common.errors import InputError, suggest
 from common.files import ROOT
 from common.processes import run_script
-from datasets import PairedDataset, Pairing, recording_split
+from datasets import PairedDataset, Pairing, check_split
 from evaluation import outputs
 from evaluation.baselines import BASELINES
 from evaluation.evaluator import PROTOCOL
@@ -136,7 +136,7 @@ def plan(options: Options, source: PairedDataset) -> list[Job]:
     Raises:
         InputError: an unknown split.
     """
-    recording_split(source, options.split)
+    check_split(source, options.split)
     where = (source.name, options.split, options.pairing)
     jobs = []
     for preset, seed, name in itertools.product(

@@ -23,7 +23,7 @@ from datasets.base import (
 )
 from datasets.pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
 from datasets.pixels import from_pixels, to_pixels
-from datasets.splits import Part, part, recording_split
+from datasets.splits import Part, check_split, part, recording_split, test_part
 
 __all__ = [
     "DATA",
@@ -40,6 +40,7 @@ __all__ = [
     "Recordings",
     "Task",
     "TaskSpec",
+    "check_split",
     "default_dir",
     "from_pixels",
     "load",
@@ -48,6 +49,7 @@ __all__ = [
     "recording_split",
     "seed_of",
     "spec",
+    "test_part",
     "to_pixels",
 ]
 

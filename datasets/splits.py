@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from common.errors import InputError, suggest
 from datasets.base import SPLITS, PairedDataset
 
-__all__ = ["Part", "part", "recording_split"]
+__all__ = ["Part", "check_split", "part", "recording_split", "test_part"]
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
@@ -41,6 +42,15 @@ def recording_split(dataset: PairedDataset, split: str) -> Tensor:
     return result
 
 
+def check_split(dataset: PairedDataset, split: str) -> None:
+    """That there is such a split.
+
+    Raises:
+        InputError: there is no such split or speaker.
+    """
+    recording_split(dataset, split)
+
+
 @dataclass(frozen=True)
 class Part:
     """One of SPLITS of a dataset, on one device. Images are sorted by digit."""
@@ -57,13 +67,23 @@ class Part:
         return Part(**moved, clips=self.clips)
 
 
-def part(dataset: PairedDataset, split: str, name: str) -> Part:
-    """The training, validation or test part of a dataset under a split.
+def part(dataset: PairedDataset, split: str, name: Literal["train", "validation"]) -> Part:
+    """The training or validation part of a dataset under a split.
 
-    Args:
-        name: one of SPLITS. Only the evaluator reads 'test'.
+    Raises:
+        ValueError: `name` is neither 'train' nor 'validation'.
     """
-    index = SPLITS.index(name)
+    if name not in ("train", "validation"):
+        raise ValueError(f"a part is 'train' or 'validation', not '{name}'")
+    return _part(dataset, split, SPLITS.index(name))
+
+
+def test_part(dataset: PairedDataset, split: str) -> Part:
+    """The test part of a dataset under a split: for the evaluator alone."""
+    return _part(dataset, split, TEST)
+
+
+def _part(dataset: PairedDataset, split: str, index: int) -> Part:
     images, recordings = dataset.images, dataset.recordings
     x = (images.split == index).nonzero().squeeze(1)
     x = x[images.digit[x].argsort(stable=True)]

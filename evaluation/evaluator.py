@@ -18,7 +18,7 @@ from tqdm import tqdm
 from common.errors import InputError
 from common.plots import sample_grid
 from converters.mel64.features import MEL64
-from datasets import PairedDataset, part, recording_split, seed_of
+from datasets import PairedDataset, part, recording_split, seed_of, test_part
 from evaluation import outputs
 from evaluation.candidates import Candidate
 from evaluation.scorecard import (
@@ -54,9 +54,9 @@ class Evaluator:
 
     def __init__(self, source: PairedDataset, split: str, device: torch.device) -> None:
         self.source, self.split, self.device = source, split, device
-        self.train, self.validation, self.test = (
-            part(source, split, name).to(device) for name in ("train", "validation", "test")
-        )
+        self.train = part(source, split, "train").to(device)
+        self.validation = part(source, split, "validation").to(device)
+        self.test = test_part(source, split).to(device)
         try:
             self.judges = tuple(load_judge(source.name, which, device) for which in "ab")
         except FileNotFoundError as error:

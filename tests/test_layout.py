@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -42,34 +43,79 @@ SCRIPTS: dict[str, set[str]] = {
     "convert": {"common", "conversion", "converters"},
 }
 OURS = {*LAYERS, *SCRIPTS}
-TEST_SPLIT_READERS = {"evaluation/evaluator.py"}
+# These import their sub-modules by name, as they find them in their folder.
+FINDERS = {"models/__init__.py", "converters/__init__.py"}
+# What reaches the items of the test split, and the files or folders that may have it.
+TEST_SPLIT_READERS: dict[str, tuple[str, ...]] = {
+    r"\btest_part\b": (*("datasets/__init__.py", "datasets/splits.py", "evaluation/evaluator.py"),),
+    r"\brecording_split\b": (
+        *("datasets/__init__.py", "datasets/__main__.py", "datasets/audit.py"),
+        *("datasets/splits.py", "evaluation/evaluator.py"),
+    ),
+    r"\.test\b": ("evaluation/",),
+    r"\.official\b": ("datasets/",),
+    r"\.recordings\b(?!\.speakers)": ("datasets/",),
+    r"\.images\b(?!\[|\.shape)": ("datasets/", "evaluation/evaluator.py"),
+}
 # What imports Hugging Face's datasets, evaluate or metrics would get ours.
 SHADOWED = {
     *("datasets", "evaluate", "transformers", "trl", "sentence-transformers", "setfit"),
     *("accelerate", "peft", "optimum", "diffusers", "huggingface-hub"),
 }
+COMPUTED = "<computed>"  # the module of an import whose name is not in the source
+
+Project = Mapping[str, str]  # path of each Python file, relative to the root -> its text
 
 
-def sources(root: Path = ROOT) -> list[Path]:
-    """Every Python file of the project but the tests."""
-    files = [root / f"{name}.py" for name in SCRIPTS]
-    files += [path for name in LAYERS for path in (root / name).rglob("*.py")]
-    return [path for path in files if path.exists()]
+@cache
+def everything() -> Project:
+    """Every Python file that git has or would take."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "*.py"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode:  # not a checkout
+        files = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py")]
+        paths = [path for path in files if not path.startswith(".")]
+    else:
+        paths = listed.stdout.splitlines()
+    return {path: (ROOT / path).read_text() for path in paths if (ROOT / path).exists()}
 
 
-def module_of(path: Path, root: Path = ROOT) -> str:
-    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+@cache
+def project() -> Project:
+    """Every Python file but the tests."""
+    files = everything().items()
+    return {path: text for path, text in files if not path.startswith(("tests/", "setup.py"))}
 
 
-def imports_of(path: Path, top_level: bool = False) -> Iterator[str]:
-    """The full name of everything a file imports; `top_level`: when it is loaded."""
-    tree = ast.parse(path.read_text())
-    for node in _loaded(tree.body) if top_level else ast.walk(tree):
+def module_of(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+
+@cache
+def imports_of(text: str, when_loaded: bool = False) -> tuple[str, ...]:
+    """The full name of everything that a file imports; `when_loaded`: not inside functions."""
+    tree = ast.parse(text)
+    nodes = [*_loaded(tree.body)] if when_loaded else [*ast.walk(tree)]
+    found: list[str] = []
+    bound: dict[str, str] = {}
+    for node in nodes:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
+            bound |= {a.asname: a.name for a in node.names if a.asname}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            assert node.level == 0, f"relative import: {ast.unparse(node)}"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+            bound |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            root, dot, rest = ast.unparse(node.func).partition(".")
+            if (bound.get(root, root) + dot + rest).endswith(("import_module", "__import__")):
+                given = node.args[0] if node.args else None
+                is_text = isinstance(given, ast.Constant)
+                found.append(str(given.value) if is_text else COMPUTED)  # type: ignore[union-attr]
+    return tuple(found)
 
 
 def _loaded(body: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -81,36 +127,97 @@ def _loaded(body: list[ast.stmt]) -> Iterator[ast.AST]:
             yield from _loaded(getattr(node, name, []))
 
 
-def wrong_imports(root: Path) -> list[str]:
+@cache
+def private_names(text: str) -> tuple[str, ...]:
+    """The full names, with an underscored part, that a file imports or reaches by attributes."""
+    tree = ast.parse(text)
+    bound: dict[str, str] = {}
+    found = [*imports_of(text)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                first = alias.name.partition(".")[0]
+                bound |= {alias.asname: alias.name} if alias.asname else {first: first}
+        elif isinstance(node, ast.ImportFrom):
+            bound |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            root, _, rest = ast.unparse(node).partition(".")
+            if root in bound:
+                found.append(f"{bound[root]}.{rest}")
+    # A named tuple's own methods are public.
+    public = {"_asdict", "_replace", "_fields", "_make"}
+    return tuple(
+        name for name in found
+        if any(re.match(r"_(?!_)", part) and part not in public for part in name.split(".")[1:])
+    )  # fmt: skip
+
+
+def unlisted(files: Project) -> list[str]:
+    """Packages and scripts without a layer, layers without files, folders without __init__.py."""
+    found = {path.partition("/")[0].removesuffix(".py") for path in files}
+    folders = {path.rpartition("/")[0] for path in files} - {""}
+    return sorted(found ^ OURS) + [f for f in folders if f"{f}/__init__.py" not in files]
+
+
+def wrong_imports(files: Project) -> list[str]:
     """Imports against the layers, and underscored names of another package."""
     allowed = LAYERS | SCRIPTS
     wrong = []
-    for path in sources(root):
-        module = module_of(path, root)
-        package = module.split(".")[0]
-        for name in imports_of(path):
-            first, *rest = name.split(".")
-            if first not in OURS or first == package:
-                continue
-            if first not in allowed[package]:
-                wrong.append(f"{module} imports {name}")
-            if any(part.startswith("_") for part in rest):
-                wrong.append(f"{module} imports the private {name}")
+    for path, text in files.items():
+        package = module_of(path).partition(".")[0]
+        for name in imports_of(text):
+            first = name.partition(".")[0]
+            if first in OURS - {package} - allowed[package]:
+                wrong.append(f"{path} imports {name}")
+            if name == COMPUTED and path not in FINDERS:
+                wrong.append(f"{path} imports a module of a computed name")
+        wrong += [
+            f"{path} uses the private {name}"
+            for name in private_names(text)
+            if name.partition(".")[0] in OURS - {package}
+        ]
     return wrong
 
 
-def circles(root: Path) -> list[str]:
+def wrong_siblings(files: Project) -> list[str]:
+    """Imports of siblings, which a model or a kind of converter may not have."""
+    wrong = []
+    kinds = {
+        path.split("/")[1] for path in files if re.fullmatch(r"converters/\w+/__init__\.py", path)
+    }
+    for path, text in files.items():
+        package, _, rest = path.partition("/")
+        for name in imports_of(text):
+            first, *parts = name.split(".")
+            if (
+                package == first == "converters"
+                and parts
+                and parts[0] in kinds - {*path.split("/")}
+            ):
+                wrong.append(f"{path} imports {name}")
+            elif package == "models" and first in OURS and re.match(r"[^_/]\w*\.py", rest):
+                # What a model needs, the two packages hand out; its original is its own.
+                own = parts == ["_original", rest.removesuffix(".py")]
+                handed_out = len(parts) == 1 and not {
+                    *(f"{first}/{parts[0]}.py", f"{first}/{parts[0]}/__init__.py")
+                } & {*files}
+                if not own and not (first in {"models", "datasets"} and handed_out):
+                    wrong.append(f"{path} imports {name}")
+    return wrong
+
+
+def circles(files: Project) -> list[str]:
     """A circle of files that load each other, if there is one."""
-    modules = {module_of(path, root): path for path in sources(root)}
+    modules = {module_of(path): text for path, text in files.items()}
     graph: dict[str, set[str]] = {}
-    for module, path in modules.items():
-        found = set()
-        for name in imports_of(path, top_level=True):
-            # `from a.b import c` loads a.b, and a.b.c if that is a module.
-            there = name if name in modules else name.rpartition(".")[0]
-            if there in modules and there != module and not module.startswith(f"{there}."):
-                found.add(there)
-        graph[module] = found
+    for module, text in modules.items():
+        # `from a.b import c` loads a.b, and a.b.c if that is a module.
+        loaded = {
+            name if name in modules else name.rpartition(".")[0]
+            for name in imports_of(text, when_loaded=True)
+        }
+        graph[module] = {there for there in loaded if there in modules and there != module}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -118,96 +225,161 @@ def circles(root: Path) -> list[str]:
     return []
 
 
-def test_imports_run_one_way() -> None:
-    assert not wrong_imports(ROOT)
+def private_files(files: Project) -> list[str]:
+    """In `models/` the underscore means 'not a model'; elsewhere no file or folder has one."""
+    return [
+        path for path in files
+        if re.search(r"(^|/)_(?!_)", path) and not path.startswith("models/")
+    ]  # fmt: skip
 
 
-def test_there_are_no_circles() -> None:
-    assert not circles(ROOT)
+def readers_of_the_test_split(files: Project) -> list[str]:
+    """Files that could read the test split, and may not."""
+    return [
+        f"{path}: {match[0]}"
+        for pattern, allowed in TEST_SPLIT_READERS.items()
+        for path, text in files.items()
+        if not path.startswith(allowed) and (match := re.search(pattern, text))
+    ]
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("copy")
-    for path in sources():
-        there = root / path.relative_to(ROOT)
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, there)
-    return root
+CHECKS = (
+    *(unlisted, wrong_imports, wrong_siblings, circles, private_files, readers_of_the_test_split),
+)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_layout(check: Callable[[Project], list[str]]) -> None:
+    assert not check(project())
 
 
 def folders() -> list[str]:
-    return sorted({str(path.parent.relative_to(ROOT)) for path in sources()} - {"."})
+    return sorted({path.rpartition("/")[0] for path in project()} - {""})
 
 
 @pytest.mark.parametrize("folder", folders())
-@pytest.mark.parametrize("line", ["import benchmark", "from evaluation import _private"])
-def test_a_planted_wrong_import_is_found(copy: Path, folder: str, line: str) -> None:
-    planted = copy / folder / "planted.py"
-    planted.write_text(line + "\n")
-    own = folder.startswith("evaluation") and "_private" in line
-    try:
-        assert bool(wrong_imports(copy)) != own
-    finally:
-        planted.unlink()
+def test_planted_wrong_imports_are_found(folder: str) -> None:
+    for line in ("import benchmark", "from evaluation import _private"):
+        own = folder.startswith("evaluation") and "_private" in line
+        assert bool(wrong_imports({**project(), f"{folder}/planted.py": line})) != own
 
 
 @pytest.mark.parametrize("folder", folders())
-def test_a_planted_circle_is_found(copy: Path, folder: str) -> None:
+def test_a_planted_circle_is_found(folder: str) -> None:
     package = folder.replace("/", ".")
     names = ("planted_a", "planted_b")
-    for name, other in (names, names[::-1]):
-        (copy / folder / f"{name}.py").write_text(f"from {package}.{other} import x\n")
-    try:
-        assert {f"{package}.{name}" for name in names} <= {*circles(copy)}
-    finally:
-        for name in names:
-            (copy / folder / f"{name}.py").unlink()
+    planted = {
+        f"{folder}/{name}.py": f"from {package}.{other} import x"
+        for name, other in (names, names[::-1])
+    }
+    assert {f"{package}.{name}" for name in names} <= {*circles({**project(), **planted})}
 
 
-def test_underscored_files_are_private_to_their_package() -> None:
-    """In `models/` the underscore means 'not a model'; elsewhere there is none."""
-    found = [module_of(path) for path in sources() if re.match(r"_[^_]", path.name)]
-    assert all(module.startswith("models.") for module in found), found
+@pytest.mark.parametrize(
+    ("check", "path", "text", "found"),
+    [
+        (unlisted, "lab.py", "", "lab"),
+        (unlisted, "lab/__init__.py", "", "lab"),
+        (unlisted, "common/lab/tools.py", "", "common/lab"),
+        (private_files, "common/_hidden/tools.py", "", "_hidden"),
+        (private_files, "common/_hidden.py", "", "_hidden"),
+        (
+            wrong_imports,
+            "common/planted.py",
+            'import importlib\nimportlib.import_module("evaluation.evaluator")',
+            "evaluation.evaluator",
+        ),
+        (
+            wrong_imports,
+            "common/planted.py",
+            'from importlib import import_module as load\nload("evaluation")',
+            "evaluation",
+        ),
+        (
+            wrong_imports,
+            "common/planted.py",
+            "import importlib\ndef f(x):\n    importlib.import_module(x)",
+            "computed",
+        ),
+        (
+            wrong_imports,
+            "training/planted.py",
+            "import datasets.offline\ndatasets.offline._synthesize()",
+            "_synthesize",
+        ),
+        (
+            wrong_imports,
+            "training/planted.py",
+            "from datasets import offline as o\no._synthesize()",
+            "_synthesize",
+        ),
+        (wrong_siblings, "converters/tone/planted.py", "import converters.pack", "converters.pack"),
+        (
+            wrong_siblings,
+            "converters/tone/planted.py",
+            "from converters import pack",
+            "converters.pack",
+        ),
+        (wrong_siblings, "converters/planted.py", "from converters.grid import Grid", "grid.Grid"),
+        (wrong_siblings, "models/planted.py", "from models import cvae", "models.cvae"),
+        (wrong_siblings, "models/planted.py", "from models._base import Config", "_base"),
+        (wrong_siblings, "models/planted.py", "from models import _base", "_base"),
+        (wrong_siblings, "models/planted.py", "from models import _original", "_original"),
+        (
+            wrong_siblings,
+            "models/planted.py",
+            "from models._original.networks import resize",
+            "_original.networks",
+        ),
+        (wrong_siblings, "models/planted.py", "from models._original import cvae", "cvae"),
+        (wrong_siblings, "models/planted.py", "from datasets.splits import part", "splits"),
+        (wrong_siblings, "models/planted.py", "import common.errors", "common.errors"),
+        (readers_of_the_test_split, "train.py", "from datasets import test_part as p", "test_part"),
+        (readers_of_the_test_split, "train.py", "datasets.test_part(s)", "test_part"),
+        (readers_of_the_test_split, "train.py", "recording_split(s) == 2", "recording_split"),
+        (readers_of_the_test_split, "benchmarking/planted.py", "Evaluator(s).test.x", ".test"),
+        (readers_of_the_test_split, "train.py", "s.recordings.clips", ".recordings"),
+        (readers_of_the_test_split, "train.py", "s.images.pixels", ".images"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    check: Callable[[Project], list[str]], path: str, text: str, found: str
+) -> None:
+    assert found in " ".join(check({**project(), path: text}))
 
 
-def test_models_import_from_models_and_datasets_alone() -> None:
-    """And nothing from each other: what a model needs is handed on by the two packages."""
-    for path in (ROOT / "models").glob("[!_]*.py"):
-        for name in imports_of(path):
-            package, _, rest = name.partition(".")
-            if package == "models" and not rest.startswith("_original."):
-                assert "." not in rest, f"{path.name} imports {name}"
-                assert not (ROOT / "models" / f"{rest}.py").exists(), f"{path.name}: {name}"
-            elif package in OURS - {"models"}:
-                assert package == "datasets" and "." not in rest, f"{path.name} imports {name}"
+def test_a_planted_circle_through_the_own_package_is_found() -> None:
+    planted = {
+        "common/__init__.py": "from common.planted import x",
+        "common/planted.py": "from common import y",
+    }
+    assert {"common", "common.planted"} <= {*circles({**project(), **planted})}
 
 
-def test_only_the_evaluator_asks_for_the_test_part() -> None:
-    asking = set()
-    for path in sources():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and getattr(node.func, "id", getattr(node.func, "attr", None)) == "part"
-            ):
-                given = [a.value for a in node.args if isinstance(a, ast.Constant)]
-                if not given or given[-1] not in {"train", "validation"}:
-                    asking.add(str(path.relative_to(ROOT)))
-    assert asking <= TEST_SPLIT_READERS, asking
+def locked() -> set[str]:
+    lines = (ROOT / "requirements.txt").read_text()
+    return {name.lower() for name in re.findall(r"^([A-Za-z0-9._-]+)==", lines, re.M)}
 
 
-def test_no_dependency_shares_our_names() -> None:
-    locked = re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / "requirements.txt").read_text(), re.M)
-    assert len(locked) > 20
-    assert not {name.lower().replace("_", "-") for name in locked} & SHADOWED
+def test_no_dependency_is_shadowed() -> None:
+    """No installed file of the lock imports, when it is loaded, a package that we have."""
+    assert len(locked()) > 20
+    assert not {name.replace("_", "-") for name in locked()} & SHADOWED
+    imports = re.compile(rb"\n(?:import|from) (?:%s)\b" % "|".join(OURS).encode())
+    found = []
+    for distribution in importlib.metadata.distributions():
+        if distribution.name.lower() in locked():
+            for file in distribution.files or []:
+                path = Path(str(file.locate()))
+                if path.suffix == ".py" and path.exists() and imports.search(path.read_bytes()):
+                    found.append(str(file))
+    assert not found
 
 
 def test_no_file_is_too_long() -> None:
-    lengths = {path: len(path.read_text().splitlines()) for path in sources()}
-    assert not {str(p): n for p, n in lengths.items() if n > 320}
-    tests = {path: len(path.read_text().splitlines()) for path in (ROOT / "tests").rglob("*.py")}
-    assert not {str(p): n for p, n in tests.items() if n > 500}
+    lengths = {path: len(text.splitlines()) for path, text in everything().items()}
+    limit = {path: 500 if path.startswith("tests/") else 320 for path in lengths}
+    assert not {path: n for path, n in lengths.items() if n > limit[path]}
 
 
 def test_pip_install_says_what_this_is(tmp_path: Path) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from common.errors import InputError
-from datasets import mnist_fsdd
+from datasets import mnist_fsdd, splits
 from datasets.base import SPLITS, PairedDataset
-from datasets.splits import part, recording_split
+from datasets.splits import Part, part, recording_split
 from tests.datasets.toy import TEST, TRAIN, VALIDATION, fake_data, numbers, toy_dataset
+
+
+def part_of(dataset: PairedDataset, split: str, name: Any) -> Part:
+    test = name == "test"
+    return splits.test_part(dataset, split) if test else part(dataset, split, name)
+
 
 # The official split
 
@@ -47,7 +54,7 @@ def test_sizes(source: PairedDataset, offline_source: PairedDataset) -> None:
         recordings = recording_split(each, "official").bincount().tolist()
         assert (images, recordings) == wanted[each.name]
         for name, n in zip(SPLITS, recordings, strict=True):
-            assert part(each, "official", name).c_digit.bincount().tolist() == [n // 10] * 10
+            assert part_of(each, "official", name).c_digit.bincount().tolist() == [n // 10] * 10
 
 
 # One speaker held out
@@ -71,7 +78,7 @@ def test_a_held_out_speaker_of_the_data_here(
         speakers = sorted(each.recordings.speakers)
         for name, following in ((speakers[0], speakers[1]), (speakers[-1], speakers[0])):
             found = {
-                split: set(part(each, f"speaker:{name}", split).c_speaker.tolist())
+                split: set(part_of(each, f"speaker:{name}", split).c_speaker.tolist())
                 for split in SPLITS
             }
             order = each.recordings.speakers
@@ -107,7 +114,7 @@ def test_an_unknown_split(split: str, message: str) -> None:
 @pytest.mark.parametrize("split", ["official", "speaker:mia"])
 def test_parts_are_disjoint_and_nothing_is_lost(split: str) -> None:
     dataset = toy_dataset()
-    parts = [part(dataset, split, name) for name in SPLITS]
+    parts = [part_of(dataset, split, name) for name in SPLITS]
     images = torch.cat([numbers(p.x) for p in parts])
     recordings = torch.cat([numbers(p.c) for p in parts])
     assert images.sort().values.tolist() == list(range(len(dataset.images)))
@@ -117,7 +124,7 @@ def test_parts_are_disjoint_and_nothing_is_lost(split: str) -> None:
 @pytest.mark.parametrize("name", SPLITS)
 def test_a_part_keeps_what_belongs_together(name: str) -> None:
     dataset = toy_dataset()
-    p = part(dataset, "speaker:bob", name)
+    p = part_of(dataset, "speaker:bob", name)
     image, recording = numbers(p.x), numbers(p.c)
     assert torch.equal(p.x_digit, dataset.images.digit[image])
     assert (p.x_digit.diff() >= 0).all()
@@ -129,7 +136,7 @@ def test_a_part_keeps_what_belongs_together(name: str) -> None:
 def test_the_image_split_does_not_depend_on_the_speaker() -> None:
     dataset = toy_dataset()
     for name in SPLITS:
-        a, b = (part(dataset, split, name) for split in ("official", "speaker:zoe"))
+        a, b = (part_of(dataset, split, name) for split in ("official", "speaker:zoe"))
         assert torch.equal(a.x, b.x)
 
 
@@ -138,6 +145,7 @@ def test_clips_stay_on_the_cpu() -> None:
     assert {k for k, v in vars(moved).items() if v.device.type == "cpu"} == {"clips"}
 
 
-def test_an_unknown_part() -> None:
-    with pytest.raises(ValueError, match="tuple"):
-        part(toy_dataset(), "official", "all")
+@pytest.mark.parametrize("name", ["test", "all"])
+def test_a_part_is_for_training_or_validation(name: Any) -> None:
+    with pytest.raises(ValueError, match=f"'train' or 'validation', not '{name}'"):
+        part(toy_dataset(), "official", name)
