@@ -62,9 +62,9 @@ def _progress() -> Progress:
 
 
 def measure_converters(options: ConverterOptions) -> None:
-    source = datasets.load(options.data, options.data_dir)
+    dataset = datasets.load(options.data, options.data_dir)
     with tempfile.TemporaryDirectory() as name, _progress() as bar:
-        signals.write(Path(name), source)
+        signals.write(Path(name), dataset)
 
         def on_progress(process: str) -> None:
             bar.annotate(process)
@@ -72,7 +72,8 @@ def measure_converters(options: ConverterOptions) -> None:
 
         rows = round_trips.measure_all(Path(name), on_progress)
     code = code_version()
-    write_rows(options.out / converter_report.ROWS, [row | {"code": code} for row in rows])
+    about = {"format": converter_report.FORMAT, "code": code}
+    write_rows(options.out / converter_report.ROWS, [about | row for row in rows])
     _report_converters(options.out)
 
 

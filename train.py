@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
 import dataclasses
-import math
 import os
 import shlex
 import sys
@@ -36,7 +35,7 @@ from models import Config
 from training import checkpoint
 from training.loop import Trainer
 from training.memory import check_batch_size
-from training.run import Run, build, code_version
+from training.run import Run, build, check_settings, code_version
 from training.session import Limits, Session, restore
 from training.validation import Validation
 
@@ -79,8 +78,8 @@ class Options:
 def main() -> None:
     name, preset, options, config = _read_arguments(sys.argv[1:])
     fabric = _fabric(options)
-    source = datasets.load(options.data, options.data_dir)
-    run = _describe(name, preset, options, config, source)
+    dataset = datasets.load(options.data, options.data_dir)
+    run = _describe(name, preset, options, config, dataset)
     folder = options.out or run.folder()
     found = _previous(folder, run, options.resume)
 
@@ -90,13 +89,13 @@ def main() -> None:
         raise InputError(f"model '{name}' serves {', '.join(model.tasks)}, not {options.task}")
     check_batch_size(build(config, run.spec), config.batch_size, fabric.device)
     model = model.to(fabric.device)
-    train = part(source, options.split, "train").to(fabric.device)
+    train = part(dataset, options.split, "train").to(fabric.device)
     batches = Batches(train, options.pairing, config.batch_size, options.seed, fabric.global_rank)
     trainer = Trainer(model, batches, fabric, config.ema)
     if found:
         restore(trainer, found)
     run = run.continued_from(found.run) if found else run
-    validation = Validation(source, options.split)
+    validation = Validation(dataset, options.split)
     limits = Limits(options.max_seconds, options.checkpoint_every, options.validate_every)
     try:
         with exclusive(folder, "training") if fabric.is_global_zero else nullcontext():
@@ -138,7 +137,7 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     )
     default = chosen(run=Options(), **{name: presets[preset]})
     parsed: Any = parse(chosen, default, _with_resume(arguments), "train.py")
-    return name, preset, _checked_options(parsed.run), _checked(getattr(parsed, name))
+    return name, preset, _check_options(parsed.run), check_settings(getattr(parsed, name))
 
 
 def _with_resume(arguments: Sequence[str]) -> list[str]:
@@ -167,7 +166,7 @@ def _refuse_foreign_flags(name: str, preset: str, arguments: list[str]) -> None:
         raise InputError(f"{name} ({preset}) has no flag {flag}: {hint}")
 
 
-def _checked_options(options: Options) -> Options:
+def _check_options(options: Options) -> Options:
     if options.checkpoint_every < 1 or options.validate_every < 0:
         raise InputError("--checkpoint-every must be at least 1, --validate-every at least 0")
     if options.max_seconds is not None and not options.max_seconds > 0:
@@ -175,18 +174,6 @@ def _checked_options(options: Options) -> Options:
     if not 0 <= options.seed < 1 << 32:
         raise InputError(f"--seed must be in [0, 2^32), not {options.seed}")
     return options
-
-
-def _checked(config: Config) -> Config:
-    for name, value in vars(config).items():
-        if isinstance(value, int | float) and not 0 <= value < math.inf:
-            flag = "--" + name.replace("_", "-")
-            raise InputError(f"{flag} must be a number that is not negative, not {value}")
-    if config.steps < 1 or config.batch_size < 1:
-        raise InputError("--steps and --batch-size must be at least 1")
-    if not 0 <= config.ema < 1:
-        raise InputError(f"--ema must be in [0, 1), not {config.ema}")
-    return config
 
 
 def _fabric(options: Options) -> Fabric:
@@ -213,12 +200,12 @@ def _fabric(options: Options) -> Fabric:
 
 
 def _describe(
-    name: str, preset: str, options: Options, config: Config, source: PairedDataset
+    name: str, preset: str, options: Options, config: Config, dataset: PairedDataset
 ) -> Run:
     spec = datasets.spec(options.task)
     return Run(
-        model=name, preset=preset, config=dataclasses.asdict(config), data=source.name,
-        data_fingerprint=source.fingerprint, task=options.task, split=options.split,
+        model=name, preset=preset, config=dataclasses.asdict(config), data=dataset.name,
+        data_fingerprint=dataset.fingerprint, task=options.task, split=options.split,
         pairing=options.pairing, seed=options.seed, precision=options.precision,
         x_shape=spec.x_shape, c_shape=spec.c_shape, code=code_version(),
         processes=int(os.environ.get("WORLD_SIZE", 1)),

@@ -22,8 +22,9 @@ ROWS, TABLE, FIGURES = "converters.csv", "converters.md", "figures"
 
 # Of the systems that this project replaces, measured before it began.
 SOURCE_SYSTEMS = Path(__file__).parent / "source_systems.csv"
+FORMAT = "synesthesia-converters-2"  # in every row
 KEY = ("kind", "preset", "signal", "channel")
-TEXTS = (*KEY, "code", "header", "warned", "refused")
+TEXTS = (*KEY, "format", "code", "header", "warned", "refused")
 TRUTH_VALUES = ("exact", "same_format")
 
 
@@ -49,9 +50,9 @@ def read_rows(out: Path) -> list[Row]:
     texts = files.read_rows(path)
     if not texts:
         raise InputError(f"no rows in {path}: run `python benchmark.py converters` first")
-    if missing := [name for name in (*KEY, "code") if name not in texts[0]]:
+    if any(row.get("format") != FORMAT for row in texts):
         raise InputError(
-            f"{path} is of an older format, without a column '{missing[0]}': "
+            f"{path} has rows of another format than {FORMAT}: "
             "run `python benchmark.py converters` again"
         )
     return [

@@ -89,9 +89,9 @@ def run(options: Options) -> None:
     out = options.out
     report.read_rows(out)  # refuses an older format before hours of training
     # Loaded first: only then is it known which data there are, and every run names them.
-    source = datasets.load(options.data, options.data_dir)
-    jobs = plan(options, source)
-    failed = run_all(jobs, options, source, out)
+    dataset = datasets.load(options.data, options.data_dir)
+    jobs = plan(options, dataset)
+    failed = run_all(jobs, options, dataset, out)
     if failed and not report.read_rows(out):
         raise InputError(f"every run failed: {', '.join(failed)}; see above")
     report.write(out, options.runs, options.data_dir)
@@ -130,14 +130,14 @@ def check(options: Options) -> Options:
     return options
 
 
-def plan(options: Options, source: PairedDataset) -> list[Job]:
+def plan(options: Options, dataset: PairedDataset) -> list[Job]:
     """The runs, presets first, so that a matrix that is stopped early is still a comparison.
 
     Raises:
         InputError: an unknown split.
     """
-    check_split(source, options.split)
-    where = (source.name, options.split, options.pairing)
+    check_split(dataset, options.split)
+    where = (dataset.name, options.split, options.pairing)
     jobs = []
     for preset, seed, name in itertools.product(
         options.presets or PRESETS, options.seeds, options.models or models.names()
@@ -152,17 +152,17 @@ def plan(options: Options, source: PairedDataset) -> list[Job]:
     return jobs
 
 
-def run_all(jobs: list[Job], options: Options, source: PairedDataset, out: Path) -> list[str]:
+def run_all(jobs: list[Job], options: Options, dataset: PairedDataset, out: Path) -> list[str]:
     """Scores the baselines, then does every job; each adds its row at once. Returns failures."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     failed = []
     folder = (
-        (options.runs or RUNS) / "baselines" / f"{source.name}-{options.split.replace(':', '-')}"
+        (options.runs or RUNS) / "baselines" / f"{dataset.name}-{options.split.replace(':', '-')}"
     )
     cards = [folder / name / outputs.NAME for name in BASELINES]
-    if not all(_is_current(card, source) for card in cards) or options.fresh:
+    if not all(_is_current(card, dataset) for card in cards) or options.fresh:
         print("baselines: " + ", ".join(BASELINES), flush=True)
-        arguments = ["--data", source.name, "--split", options.split, "--out", str(folder), *data]
+        arguments = ["--data", dataset.name, "--split", options.split, "--out", str(folder), *data]
         if not _run("evaluate.py", "--baseline", *BASELINES, *arguments):
             failed.append("baselines")
     if not failed:
@@ -170,21 +170,25 @@ def run_all(jobs: list[Job], options: Options, source: PairedDataset, out: Path)
             report.add_row(out, outputs.read(path))
     for i, job in enumerate(jobs):
         print(f"[{i + 1}/{len(jobs)}] {job.label}", flush=True)
-        if run_job(job, options, source):
+        if run_job(job, options, dataset):
             report.add_row(out, outputs.read(job.folder / outputs.NAME))
         else:
             failed.append(job.label)
     return failed
 
 
-def run_job(job: Job, options: Options, source: PairedDataset) -> bool:
+def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
     """Trains what is not finished, evaluates what is not scored by these judges."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     path = job.folder / checkpoint.NAME
     if options.fresh:
         shutil.rmtree(job.folder, ignore_errors=True)
-    found = checkpoint.load(path, groups=("ema",)) if path.exists() else None
-    if found is not None and (changed := _changed(job.config, found.run.config)):
+    try:
+        found = checkpoint.load(path, groups=("ema",)) if path.exists() else None
+    except InputError as error:
+        print(f"error: {error}; --fresh trains the run again", file=sys.stderr)
+        return False
+    if found is not None and (changed := _differences(job.config, found.run.config)):
         print(
             f"error: {job.folder} was trained with another {', '.join(changed)}: "
             "--fresh trains it again",
@@ -195,25 +199,27 @@ def run_job(job: Job, options: Options, source: PairedDataset) -> bool:
         arguments = ["--model", job.model, "--preset", job.preset, "--seed", str(job.seed)]
         arguments += ["--split", options.split, "--pairing", options.pairing]
         arguments += ["--max-seconds", str(options.max_seconds), "--out", str(job.folder)]
-        arguments += ["--data", source.name, "--resume", "auto", *data]
-        for name in _changed(job.config, dataclasses.asdict(models.presets(job.model)[job.preset])):
+        arguments += ["--data", dataset.name, "--resume", "auto", *data]
+        for name in _differences(
+            job.config, dataclasses.asdict(models.presets(job.model)[job.preset])
+        ):
             arguments += ["--" + name.replace("_", "-"), str(getattr(job.config, name))]
         if not _run("train.py", *arguments):
             return False
-    elif _is_current(job.folder / outputs.NAME, source, found):
+    elif _is_current(job.folder / outputs.NAME, dataset, found):
         print(f"  kept as it is: {job.folder} (--fresh trains it again)")
         return True
     return _run("evaluate.py", "--checkpoint", str(job.folder), *data)
 
 
-def _changed(config: Config, other: Mapping[str, object]) -> list[str]:
+def _differences(config: Config, other: Mapping[str, object]) -> list[str]:
     """The settings that differ, but for the length of the run."""
     mine = dataclasses.asdict(config)
     return [k for k, v in mine.items() if k != "steps" and k in other and other[k] != v]
 
 
 def _is_current(
-    path: Path, source: PairedDataset, found: checkpoint.Checkpoint | None = None
+    path: Path, dataset: PairedDataset, found: checkpoint.Checkpoint | None = None
 ) -> bool:
     """Whether a scorecard is of these data, judges and protocol, and of the weights found."""
     try:
@@ -221,9 +227,9 @@ def _is_current(
     except InputError:
         return False
     made = card["fingerprint"]
-    judges = [load_judge(source.name, which).sha256 for which in "ab"]
+    judges = [load_judge(dataset.name, which).sha256 for which in "ab"]
     return (
-        (made["protocol"], made["data_sha256"]) == (PROTOCOL, source.fingerprint)
+        (made["protocol"], made["data_sha256"]) == (PROTOCOL, dataset.fingerprint)
         and [made["judge_a"], made["judge_b"]] == judges
         and card["candidate"]["weights_sha256"] == (found.weights_sha256() if found else None)
     )

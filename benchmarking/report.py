@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 ROWS, TABLE, FIGURES = "results.csv", "leaderboard.md", "figures"
+FORMAT = "synesthesia-rows-2"  # in every row
 Row = Mapping[str, str]
 Run = tuple[Row, Path]  # a row, and the folder of its run
 
@@ -57,11 +58,12 @@ def read_rows(out: Path) -> list[dict[str, str]]:
         InputError: the rows are of an older format.
     """
     rows = files.read_rows(out / ROWS)
-    if rows and (missing := [name for name in (*KEY, *SAME) if name not in rows[0]]):
-        raise InputError(
-            f"{out / ROWS} is of an older format, without a column '{missing[0]}': "
-            "move it away and run the benchmark again"
-        )
+    for row in rows:
+        if row.get("format") != FORMAT:
+            raise InputError(
+                f"{out / ROWS} has rows of another format than {FORMAT}: move it away and run "
+                "the benchmark again"
+            )
     return rows
 
 
@@ -70,6 +72,7 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
     candidate, fingerprint = card["candidate"], card["fingerprint"]
     run = candidate["run"] or {}
     row: dict[str, Any] = {
+        "format": FORMAT,
         "model": candidate["name"],
         "preset": run.get("preset", ""),
         "data": fingerprint["data"],
@@ -159,8 +162,8 @@ def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None
     if not reference:
         return
     first = reference[0][0]
-    source = datasets.load(first["data"], data_dir)  # type: ignore[arg-type]
-    validation = Validation(source, first["split"])
+    dataset = datasets.load(first["data"], data_dir)  # type: ignore[arg-type]
+    validation = Validation(dataset, first["split"])
     images = {"sound": validation.shown, "real": validation.partners}
     for row, run in reference:
         if row["seed"] != first["seed"]:

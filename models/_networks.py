@@ -62,7 +62,7 @@ class _ResidualDown(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """(latent, what is cond) -> image in (0, 1); each block is scaled and shifted by its input."""
+    """(latent, embedded condition) -> image in (0, 1); its input scales and shifts each block."""
 
     def __init__(self, x_shape: tuple[int, int, int], z_dim: int, cond_dim: int, width: int):
         super().__init__()
@@ -202,16 +202,16 @@ def kl_divergence(mu: Tensor, logvar: Tensor, prior: tuple[Tensor, Tensor] | Non
     return 0.5 * (distance + (logvar - prior_logvar).exp() - logvar + prior_logvar - 1)
 
 
-def translate(x: Tensor, most: int) -> Tensor:
-    """Moves each image by up to `most` pixels in both directions, zeros come in (DiffAugment).
+def translate(x: Tensor, max_shift: int) -> Tensor:
+    """Moves each image by up to `max_shift` pixels in both directions, zeros come in (DiffAugment).
 
     Differentiable; the noise comes from torch's global generator.
     """
-    if most == 0:
+    if max_shift == 0:
         return x
     b, _, height, width = x.shape
-    padded = F.pad(x, (most, most, most, most))
-    dy, dx = torch.randint(0, 2 * most + 1, (2, b, 1), device=x.device)
+    padded = F.pad(x, (max_shift, max_shift, max_shift, max_shift))
+    dy, dx = torch.randint(0, 2 * max_shift + 1, (2, b, 1), device=x.device)
     rows = torch.arange(height, device=x.device) + dy  # (b, height)
     columns = torch.arange(width, device=x.device) + dx  # (b, width)
     image = torch.arange(b, device=x.device).view(b, 1, 1)

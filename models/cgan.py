@@ -3,7 +3,7 @@
 Mirza & Osindero, "Conditional Generative Adversarial Nets", 2014 (arXiv 1411.1784), with the
 projection discriminator of Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018
 (eq. 2-5), spectral normalisation (Miyato et al., ICLR 2018), the hinge loss, and DiffAugment by
-translation (Zhao et al., NeurIPS 2020). The projection is on what is cond of the sound.
+translation (Zhao et al., NeurIPS 2020). The projection is on the embedded condition.
 """
 
 from __future__ import annotations

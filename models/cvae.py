@@ -61,7 +61,7 @@ class CVAE(ConditionalModel):
         super().__init__(spec, config)
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
-        self.posterior = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
+        self.to_latent = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
         self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
         self.learned_prior = None
         if config.prior == "learned":
@@ -70,7 +70,7 @@ class CVAE(ConditionalModel):
             nn.init.zeros_(self.learned_prior.bias)
 
     def phases(self) -> Sequence[Phase]:
-        parts = (self.recognition, self.posterior, self.decoder, self.learned_prior)
+        parts = (self.recognition, self.to_latent, self.decoder, self.learned_prior)
         parameters = [p for part in parts if part for p in part.parameters()]
         return (
             self.classification_phase(),
@@ -95,7 +95,7 @@ class CVAE(ConditionalModel):
         """-ELBO in nats per image, the KL weighted by beta."""
         cond = self.embed_condition(batch.c)
         h = torch.cat((self.recognition(batch.x), cond), 1)
-        mu, logvar = self.posterior(h).chunk(2, 1)  # (b, z_dim)
+        mu, logvar = self.to_latent(h).chunk(2, 1)  # (b, z_dim)
         z = reparameterize(mu, logvar)
         logits = self.decoder(z, cond)
         reconstruction = F.binary_cross_entropy_with_logits(

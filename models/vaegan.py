@@ -3,8 +3,8 @@
 Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", ICML 2016 (eq. 7-9,
 algorithm 1): the reconstruction error is measured in the features of the discriminator, which
 judges reconstructions and samples from the prior alike. What differs: everything sees the
-condition; the discriminator projects on what is cond, is spectrally normalised and learns by the
-hinge loss; DiffAugment by translation.
+condition; the discriminator projects on the embedded condition, is spectrally normalized and
+learns by the hinge loss; DiffAugment by translation.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class VAEGAN(ConditionalModel):
         super().__init__(spec, config)
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
-        self.posterior = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
+        self.to_latent = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
         self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
         self.discriminator = ProjectionDiscriminator(spec.x_shape, self.cond_dim, config.width)
 
@@ -83,7 +83,7 @@ class VAEGAN(ConditionalModel):
             ),
             Phase(
                 name="encoder",
-                parameters=[*self.recognition.parameters(), *self.posterior.parameters()],
+                parameters=[*self.recognition.parameters(), *self.to_latent.parameters()],
                 loss=self.encoder_loss,
                 optimizer=adam,
                 start=start,
@@ -100,7 +100,7 @@ class VAEGAN(ConditionalModel):
     def encode(self, x: Tensor, cond: Tensor) -> tuple[Tensor, Tensor]:
         """(b, *x_shape), (b, cond_dim) -> mu, logvar (b, z_dim)."""
         h = torch.cat((self.recognition(x), cond), 1)
-        mu, logvar = self.posterior(h).chunk(2, 1)
+        mu, logvar = self.to_latent(h).chunk(2, 1)
         return mu, logvar
 
     def decode(self, z: Tensor, cond: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import subprocess
 import warnings
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from common.files import ROOT
 from datasets import Task, TaskSpec
 from models import Config, GenerativeModel
 
-__all__ = ["RUNS", "Run", "build", "code_version", "config_from", "run_folder"]
+__all__ = [
+    "RUNS", "Run", "build", "check_settings", "code_version", "config_from", "run_folder",
+]  # fmt: skip
 
 
 RUNS = ROOT / "results" / "runs"
@@ -96,17 +99,35 @@ def config_from(preset: Config, settings: dict[str, Any]) -> Config:
     Raises:
         InputError: a setting that the preset does not have, or a value that it cannot take.
     """
-    known = {field.name: getattr(preset, field.name) for field in dataclasses.fields(preset)}
     hints = get_type_hints(type(preset))
     for key, value in settings.items():
-        if key not in known:
+        if key not in hints:
             raise InputError(f"setting '{key}' is not one of this model: written by other code?")
-        choices = get_args(hints[key]) if get_origin(hints[key]) is Literal else None
-        if choices is not None and value not in choices:
-            raise InputError(f"setting '{key}': {suggest(str(value), choices)}")
-        if not isinstance(_plain(value), type(_plain(known[key])) | int):
+        if get_origin(hints[key]) is Literal:
+            if value not in get_args(hints[key]):
+                raise InputError(f"setting '{key}': {suggest(str(value), get_args(hints[key]))}")
+        elif type(value) is not hints[key] and (type(value), hints[key]) != (int, float):
             raise InputError(f"setting '{key}' has an unusable value: {value!r:.60}")
-    return dataclasses.replace(preset, **settings)
+    if missing := hints.keys() - settings.keys():
+        raise InputError(f"setting '{min(missing)}' is missing: written by other code?")
+    return check_settings(dataclasses.replace(preset, **settings))
+
+
+def check_settings(config: Config) -> Config:
+    """The same, if its numbers can be.
+
+    Raises:
+        InputError: a number that is negative or not finite, or out of its range.
+    """
+    for name, value in vars(config).items():
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            flag = "--" + name.replace("_", "-")
+            raise InputError(f"{flag} must be a number that is not negative, not {value!r:.40}")
+    if config.steps < 1 or config.batch_size < 1:
+        raise InputError("--steps and --batch-size must be at least 1")
+    if not 0 <= config.ema < 1:
+        raise InputError(f"--ema must be in [0, 1), not {config.ema}")
+    return config
 
 
 def build(config: Config, spec: TaskSpec) -> GenerativeModel:

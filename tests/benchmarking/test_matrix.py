@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import models
 from benchmarking import matrix
@@ -94,6 +96,19 @@ def test_rows_of_an_older_format_are_refused_before_any_training(
     tmp_path: Path, offline_dir: Path
 ) -> None:
     (tmp_path / "results.csv").write_text("subject,preset\ncgan,source\n")
-    with pytest.raises(InputError, match="older format"):
+    with pytest.raises(InputError, match="rows of another format"):
         matrix.run(Options(data="offline", data_dir=offline_dir, out=tmp_path, runs=tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"results.csv"}
+
+
+def test_an_old_checkpoint_does_not_end_the_matrix(
+    offline_source: PairedDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = matrix.check(Options(models=("cgan",), presets=("reference",), runs=tmp_path))
+    (job,) = plan(options, offline_source)
+    job.folder.mkdir(parents=True)
+    metadata = {"about": '{"format": "synesthesia-checkpoint-1"}'}
+    save_file({"model.w": torch.zeros(1)}, job.folder / "checkpoint.safetensors", metadata)
+    assert not matrix.run_job(job, options, offline_source)
+    said = capsys.readouterr().err
+    assert "of an earlier version" in said and "--fresh" in said and said.count("\n") == 1

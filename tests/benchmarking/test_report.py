@@ -103,9 +103,22 @@ def test_the_best_is_first_and_what_is_given_the_digit_is_marked(tmp_path: Path)
     assert any("90.0 (89.0..91.0)" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"format,model\nsynesthesia-rows-2,cgan\nsynesthesia-rows-2\n", "line 3 has not a cell"),
+        (b"format,model\nsynesthesia-rows-2,\xff\n", "is no CSV file"),
+    ],
+)
+def test_damaged_rows_are_named(content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / report.ROWS).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        report.read_rows(tmp_path)
+
+
 def test_rows_of_an_older_format_are_refused(tmp_path: Path) -> None:
     (tmp_path / report.ROWS).write_text("subject,preset\ncgan,source\n")
-    with pytest.raises(InputError, match="older format, without a column 'model'"):
+    with pytest.raises(InputError, match="rows of another format than synesthesia-rows-2"):
         report.add_row(tmp_path, card())
 
 

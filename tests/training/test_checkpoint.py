@@ -167,6 +167,10 @@ def test_metadata_of_wrong_types_are_refused(changed: dict[str, Any], tmp_path: 
         checkpoint.load(write_foreign(tmp_path / NAME, {"about": json.dumps(changed)}))
 
 
+def changed(**settings: Any) -> dict[str, Any]:
+    return RUN.config | settings
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -174,17 +178,23 @@ def test_metadata_of_wrong_types_are_refused(changed: dict[str, Any], tmp_path: 
         ({"model": "_networks"}, "unknown model"),
         ({"model": "os"}, "unknown model"),
         ({"preset": "best"}, "unknown preset 'best'"),
-        ({"config": {"lrr": 1.0}}, "'lrr' is not one of this model"),
-        ({"config": {"lr": "fast"}}, "'lr' has an unusable value"),
-        ({"config": {"condition_on": "posterio"}}, "did you mean posterior"),
-        ({"config": {"prior": 3}}, "there are: standard, learned"),
-        ({"config": {"width": 0.5}}, "'width' has an unusable value"),
-        ({"config": {"width": None}}, "'width' has an unusable value"),
-        ({"config": {"width": -8}}, "these settings make no network"),
-        ({"config": {"width": 10**9}}, "these settings make no network"),
-        ({"config": {"embedding_dim": 0}}, "without weights"),
+        ({"config": changed(lrr=1.0)}, "'lrr' is not one of this model"),
+        ({"config": changed(lr="fast")}, "'lr' has an unusable value"),
+        ({"config": changed(lr=True)}, "'lr' has an unusable value"),
+        ({"config": changed(lr=float("nan"))}, "--lr must be a number"),
+        ({"config": changed(width=0.5)}, "'width' has an unusable value"),
+        ({"config": changed(width=True)}, "'width' has an unusable value"),
+        ({"config": changed(width=None)}, "'width' has an unusable value"),
+        ({"config": changed(width=-8)}, "--width must be a number"),
+        ({"config": changed(steps=0)}, "--steps and --batch-size must be at least 1"),
+        ({"config": changed(ema=10**400)}, "--ema"),
+        ({"config": changed(condition_on="posterio")}, "did you mean posterior"),
+        ({"config": changed(prior=3)}, "there are: standard, learned"),
+        ({"config": changed(width=10**9)}, "these settings make no network"),
+        ({"config": changed(embedding_dim=0)}, "without weights"),
+        ({"config": {k: v for k, v in RUN.config.items() if k != "lr"}}, "'lr' is missing"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[-30:],
 )
 def test_settings_that_make_no_model_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
