@@ -67,20 +67,20 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[tuple[Candidate, 
     device, path = _device(options.device), checkpoint.find(path)
     found = checkpoint.load(path, groups=("ema",))
     candidate, run = Candidate.from_checkpoint(found, device), found.run
-    source = datasets.load(run.data, options.data_dir)  # type: ignore[arg-type]
-    if source.fingerprint != run.data_fingerprint:
+    dataset = datasets.load(run.data, options.data_dir)  # type: ignore[arg-type]
+    if dataset.fingerprint != run.data_fingerprint:
         raise InputError(
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
-            f"{source.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
+            f"{dataset.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    yield candidate, Evaluator(source, run.split, device), options.out or path.parent
+    yield candidate, Evaluator(dataset, run.split, device), options.out or path.parent
 
 
 def _from_baselines(options: Options) -> Iterator[tuple[Candidate, Evaluator, Path]]:
     split, device = options.split or "official", _device(options.device)
-    source = datasets.load(options.data or "auto", options.data_dir)
-    evaluator = Evaluator(source, split, device)
-    folder = RUNS / "baselines" / f"{source.name}-{split.replace(':', '-')}"
+    dataset = datasets.load(options.data or "auto", options.data_dir)
+    evaluator = Evaluator(dataset, split, device)
+    folder = RUNS / "baselines" / f"{dataset.name}-{split.replace(':', '-')}"
     for name in options.baseline:
         candidate = Candidate.from_baseline(name, evaluator.train, evaluator.validation)
         out = (options.out or folder) / name

@@ -74,9 +74,9 @@ def run(options: Options) -> None:
     """Trains the classifiers, prints their accuracies and writes the rows."""
     if options.steps < 1 or options.seeds < 1:
         raise InputError("--steps and --seeds must be at least 1")
-    source = datasets.load(options.data, options.data_dir)
-    train = part(source, options.split, "train")
-    held_out = part(source, options.split, "validation")
+    dataset = datasets.load(options.data, options.data_dir)
+    train = part(dataset, options.split, "train")
+    held_out = part(dataset, options.split, "validation")
     sounds = to_sound(held_out.c)
     pictures = {
         "before": held_out.c,
@@ -93,7 +93,7 @@ def run(options: Options) -> None:
             correct[name].append(logits.argmax(1) == held_out.c_digit)
 
     n = f"{len(held_out.c)} validation recordings, {options.seeds} classifiers"
-    print(f"{source.name}, split {options.split}: {n} of {options.steps} steps")
+    print(f"{dataset.name}, split {options.split}: {n} of {options.steps} steps")
     before, rows = torch.stack(correct["before"]), []
     for name, c in pictures.items():
         after = torch.stack(correct[name])
@@ -107,8 +107,8 @@ def run(options: Options) -> None:
         rows.append(
             {
                 "pictures": name,
-                "data": source.name,
-                "data_sha256": source.fingerprint,
+                "data": dataset.name,
+                "data_sha256": dataset.fingerprint,
                 "split": options.split,
                 "part": "validation",
                 "recordings": len(c),

@@ -20,9 +20,9 @@ __all__ = ["write"]
 SEED = 0
 
 
-def write(folder: Path, source: PairedDataset) -> None:
+def write(folder: Path, dataset: PairedDataset) -> None:
     """Writes every sound (WAV) and picture (PNG) into a folder, under its name."""
-    sounds = {"speech": _speech(source), "music": _music(), "synthetic": _synthetic()}
+    sounds = {"speech": _speech(dataset), "music": _music(), "synthetic": _synthetic()}
     for name, sound in sounds.items():
         write_sound(folder / f"{name}.wav", sound)
     pictures = {
@@ -36,9 +36,9 @@ def write(folder: Path, source: PairedDataset) -> None:
         write_picture(folder / f"{name}.png", picture)
 
 
-def _speech(source: PairedDataset) -> Sound:
+def _speech(dataset: PairedDataset) -> Sound:
     """About 16 s of training recordings: words of up to eight speakers, one after the other."""
-    train = part(source, "official", "train")
+    train = part(dataset, "official", "train")
     speakers = train.c_speaker.unique()[:8]
     n = 16 // len(speakers)
     rows = torch.cat([(train.c_speaker == speaker).nonzero()[:n, 0] for speaker in speakers])

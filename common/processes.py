@@ -31,7 +31,7 @@ def run_script(script: str, arguments: Sequence[str]) -> int:
     child = subprocess.Popen(
         [sys.executable, str(ROOT / script), *arguments], env=environment, start_new_session=True
     )
-    with _passed_on(child) as caught:
+    with _forward_signals(child) as caught:
         try:
             code = child.wait()
         except BaseException:
@@ -44,7 +44,7 @@ def run_script(script: str, arguments: Sequence[str]) -> int:
 
 
 @contextlib.contextmanager
-def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+def _forward_signals(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
     """Signals to this process go to the child: the first as SIGTERM, a third as SIGKILL."""
     caught: list[int] = []
 

@@ -43,25 +43,25 @@ N_DRAWS = 8  # of one sound in the sample grid
 
 
 class Evaluator:
-    """Conditions, judges and real statistics of one data source and split.
+    """Conditions, judges and real statistics of one dataset and split.
 
     Args:
         split: 'official' or 'speaker:NAME'.
 
     Raises:
-        InputError: there is no such split, or no judge for this source.
+        InputError: there is no such split, or no judge for this dataset.
     """
 
-    def __init__(self, source: PairedDataset, split: str, device: torch.device) -> None:
-        self.source, self.split, self.device = source, split, device
-        self.train = part(source, split, "train").to(device)
-        self.validation = part(source, split, "validation").to(device)
-        self.test = test_part(source, split).to(device)
+    def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
+        self.dataset, self.split, self.device = dataset, split, device
+        self.train = part(dataset, split, "train").to(device)
+        self.validation = part(dataset, split, "validation").to(device)
+        self.test = test_part(dataset, split).to(device)
         try:
-            self.judges = tuple(load_judge(source.name, which, device) for which in "ab")
+            self.judges = tuple(load_judge(dataset.name, which, device) for which in "ab")
         except FileNotFoundError as error:
             raise InputError(
-                f"no judge for the data '{source.name}': python -m judges --data {source.name}"
+                f"no judge for the data '{dataset.name}': python -m judges --data {dataset.name}"
             ) from error
         for judge in self.judges:  # several times faster on a CPU, in small batches
             judge.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -109,12 +109,12 @@ class Evaluator:
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that a number depends on beside the candidate."""
-        indices = (recording_split(self.source, self.split), self.source.images.split)
+        indices = (recording_split(self.dataset, self.split), self.dataset.images.split)
         split = hashlib.sha256(b"".join(index.numpy().tobytes() for index in indices))
         return {
             "protocol": PROTOCOL,
-            "data": self.source.name,
-            "data_sha256": self.source.fingerprint,
+            "data": self.dataset.name,
+            "data_sha256": self.dataset.fingerprint,
             "split": self.split,
             "split_sha256": split.hexdigest(),
             "judge_a": self.judges[0].sha256,
@@ -161,7 +161,7 @@ def evaluate(
         if candidate.name == "real-data":  # its images are the held-out ones
             metrics = {k: v for k, v in metrics.items() if not k.startswith("nearest_held_out")}
 
-    correct, speakers = fake.digit_a == digit, evaluator.source.recordings.speakers
+    correct, speakers = fake.digit_a == digit, evaluator.dataset.recordings.speakers
     by_digit = estimate_by_group(correct, recording, digit, digit)
     by_speaker = estimate_by_group(correct, recording, digit, test.c_speaker[recording])
     card: dict[str, Any] = {
@@ -179,7 +179,7 @@ def evaluate(
 
 def _grid(candidate: Candidate, evaluator: Evaluator) -> matplotlib.figure.Figure:
     """One test recording of each digit, of changing speakers, with draws that differ in noise."""
-    test, names = evaluator.test, evaluator.source.recordings.speakers
+    test, names = evaluator.test, evaluator.dataset.recordings.speakers
     rows, partners = [], []
     for d in range(10):
         spoken = (test.c_digit == d).nonzero().squeeze(1)

@@ -83,7 +83,7 @@ class JudgeOutputs:
 
 @dataclass(frozen=True)
 class RealStatistics:
-    """The real side of a scorecard, the same for all models of a data source."""
+    """The real side of a scorecard, the same for all models of a dataset."""
 
     digit: Tensor  # (n,) int64, of the test images, and requested of samples
     test: JudgeOutputs  # of the n test images
@@ -156,7 +156,7 @@ def score(
     kids = resampled_kernel_distance(*features, recording, weights)
     on_progress("density, coverage")
     neighbors = prdc(*features, K, recording)
-    resampled = neighbors.resampled(recording, weights)
+    resampled = neighbors.resample(recording, weights)
     on_progress("diversity, copies")
     copies, distance = copying_metrics(fake.pixels, real)
     diversity = within_digit_diversity(fake.features, digit)

@@ -54,14 +54,14 @@ class Judge:
 
 
 def load_judge(data: str, which: str, device: torch.device | str = "cpu") -> Judge:
-    """The committed judge of a data source.
+    """The committed judge of a dataset.
 
     Args:
-        data: the name of the source.
+        data: the name of the dataset.
         which: 'a' reports, 'b' selects.
 
     Raises:
-        FileNotFoundError: none was trained for this source.
+        FileNotFoundError: none was trained for this dataset.
     """
     name = f"{data}-{which}"
     raw = (WEIGHTS / f"{name}.safetensors").read_bytes()

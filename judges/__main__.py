@@ -95,18 +95,18 @@ def main() -> None:
     options = parse(Options, None, sys.argv[1:], "python -m judges")
     if options.epochs < 1:
         raise InputError(f"--epochs {options.epochs}: at least 1")
-    source = datasets.load(options.data, options.data_dir)
+    dataset = datasets.load(options.data, options.data_dir)
     for which in options.judge:
         network = train_judge(
-            part(source, "official", "train"), which, options.epochs, seed=ord(which)
+            part(dataset, "official", "train"), which, options.epochs, seed=ord(which)
         )
         # Half precision halves the file; the judge is what the file holds.
         tensors = {
             k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()
         }
-        path = WEIGHTS / f"{source.name}-{which}.safetensors"
+        path = WEIGHTS / f"{dataset.name}-{which}.safetensors"
         write_atomically(path, save(tensors))
-        judge, held_out = load_judge(source.name, which), part(source, "official", "validation")
+        judge, held_out = load_judge(dataset.name, which), part(dataset, "official", "validation")
         _, logits = judge(held_out.x)
         accuracy = (logits.argmax(1) == held_out.x_digit).float().mean().item()
         print(f"{path}: {path.stat().st_size} bytes, {accuracy:.2%} on validation")

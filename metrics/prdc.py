@@ -49,7 +49,7 @@ class PRDC:
         """Share of reals whose ball holds some fake, in [0, 1]."""
         return self.covered.any(1).double().mean().item()
 
-    def resampled(self, group: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    def resample(self, group: Tensor, weights: Tensor) -> dict[str, Tensor]:
         """The four metrics for many resamples of groups of fakes.
 
         Precision and density are means over fakes. A real is covered if any fake of a group with a

@@ -26,12 +26,12 @@ SEED = 20210927  # of partners and noise; the same for every run
 class Validation:
     """A fixed set of validation pairs and the noise they are drawn with."""
 
-    def __init__(self, source: PairedDataset, split: str) -> None:
-        held_out = part(source, split, "validation")
+    def __init__(self, dataset: PairedDataset, split: str) -> None:
+        held_out = part(dataset, split, "validation")
         generator = torch.Generator().manual_seed(SEED)
         image = torch.randperm(len(held_out.x), generator=generator)[:N_SAMPLES]
         self.digit = held_out.x_digit[image]
-        self.judge = load_judge(source.name, "b")
+        self.judge = load_judge(dataset.name, "b")
         self.fd_name = f"fd_judge_{len(image)}"
         self.real = self.judge(held_out.x[image])[0]
         order = [(held_out.c_digit == digit).nonzero().squeeze(1) for digit in range(10)]
@@ -49,7 +49,7 @@ class Validation:
             ]
         )
         self.shown, self.clips = held_out.c[shown], held_out.clips[shown]
-        self.speakers = [source.recordings.speakers[i] for i in held_out.c_speaker[shown]]
+        self.speakers = [dataset.recordings.speakers[i] for i in held_out.c_speaker[shown]]
         first = [int((held_out.x_digit == digit).nonzero()[0]) for digit in range(10)]
         self.partners = held_out.x[first]
 

@@ -35,8 +35,8 @@ def test_bad_input_is_one_line(
     with pytest.raises(SystemExit) as stop:
         command(main)()
     assert stop.value.code == code
-    told = capsys.readouterr().err
-    assert says in told and told.count("\n") == 1
+    error_text = capsys.readouterr().err
+    assert says in error_text and error_text.count("\n") == 1
 
 
 def test_an_error_of_the_code_is_not_hidden() -> None:

@@ -81,7 +81,7 @@ def test_precision_density_and_coverage_equal_resampling_by_index() -> None:
     group = torch.arange(90) % 13
     result = prdc(real, fake, 5, group)
     weights = group_weights(group, 20, torch.Generator().manual_seed(0))
-    found = result.resampled(group, weights)
+    found = result.resample(group, weights)
     for b, w in enumerate(weights):
         again = prdc(real, fake.repeat_interleave(w[group].long(), 0), 5)
         for name in ("precision", "density", "coverage"):
@@ -93,7 +93,7 @@ def test_resampled_recall_keeps_the_balls() -> None:
     group = torch.arange(90) % 13
     result = prdc(real, fake, 5, group)
     weights = group_weights(group, 20, torch.Generator().manual_seed(0))
-    found = result.resampled(group, weights)["recall"]
+    found = result.resample(group, weights)["recall"]
     own = torch.cdist(fake.double(), fake.double()).sort(1).values[:, 5]
     inside = torch.cdist(real.double(), fake.double()) < own  # (real, fake)
     for w, value in zip(weights, found, strict=True):
@@ -104,7 +104,7 @@ def test_resampled_recall_keeps_the_balls() -> None:
 def test_each_group_once_is_the_estimate() -> None:
     group = torch.arange(90) % 13
     result = prdc(cloud(120, 5, 0), cloud(90, 5, 1), 5, group)
-    once = {k: v.item() for k, v in result.resampled(group, torch.ones(1, 13)).items()}
+    once = {k: v.item() for k, v in result.resample(group, torch.ones(1, 13)).items()}
     assert once == pytest.approx(four(result))
 
 
