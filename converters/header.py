@@ -8,7 +8,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -102,6 +102,9 @@ class Header:
 
     Raises ConverterError on values of the wrong type or out of range.
     """
+
+    MAGIC: ClassVar[bytes] = MAGIC
+    """The first bytes of `to_bytes`."""
 
     kind: str
     """Name of the converter."""

@@ -18,6 +18,8 @@ __all__ = ["add_barcode", "barcode_height", "read_barcode"]
 
 WIDE = 256  # pixels; from here on blocks are 2 x 2
 PREFIX = 10  # bytes that hold the header's size
+MAX_SCALE = 8  # to which a picture may have been made wider, or narrower
+MIN_WIDTH = 64
 
 
 def add_barcode(pixels: np.ndarray, header: Header) -> np.ndarray:
@@ -46,26 +48,63 @@ def barcode_height(header: Header, width: int) -> int:
 
 
 def read_barcode(picture: Picture) -> Header | None:
-    """The header in the barcode of a picture that was not resized. Quick where there is none."""
+    """The header in the barcode of a picture whose height was not changed. Quick where there is
+    none."""
+    width = picture.pixels.shape[1]
     for size in (1, 2):
-        if picture.pixels.shape[1] < size:
+        found = _parse(picture.pixels, size) if width >= size else None
+        if found is None:
             continue
-        prefix = _read(picture.pixels, size, PREFIX)
-        n_bytes = None if prefix is None else Header.size_in(prefix)
-        if n_bytes is None or n_bytes > MAX_HEADER:
-            continue
-        content = _read(picture.pixels, size, n_bytes)
-        if content is None:
-            continue
-        try:
-            header = Header.from_bytes(content)
-        except ConverterError:
-            continue
-        above = len(picture.pixels) - _count_rows(n_bytes, picture.pixels.shape[1], size) * size
+        header, n_bytes = found
+        above = len(picture.pixels) - _count_rows(n_bytes, width, size) * size
         if header.crc == crc_of(picture.pixels[:above]):
             header = dataclasses.replace(header, crc=crc_of(picture.pixels))
         return header
+    return _read_scaled(picture)
+
+
+def _read_scaled(picture: Picture) -> Header | None:
+    """The header in the barcode of a picture that was made wider or narrower."""
+    width = picture.pixels.shape[1]
+    made = np.arange(max(width // MAX_SCALE, MIN_WIDTH), width * MAX_SCALE)
+    size = np.where(made >= WIDE, 2, 1)
+    magic = np.unpackbits(np.frombuffer(Header.MAGIC, np.uint8)).astype(bool)
+    centers = (np.arange(len(magic)) + 0.5) * (size * width / made)[:, None]
+    lowest = _sample(_grey(picture.pixels[-1:]), centers)[0]
+    alike = ((lowest > np.iinfo(picture.pixels.dtype).max / 2) == magic).all(1)
+    for n in made[alike].tolist():
+        x = (np.arange(n // _block_size(n)) + 0.5) * (_block_size(n) * width / n)
+        blocks = (
+            _sample(_grey(picture.pixels), x).repeat(_block_size(n), 1).astype(picture.pixels.dtype)
+        )
+        if found := _parse(blocks, _block_size(n)):
+            return found[0]
     return None
+
+
+def _sample(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Rows at places between their pixels, of which the first is from 0 to 1."""
+    place = (x - 0.5).clip(0, rows.shape[1] - 1)
+    left = place.astype(np.intp)
+    right = np.minimum(left + 1, rows.shape[1] - 1)
+    return rows[:, left] + (place - left) * (rows[:, right].astype(np.float64) - rows[:, left])
+
+
+def _parse(pixels: np.ndarray, size: int) -> tuple[Header, int] | None:
+    """The header, and its size in bytes."""
+    prefix = _read(pixels, size, PREFIX)
+    n_bytes = None if prefix is None else Header.size_in(prefix)
+    if n_bytes is None or n_bytes > MAX_HEADER:
+        return None
+    content = _read(pixels, size, n_bytes)
+    try:
+        return None if content is None else (Header.from_bytes(content), n_bytes)
+    except ConverterError:
+        return None
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    return pixels[..., :3].mean(-1) if pixels.ndim == 3 else pixels
 
 
 def _read(pixels: np.ndarray, size: int, n_bytes: int) -> bytes | None:
@@ -74,8 +113,7 @@ def _read(pixels: np.ndarray, size: int, n_bytes: int) -> bytes | None:
     if n_rows * size > len(pixels):
         return None
     barcode = pixels[len(pixels) - n_rows * size :, : pixels.shape[1] // size * size]
-    barcode = barcode[..., :3].mean(-1) if barcode.ndim == 3 else barcode
-    blocks = barcode.reshape(n_rows, size, -1, size).mean((1, 3))[::-1]
+    blocks = _grey(barcode).reshape(n_rows, size, -1, size).mean((1, 3))[::-1]
     bits = blocks.ravel()[: 8 * n_bytes] > np.iinfo(pixels.dtype).max / 2
     return np.packbits(bits).tobytes()
 

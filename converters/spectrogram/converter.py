@@ -102,6 +102,7 @@ class Spectrogram(Options, Converter):
             raise ConverterError(f"{first.name}: its header holds no sound")
         maker = self.at_rate(header.sound.sample_rate)
         layout = maker.layout_of(first.name, header)
+        layout.check_work(first)
         axis = maker.frequency_axis(layout.n_rows)
         first = dataclasses.replace(first, header=header)
         if maker.stretch:

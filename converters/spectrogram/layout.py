@@ -22,6 +22,9 @@ __all__ = ["TileLayout"]
 # Of a tile: a minute of stereo at 48 kHz in any profile. One of a single column may have more.
 MAX_PIXELS = 1 << 25
 MAX_HEIGHT = 1 << 20
+MIN_BINS = 1 << 18  # that any picture may become
+BINS_PER_PIXEL = 64  # a picture may be made smaller by 8 in both directions
+MAX_RESIZED = 64  # channels of a picture that was made smaller
 STRETCH = "; the sound keeps its duration: for one that is as much longer or shorter, add --stretch"
 MIXED = 16 / 17  # as colours are a little pale
 BLUR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16  # columns: over so many, a hue turns once in most bins
@@ -119,6 +122,19 @@ class TileLayout:
     def _magnitudes(self) -> np.ndarray:
         """(n_codes,): of each code of a shade."""
         return self.peak * self.companding.magnitude(self.encoding.shades)
+
+    def check_work(self, picture: Picture) -> None:
+        """Raises ConverterError: the sound would take more work than the picture is worth."""
+        height, width = picture.pixels.shape[:2]
+        n_bins = self.n_channels * (self.n_fft // 2 + 1) * self.width_of(0)
+        resized = height < self.height
+        if n_bins > max(MIN_BINS, BINS_PER_PIXEL * height * width) or (
+            resized and self.n_channels > MAX_RESIZED
+        ):
+            raise ConverterError(
+                f"{picture.name}: {width} x {height} pixels do not hold {self.n_channels} channels "
+                f"of {self.n_rows} rows: its header is damaged or belongs to another picture"
+            )
 
     def crop(self, picture: Picture, header: Header, tile: int) -> np.ndarray | None:
         """The pixels of a tile without its barcode; None where the picture was resized."""

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from converters import Header, Picture
 from converters.header import SoundFormat
@@ -35,3 +36,15 @@ def test_barcodes(width: int, pixels: str, seed: int) -> None:
     assert not Picture(barred, read_barcode(Picture(barred))).edited
     assert Picture(blurred, read_barcode(Picture(blurred))).edited
     assert read_barcode(Picture(plain)) is None
+
+
+def test_a_widened_barcode_is_read() -> None:
+    header = Header("spectrogram", "sound", {"n_fft": 64}, SoundFormat(8000, 1, 99))
+    for width in (100, 300, 711):
+        rng = np.random.default_rng(width)
+        barred = add_barcode(rng.integers(0, 255, (20, width), np.uint8), header)
+        narrow = round(0.75 * width) if width > 256 else width + 3  # blocks of 2 or 1 pixels
+        for wide in (narrow, round(1.1 * width), 2 * width, 3 * width + 7):
+            scaled = np.asarray(Image.fromarray(barred).resize((wide, len(barred))))
+            found = read_barcode(Picture(scaled))
+            assert found is not None and dataclasses.replace(found, crc=0) == header
