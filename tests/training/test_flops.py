@@ -7,12 +7,13 @@ from functools import partial
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 import models
 from datasets import Batch
 from metrics.cost import count_flops
-from models import Phase
-from training.flops import TrainingFlops
+from models import Logs, OptimizerConfig, Phase
+from training.flops import TrainingFlops, _flops
 from training.run import Run
 
 
@@ -37,6 +38,7 @@ def test_every_update_of_every_phase_counts() -> None:
     flops = TrainingFlops(run)
     assert flops.until(0) == 0
     warm, one = flops.until(1), flops.until(4) - flops.until(3)
+    assert one == sum(each for _, stop, each in flops.phases if stop is None)
     for steps in (1, 3, 4, 10):
         parts = updates(phases["classify"], steps) * warm
         assert flops.until(steps) == parts + updates(phases["generator"], steps) * one
@@ -55,6 +57,21 @@ def test_the_count_is_that_of_a_whole_batch(model: str) -> None:
     for phase, (*_, flops) in zip(whole.phases(), TrainingFlops(run).phases, strict=True):
         update = partial(_update, phase, batch)
         assert flops == phase.repeat * count_flops(update)
+
+
+def test_pairs_that_are_compared_with_each_other_count() -> None:
+    """A loss over all pairs of a batch costs by the square of its size."""
+    model = small_run("cvae").build()
+    weight = nn.Parameter(torch.ones(784, 784))
+
+    def loss(batch: Batch) -> tuple[Tensor, Logs]:
+        x = batch.x.flatten(1)
+        return (x @ weight @ x.T).sum(), {}
+
+    phase = Phase("all pairs", [weight], loss, OptimizerConfig(lr=0.1))
+    found = _flops(model, phase, 64, torch.device("cpu"))
+    # Forward x w and (x w) x'; backward the gradients of x w and of w.
+    assert found == 2 * (64 * 784 * 784 + 64 * 64 * 784) * 2
 
 
 def _update(phase: Phase, batch: Batch) -> None:

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import datasets
 import models
 from models import Phase
-from training.run import Run
-from training.run_log import NAME, RunLog, read_scalars
+from training import run_log
+from training.run import Run, run_folder
+from training.run_log import NAME, SOUNDS, RunLog, read_scalars, write_sounds
 
 PHASES: Sequence[Phase] = (
     models.presets("cvae")["reference"].build(datasets.spec("audio2image")).phases()
@@ -88,3 +91,23 @@ def test_the_last_validation_is_found(tmp_path: Path) -> None:
     log = RunLog(tmp_path, RUN, PHASES, 8, position)
     assert log.last_validation == 3
     log.close()
+
+
+def test_sounds_are_written_once_for_all_runs_of_a_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_log, "RUNS", tmp_path / "results")
+    mine = run_folder(tmp_path / "mine", "cvae", "reference", "offline", "official", "resampled", 0)
+    for folder in (mine, tmp_path / "results" / "a", tmp_path / "c"):
+        write_sounds(folder, RUN, torch.rand(10, 8192))
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    place = Path("sounds", "offline-official", SOUNDS)
+    assert files == [tmp_path / root / place for root in ("c", "mine", "results")]
+    events = EventAccumulator(str(files[0].parent), {"audio": 0}).Reload()
+    assert {*events.Tags()["audio"]} == {f"condition/{digit}" for digit in range(10)}
+
+    before = [path.stat() for path in files]
+    for folder in (mine, tmp_path / "results" / "b", tmp_path / "c"):  # another run, and resumed
+        write_sounds(folder, RUN, torch.rand(10, 8192))
+    assert [path.stat() for path in files] == before
+    assert files == sorted(path for path in tmp_path.rglob("*") if path.is_file())
