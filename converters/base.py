@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from converters.header import ConverterError, Header, SoundFormat
+from converters.header import ConverterError, Header, SoundFormat, Value
 from converters.media import Picture, Sound
 
 __all__ = ["DECODING", "Converter"]
@@ -31,6 +31,8 @@ class Converter(ABC):
     kind: ClassVar[str]
     exact: ClassVar[Literal["sound", "picture", "both", "neither"]]
     """The round trips that give back any samples or pixels unchanged."""
+    automatic: ClassVar[Mapping[str, Value]] = {}
+    """Options -> the value that stands for one that is chosen in encoding: a header has the latter."""
 
     def encode_sound(self, sound: Sound) -> Iterator[Picture]:
         """A sound -> tiles with headers, each made when it is asked for."""

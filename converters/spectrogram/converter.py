@@ -16,7 +16,7 @@ sound as if it were a spectrogram, and comes back from that sound.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar, Literal
@@ -25,7 +25,7 @@ import numpy as np
 
 from converters.base import Converter
 from converters.colors import to_grey
-from converters.header import ConverterError, Header, PictureFormat, SoundFormat
+from converters.header import ConverterError, Header, PictureFormat, SoundFormat, Value
 from converters.media import Picture, Sound, crc_of, warn
 from converters.spectrogram.barcode import add_barcode, read_barcode
 from converters.spectrogram.edits import detect_crop, stretch, warn_sound_changed
@@ -48,6 +48,10 @@ class Spectrogram(Options, Converter):
 
     kind: ClassVar[str] = "spectrogram"
     exact: ClassVar[Literal["sound", "picture", "both", "neither"]] = "neither"
+
+    automatic: ClassVar[Mapping[str, Value]] = {
+        "axis": "auto", "n_fft": 0, "hop": 0, "f_min": 0.0, "f_max": 0.0, "exponent": 0.0,
+    }  # fmt: skip
 
     # Sound -> tiles
 
