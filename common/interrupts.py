@@ -133,15 +133,15 @@ def stopped_at_once(quietly: bool = False) -> contextlib.AbstractContextManager[
     return _handled(_exit_quietly if quietly else _exit)
 
 
-def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+def end_with_parent() -> None:
     """`end_with` the process that has set `PARENT` in the environment, if there is one."""
     parent = os.environ.pop(PARENT, "")
     if parent.isdigit():
-        end_with(int(parent), number)
+        end_with(int(parent))
 
 
-def end_with(parent: int, number: signal.Signals) -> None:
-    """This process gets the signal when its parent dies, and exits if it is dead (on Linux).
+def end_with(parent: int) -> None:
+    """This process gets SIGTERM when its parent dies, and exits if it is dead (on Linux).
 
     Args:
         parent: the process id of the parent.
@@ -150,6 +150,6 @@ def end_with(parent: int, number: signal.Signals) -> None:
         return
     import ctypes  # only here: it is slow to load
 
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit(128 + number)
+        sys.exit(128 + signal.SIGTERM)

@@ -23,7 +23,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from common.files import ROOT, remove_temporaries, temporary_folder
-from common.interrupts import PARENT, SIGNALS, at_stop, end_with, stopped_at_once
+from common.interrupts import PARENT, at_stop, end_with, stopped_at_once
 from conversion.messages import reason, report_warnings
 from conversion.plan import OutputExistsError, Settings
 from conversion.planning import make_plan
@@ -163,12 +163,12 @@ def _start_worker(settings: Settings, dry_run: bool) -> _Worker:
     # The server imports once what every worker needs.
     modules = ["conversion.fork_server", __name__, *(kind.__module__ for kind in kinds().values())]
     context.set_forkserver_preload(modules)
-    resource_tracker.ensure_running()  # else the server's start does it, and unblocks signals
+    resource_tracker.ensure_running()  # else the server's start does it, and unblocks Ctrl-C
     _hold_socket()
     ours, its = context.Pipe()
     process = context.Process(target=_work, args=(its, settings, dry_run), daemon=True)
     with _server_environment():
-        with _signals_blocked():
+        with _interrupts_blocked():
             forkserver.ensure_running()
         process.start()
     its.close()  # so that the end of the worker closes the pipe
@@ -209,9 +209,9 @@ def _server_environment() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Delays signals; a process that is started meanwhile inherits this until it unblocks them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+def _interrupts_blocked() -> Iterator[None]:
+    """Delays Ctrl-C; a process that is started meanwhile inherits this until it unblocks it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
@@ -237,8 +237,8 @@ def _work(pipe: Connection, settings: Settings, dry_run: bool) -> None:
     """Runs in a worker until its pipe is closed or a signal stops it."""
     main = multiprocessing.parent_process()
     with stopped_at_once(quietly=True), contextlib.suppress(EOFError, OSError):
-        end_with(os.getppid(), signal.SIGKILL)  # the server, which ends with the main process
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        end_with(os.getppid())  # the server, which ends with the main process
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         while main and main.is_alive():
             if done := _convert(pipe.recv(), settings, dry_run, pipe):
                 pipe.send(done)

@@ -1,7 +1,5 @@
 """Imported first by the fork server of the workers, so that it ends with its parent."""
 
-import signal
-
 from common.interrupts import end_with_parent
 
-end_with_parent(signal.SIGKILL)
+end_with_parent()
