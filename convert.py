@@ -27,7 +27,7 @@ from common.interrupts import stopped_at_once, uninterrupted
 from conversion.arguments import Options, read_arguments
 from conversion.batch import Group, Planned, convert_all
 from conversion.inputs import Output, find_groups, resolve_output, split_output
-from conversion.messages import decode_command, reason, report_warnings
+from conversion.messages import decode_command, print_any_name, reason, report_warnings
 from conversion.naming import clashing_paths
 from conversion.plan import OutputExistsError, Settings
 from conversion.planning import Tracker, make_plan
@@ -56,6 +56,7 @@ EXACT = {
 
 @command
 def main() -> None:
+    print_any_name()
     try:
         with stopped_at_once():
             _run()

@@ -26,6 +26,7 @@ __all__ = [
     "ROOT",
     "check_writable",
     "exclusive",
+    "naming",
     "read_rows",
     "remove_temporaries",
     "replacing",
@@ -35,13 +36,26 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a limit
 UNFINISHED = re.compile(r"\..*-unfinished-[0-9a-f]{16}(\..*)?", re.DOTALL)
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """A disk that is full names this path in its error, not a temporary file or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            error.filename = str(path)
+        raise
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file in the same folder; it takes the path's place when the block ends well."""
-    with _temporary(path.parent, path.name, path.suffix, _create_file) as temporary:
+    names = naming(path)
+    with names, _temporary(path.parent, path.name, path.suffix, _create_file) as temporary:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -148,8 +162,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        why = "no space left: free some and try again" if full else error.strerror
+        why = "no space left: free some and try again" if error.errno in FULL else error.strerror
         raise InputError(f"cannot write {path}: {why}; what was there before is intact") from error
 
 
@@ -164,8 +177,21 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file; none if there is no such file."""
+    """The rows of a CSV file; none if there is no such file.
+
+    Raises:
+        InputError: it is no such file, or damaged.
+    """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file: {error}") from error
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise InputError(
+                f"{path}: line {number} has not a cell for each column: is it cut off?"
+            )
+    return rows

@@ -16,6 +16,7 @@ from common.errors import InputError, suggest
 from conversion.plan import Settings
 from conversion.planning import BytesConverter
 from converters import Converter, kinds, presets
+from converters.header import Value
 
 __all__ = ["Options", "read_arguments"]
 
@@ -44,6 +45,8 @@ class InputOptions:
     """Decode files even if they have no header."""
     bytes: Switch = False
     """Encode files of any type byte by byte (with pack)."""
+    strict: Switch = False
+    """Refuse files that are cut off, or do not hold what they say; else that is a warning."""
     jobs: Annotated[int, arg(metavar="N", help_behavior_hint="(default: number of CPUs)")] = (
         os.cpu_count() or 1
     )
@@ -144,21 +147,31 @@ def read_arguments(arguments: Sequence[str], about: str, examples: str) -> tuple
     options = Options(**vars(parsed.input), **vars(parsed.output), **vars(parsed.information))
     converter: Converter = getattr(parsed, name)
     _check(options, converter)
-    given = {
-        field.name
-        for field in dataclasses.fields(converter)  # type: ignore[arg-type]
-        if "--preset" in typed or typed & _flags_of(field.name)
-    }
+    values = {f.name: getattr(converter, f.name) for f in dataclasses.fields(converter)}  # type: ignore[arg-type]
+    given = {name for name in values if typed & _flags_of(name)}
     return options, Settings(
         converter=converter,
         kind_given="--with" in typed,
-        given_options={option: getattr(converter, option) for option in given},
+        given_options={option: values[option] for option in given},
+        preset_options=_preset_options(name, preset) if "--preset" in typed else {},
         direction="encode" if options.encode else "decode" if options.decode else None,
         as_bytes=options.bytes,
+        strict=options.strict,
         suffix=f".{options.format.lstrip('.').lower()}" if options.format else "",
         preview=options.preview,
         force=options.force,
     )
+
+
+def _preset_options(kind: str, preset: str) -> dict[str, Value]:
+    """What a preset says: of the options in which presets differ, those it does not leave open."""
+    known = {name: dataclasses.asdict(each) for name, each in presets()[kind].items()}  # type: ignore[call-overload]
+    return {
+        name: value
+        for name, value in known[preset].items()
+        if any(other[name] != value for other in known.values())
+        and (isinstance(value, bool) or value not in (0, "", "auto"))
+    }
 
 
 def _title(documented: type) -> str:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import sys
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-import soundfile
 from PIL import Image
 
-from common.files import replacing, temporary_folder
+from common.files import naming, replacing, temporary_folder
 from common.interrupts import uninterrupted
 from conversion.naming import PICTURES, count_hint, number_hint
 from converters import ConverterError, Header, Picture, Sound, find_header
 from converters.picture_files import KEY, READABLE, read_picture, write_picture
-from converters.sound_files import read_sound
+from converters.sound_files import NotASoundError, read_sound, read_sound_header
 
 __all__ = [
     "is_picture",
@@ -31,36 +30,49 @@ __all__ = [
     "write_tiles",
 ]
 
-RIFF = ("WAV", "WAVEX", "RF64")  # have the header in a chunk of their own
 # First bytes of picture files.
 MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+PORTABLE = re.compile(rb"P[1-6fF]\s")  # PBM, PGM, PPM, PFM
+TGA_END = b"TRUEVISION-XFILE.\0"  # of most TGA files; they have no magic at their start
 
 
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture by its content, whatever its name."""
     with path.open("rb") as file:
-        start = file.read(12)
-    return start.startswith(MAGIC) or (start[:4], start[8:]) == (b"RIFF", b"WEBP")
+        start = file.read(18)
+        file.seek(max(path.stat().st_size - len(TGA_END), 0))
+        end = file.read(len(TGA_END))
+    if start.startswith(MAGIC) or (start[:4], start[8:12]) == (b"RIFF", b"WEBP"):
+        return True
+    return bool(PORTABLE.match(start)) or _is_tga(start, end, path.suffix.lower())
 
 
-def read_file(path: Path) -> Picture | Sound:
+def _is_tga(start: bytes, end: bytes, suffix: str) -> bool:
+    if len(start) < 18 or (end != TGA_END and suffix != ".tga"):
+        return False
+    has_map, kind, depth = start[1], start[2], start[16]
+    return has_map < 2 and kind in (1, 2, 3, 9, 10, 11) and depth in (8, 15, 16, 24, 32)
+
+
+def read_file(path: Path, strict: bool = False) -> Picture | Sound:
     """Reads a picture or sound by its content, whatever its name.
+
+    Args:
+        strict: whether a file that is cut off, or holds less or more than it says, is an error.
 
     Raises:
         ConverterError: the file is neither a picture nor a sound of a supported format.
     """
     if is_picture(path):
-        return read_picture(path)
+        return read_picture(path, strict=strict)
     if not path.stat().st_size:
         raise ConverterError(f"{path}: the file is empty")
     if path.suffix.lower() == ".raw":  # libsndfile would accept any content as raw samples
         raise ConverterError(f"{path}: raw samples have no sample rate: convert it to WAV first")
     try:
-        with _without_stderr():
-            soundfile.SoundFile(path).close()
-    except soundfile.SoundFileError as error:
+        return read_sound(path, strict=strict)
+    except NotASoundError as error:
         raise ConverterError(f"{path}: not a sound or picture in a supported format") from error
-    return read_sound(path)
 
 
 def read_header(path: Path) -> Header | None:
@@ -75,36 +87,21 @@ def read_header(path: Path) -> Header | None:
                 info = image.info
             text = info.get(KEY) or info.get("comment") or info.get("xmp") or b""
         else:
-            with _without_stderr(), soundfile.SoundFile(path) as file:
-                format, text = file.format, file.comment
-            if format in RIFF:
-                return read_sound(path).header
+            return read_sound_header(path)
         text = text if isinstance(text, bytes) else str(text).encode()
         return Header.from_json(text.removeprefix(KEY.encode()))
     return None
 
 
-@contextlib.contextmanager
-def _without_stderr() -> Iterator[None]:
-    """The MP3 library writes its own messages about damaged files there."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(devnull, 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(devnull)
-        os.close(stderr)
-
-
-def read_tiles(first: Picture, header: Header | None, paths: tuple[Path, ...]) -> Iterator[Picture]:
+def read_tiles(
+    first: Picture, header: Header | None, paths: tuple[Path, ...], strict: bool = False
+) -> Iterator[Picture]:
     """All tiles of a sound, read one by one.
 
     Args:
         first: the content of paths[0].
         header: its header.
+        strict: as of `read_file`.
 
     Raises:
         ConverterError: a tile is missing, or belongs to another sequence.
@@ -113,7 +110,7 @@ def read_tiles(first: Picture, header: Header | None, paths: tuple[Path, ...]) -
     if n_tiles != len(paths):
         raise ConverterError(_incomplete(first.name, n_tiles, paths))
     for i, path in enumerate(paths):
-        picture = read_file(path) if i else first
+        picture = read_file(path, strict) if i else first
         own = find_header(picture) if i else header
         if not isinstance(picture, Picture) or _common(own) != _common(header):
             raise ConverterError(f"{path}: does not belong to the same sound as {paths[0].name}")
@@ -183,7 +180,8 @@ def write_tiles(tiles: Iterator[Picture], outputs: tuple[Path, ...]) -> None:
     """Writes tiles as they are made; all of them appear after the last one, or none does."""
     with temporary_folder(outputs[0].parent, "tiles") as folder:
         for tile, path in zip(tiles, outputs, strict=True):
-            write_picture(folder / path.name, tile)
+            with naming(path):
+                write_picture(folder / path.name, tile)
         with uninterrupted():
             for path in outputs:
                 os.replace(folder / path.name, path)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from converters import (
@@ -19,7 +18,7 @@ from converters import (
     sound_files,
 )
 from converters.header import DTYPES, SoundFormat
-from converters.media import warn
+from converters.media import rounded_blocks, warn
 
 __all__ = ["check_picture", "fit_sound", "picture_format", "sound_format", "sound_suffix"]
 
@@ -60,8 +59,9 @@ def fit_sound(sound: Sound, path: Path, converter: Converter | None = None) -> S
         warn(f"{path.name}: {change}")
     if new.subtype == old.subtype:
         return dataclasses.replace(sound, format=new)
+    bits = _bits(new.subtype)
     return dataclasses.replace(
-        sound, format=new, blocks=lambda n: _convert_samples(sound, new, path, n)
+        sound, format=new, blocks=lambda n: rounded_blocks(sound, new, bits, path.name, n)
     )
 
 
@@ -122,21 +122,6 @@ def _change(old: SoundFormat, new: SoundFormat) -> str:
     if old.subtype not in STABLE:
         return f"written as {new.subtype}: encoding as {old.subtype} again would lose more"
     return f"{new.container} has no {old.subtype} samples: written as {new.subtype}, without loss"
-
-
-def _convert_samples(sound: Sound, new: SoundFormat, path: Path, n: int) -> Iterator[np.ndarray]:
-    n_clipped = 0
-    for values in sound.floats(n):
-        if new.dtype.kind == "f":
-            yield values.astype(new.dtype)
-            continue
-        half = 2.0 ** (_bits(new.subtype) - 1)
-        steps = np.rint(np.nan_to_num(values, posinf=2.0, neginf=-2.0) * half)
-        inside = np.clip(steps, -half, half - 1)
-        n_clipped += int((inside != steps).sum())
-        yield (inside * (new.full_scale / half)).astype(new.dtype)
-    if n_clipped:
-        warn(f"{path.name}: {n_clipped:,} samples beyond full scale were clipped")
 
 
 def picture_format(path: Path) -> str:

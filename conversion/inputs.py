@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import soundfile
 
+from common.files import naming
 from conversion.files import merge_tiles, read_header
 from conversion.naming import DECODED, PICTURES, PREVIEW, group_tiles
 from converters import ConverterError
@@ -155,7 +156,7 @@ def _originals(paths: Sequence[Path], ignore_headers: bool) -> Sequence[Path]:
 
 
 def _spool(stream: BinaryIO, path: Path) -> Path:
-    with path.open("xb") as file:
+    with naming(path.parent), path.open("xb") as file:
         shutil.copyfileobj(stream, file)
     return path
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import shlex
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +13,28 @@ from pathlib import Path
 
 from converters import ConverterError, ConverterWarning
 
-__all__ = ["decode_command", "reason", "report_warnings"]
+__all__ = ["decode_command", "print_any_name", "printable", "reason", "report_warnings"]
+
+
+def print_any_name() -> None:
+    """Lets standard output and error take any file name: its own bytes, where they are not of the
+    encoding of the terminal."""
+    codecs.register_error("names", _encode_name)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="names")
+
+
+def _encode_name(error: UnicodeError) -> tuple[bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    escaped = (c if "\udc80" <= c <= "\udcff" else ascii(c)[1:-1] for c in text)
+    return "".join(escaped).encode("ascii", "surrogateescape"), error.end
+
+
+def printable(name: str) -> str:
+    """The name in characters alone: bytes that are no text become question marks."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def decode_command(path: Path | str) -> str:

@@ -17,7 +17,9 @@ __all__ = [
     "tile_paths",
 ]  # fmt: skip
 
-PICTURES = {*WRITABLE, ".bmp", ".gif", ".tif", ".tiff"}
+PICTURES = {
+    *WRITABLE, ".bmp", ".gif", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".tga",
+}  # fmt: skip
 PREVIEW = ".preview.png"
 DECODED = ".decoded"  # between stem and suffix
 TILE = re.compile(r"(?P<stem>.+)-(?P<number>\d{3,7})-of-(?P<count>\d{3,7})")

@@ -27,11 +27,15 @@ class Settings:
     kind_given: bool = False
     """Whether the user chose the converter's kind; else it is the default."""
     given_options: Mapping[str, Value] = field(default_factory=dict)
-    """The converter options that the user set."""
+    """The converter options that the user set one by one."""
+    preset_options: Mapping[str, Value] = field(default_factory=dict)
+    """Those that the preset stands for, if the user chose one."""
     direction: Literal["encode", "decode"] | None = None
     """None: decode files that have a header, and choose by the type of the others."""
     as_bytes: bool = False
     """Whether files are packed byte by byte."""
+    strict: bool = False
+    """Whether a file that is cut off, or does not hold what it says, is an error."""
     out_file: Path | None = None
     """The output; None: its name is derived from the input's."""
     out_folder: Path | None = None

@@ -78,7 +78,7 @@ def make_plan(
     encode = settings.direction == "encode"
     if settings.as_bytes and (encode or not is_picture(paths[0])):
         return planner.bytes_to_tiles()
-    content = read_file(paths[0])
+    content = read_file(paths[0], settings.strict)
     header = None if encode else find_header(content)
     if header:
         _check_header(content, header, settings)
@@ -119,15 +119,18 @@ def _check_header(content: Picture | Sound, header: Header, settings: Settings) 
         raise ConverterError(
             f"{name}: its header is for another type of file: to ignore it, add --encode"
         )
-    if header.kind != kind and (settings.kind_given or settings.given_options):
+    given = {**settings.preset_options, **settings.given_options}
+    if header.kind != kind and (settings.kind_given or given):
         raise ConverterError(
             f"{name}: made by {header.kind}, not {kind}: to decode it, omit --with and the "
             "converter's options; to encode it again, add --encode"
         )
     decoder = converter_of(header)
-    for option, value in settings.given_options.items():
+    for option, value in given.items():
         made = getattr(decoder, option, None)
-        if option not in decoder.decoding_options() and made != value:
+        if option in decoder.decoding_options() or decoder.automatic.get(option) == value:
+            continue
+        if made != value:
             raise ConverterError(
                 f"{name}: made with {option} {made!r}, not {value!r}; the "
                 f"file's own options are used to decode it: omit --{option.replace('_', '-')} or "
@@ -177,7 +180,7 @@ class _Planner:
         return dataclasses.replace(plan, output_format=first.format)
 
     def tiles_to_sound(self, first: Picture, header: Header | None) -> Plan:
-        converter, tiles = self.converter, read_tiles(first, header, self.paths)
+        converter, tiles = self.converter, self._read_tiles(first, header)
         if header and isinstance(converter, BytesConverter) and converter.is_file(header):
             facts, blocks = converter.decode_bytes(tiles)
             target = self._target(decoded_name, str(facts["suffix"]))
@@ -187,6 +190,9 @@ class _Planner:
         sound = _refuse_rest(tiles, converter.decode_sound(tiles))
         target = self._target(decoded_name, sound_suffix(sound.format))
         return self._write_sound(target, fit_sound(self.track(sound), target))
+
+    def _read_tiles(self, first: Picture, header: Header | None) -> Iterator[Picture]:
+        return read_tiles(first, header, self.paths, self.settings.strict)
 
     def picture_to_sound(self, picture: Picture) -> Plan:
         if len(self.paths) > 1:

@@ -14,6 +14,7 @@ from matplotlib.ticker import EngFormatter
 
 from common.files import replacing
 from conversion.files import read_file
+from conversion.messages import printable
 from converters import ConverterError, ConverterWarning, Picture, Sound
 from converters.stft import frames
 
@@ -45,6 +46,7 @@ def draw(source: Path, output: Path, target: Path) -> None:
 
 
 def _draw_file(figure: Figure, place: SubplotSpec, path: Path, role: str) -> None:
+    title = f"{role}: {printable(path.name)}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConverterWarning)  # reported before
@@ -53,10 +55,10 @@ def _draw_file(figure: Figure, place: SubplotSpec, path: Path, role: str) -> Non
         axis = figure.add_subplot(place)
         axis.set_axis_off()
         axis.text(0.5, 0.5, "neither a sound nor a picture", ha="center", va="center")
-        axis.set_title(f"{role}: {path.name}", parse_math=False)
+        axis.set_title(title, parse_math=False)
         return
     if isinstance(content, Picture):
-        _draw_picture(figure.add_subplot(place), content, f"{role}: {path.name}")
+        _draw_picture(figure.add_subplot(place), content, title)
         return
     n_rows = min(content.format.n_channels, MAX_CHANNELS)
     rows = place.subgridspec(2 * n_rows, 1, height_ratios=(1, 2) * n_rows)
@@ -64,7 +66,7 @@ def _draw_file(figure: Figure, place: SubplotSpec, path: Path, role: str) -> Non
     for i in range(n_rows):
         waves.append(figure.add_subplot(rows[2 * i], sharex=waves[0] if waves else None))
     spectra = [figure.add_subplot(rows[2 * i + 1], sharex=waves[0]) for i in range(n_rows)]
-    _draw_sound(waves, spectra, content, f"{role}: {path.name}")
+    _draw_sound(waves, spectra, content, title)
 
 
 def _draw_picture(axis: Axes, picture: Picture, title: str) -> None:

@@ -31,6 +31,8 @@ def probe(path: Path) -> dict[str, Any]:
         "is": "sound" if isinstance(content, Sound) else "picture",
         "format": dataclasses.asdict(content.format),
         "rate_in_name": rate_hint(path),
+        "damage": content.damage or None,
+        "samples_claimed": content.n_claimed if isinstance(content, Sound) else None,
         "header": None,
     }
     if not header:
@@ -61,6 +63,8 @@ def table(found: Mapping[str, Any]) -> str:
 
 def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "is", "a " + _format(found["format"])
+    if found["damage"]:
+        yield "but", found["damage"]
     if found["header"] is None:
         yield "header", "none: the file does not say how it was made"
         if found["rate_in_name"]:

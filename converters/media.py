@@ -14,7 +14,7 @@ from converters.header import SUBTYPES, ConverterError, Header, PictureFormat, S
 
 __all__ = [
     "BLOCK", "ConverterError", "ConverterWarning", "Picture", "Sound", "crc_of", "parse_header",
-    "warn",
+    "report_damage", "rounded_blocks", "warn",
 ]  # fmt: skip
 
 BLOCK = 1 << 16  # samples of each channel, read or written at once
@@ -29,6 +29,17 @@ def warn(text: str) -> None:
     warnings.warn(text, ConverterWarning, stacklevel=2)
 
 
+def report_damage(text: str, strict: bool) -> None:
+    """Warns of a file that does not hold what it says.
+
+    Raises:
+        ConverterError: if `strict`.
+    """
+    if strict:
+        raise ConverterError(f"{text}; --strict refuses it")
+    warn(text)
+
+
 @dataclass(frozen=True)
 class Sound:
     """A sound that is read block by block, any number of times."""
@@ -41,6 +52,10 @@ class Sound:
     """How it was made, if it was made from a picture."""
     name: str = "the sound"
     """For messages."""
+    n_claimed: int | None = None
+    """Samples that the file promised, where they are not what was there."""
+    damage: str = ""
+    """What was wrong with the file that it was read from, for messages; empty: nothing."""
 
     @classmethod
     def of(
@@ -70,6 +85,29 @@ class Sound:
             yield block.astype(np.float64) / scale
 
 
+def rounded_blocks(
+    sound: Sound, format: SoundFormat, bits: int, name: str, n: int
+) -> Iterator[np.ndarray]:
+    """The samples of a sound as those of another format, in blocks of n.
+
+    Args:
+        bits: of an integer of that format.
+        name: of what is written, for a warning of samples that are clipped.
+    """
+    n_clipped = 0
+    for values in sound.floats(n):
+        if format.dtype.kind == "f":
+            yield values.astype(format.dtype)
+            continue
+        half = 2.0 ** (bits - 1)
+        steps = np.rint(np.nan_to_num(values, posinf=2.0, neginf=-2.0) * half)
+        inside = np.clip(steps, -half, half - 1)
+        n_clipped += int((inside != steps).sum())
+        yield (inside * (format.full_scale / half)).astype(format.dtype)
+    if n_clipped:
+        warn(f"{name}: {n_clipped:,} samples beyond full scale were clipped")
+
+
 @dataclass(frozen=True)
 class Picture:
     """Pixels with their metadata."""
@@ -83,6 +121,8 @@ class Picture:
     """Private PNG chunks: name -> content."""
     name: str = "the picture"
     """For messages."""
+    damage: str = ""
+    """What was wrong with the file that it was read from, for messages; empty: nothing."""
 
     @property
     def format(self) -> PictureFormat:

@@ -2,60 +2,111 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from common.files import replacing
 from converters.header import MAX_HEADER, ConverterError
-from converters.media import Picture, parse_header, warn
+from converters.media import Picture, parse_header, report_damage, warn
 
 __all__ = ["MAX_PIXELS", "READABLE", "WRITABLE", "read_picture", "write_picture"]
 
 MAX_PIXELS = 80_000_000  # of one picture; bounds the memory of a decompression bomb
-READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "TGA")
 WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}  # pixels in a row or column
+# Value of a pixel for each step of grey, by the mode in the file.
+GREY_UNITS = {"1": 255, "L;2": 85, "L;4": 17}
 KEY = "synesthesia"  # of the header: PNG iTXt keyword, first word of a JPEG or WebP comment
 
 
-def read_picture(source: Path | BinaryIO, name: str = "") -> Picture:
+def read_picture(source: Path | BinaryIO, name: str = "", strict: bool = False) -> Picture:
     """A picture with its header and chunks; a photo is rotated as its EXIF orientation says.
+
+    Args:
+        strict: whether a file that is cut off is an error; else it is a warning, and the pixels
+            that are missing are of one colour.
 
     Raises:
         ConverterError: not of a READABLE format, damaged, or of more than MAX_PIXELS pixels.
     """
     name = name or str(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=READABLE) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ConverterError(
-                        f"{name}: {image.width} x {image.height} pixels, more than {MAX_PIXELS:,}"
-                    )
-                if getattr(image, "n_frames", 1) > 1:
-                    warn(f"{name}: only its first frame is used")
-                deep = any(";16" in str(tile[3]) for tile in image.tile)
-                image.load()
-                header = parse_header(_header_text(image), name)
-                chunks = {chunk[0]: chunk[1] for chunk in getattr(image, "private_chunks", ())}
-                if header is None:
-                    ImageOps.exif_transpose(image, in_place=True)
-                pixels = _pixels(image, name)
-                if loss := _loss(image, deep and pixels.dtype == np.uint8):
-                    warn(f"{name}: {loss}")
+        try:
+            return _read(source, name, True)
+        except OSError as error:
+            if "truncated" not in str(error):
+                raise
+        picture = _read(source, name, False)
+        report_damage(f"{name}: {picture.damage}", strict)
+        return picture
     except (ConverterError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # Pillow does not document what it raises on a damaged file
         raise ConverterError(f"{name}: not a picture that can be read ({error})") from error
-    return Picture(pixels, header, chunks, name)
 
 
-def _pixels(image: Image.Image, name: str) -> np.ndarray:
+def _read(source: Path | BinaryIO, name: str, whole: bool) -> Picture:
+    """Raises OSError: `whole`, but the file is cut off."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # of metadata
+        with Image.open(source, formats=READABLE) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ConverterError(
+                    f"{name}: {image.width} x {image.height} pixels, more than {MAX_PIXELS:,}"
+                )
+            stored = [str(tile[3]) for tile in image.tile]
+            n_frames = getattr(image, "n_frames", 1) if whole else 1
+            _load(image, whole)
+            damage = "" if whole else _missing(image, name)
+            if n_frames > 1:
+                warn(f"{name}: only its first frame is used")
+            header = parse_header(_header_text(image), name)
+            chunks = {chunk[0]: chunk[1] for chunk in getattr(image, "private_chunks", ())}
+            if header is None:
+                ImageOps.exif_transpose(image, in_place=True)
+            pixels = _pixels(image, name, stored)
+            deep = any(";16" in text for text in stored) or _is_deep_ppm(image, stored)
+            if loss := _loss(image, deep and pixels.dtype == np.uint8):
+                warn(f"{name}: {loss}")
+    return Picture(pixels, header, chunks, name, damage)
+
+
+def _load(image: Image.Image, whole: bool) -> None:
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, not whole
+    try:
+        image.load()
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _missing(image: Image.Image, name: str) -> str:
+    """What is missing of a picture that is cut off: decoders leave its last rows in one colour.
+
+    Raises:
+        ConverterError: all of it.
+    """
+    rows = np.asarray(image).reshape(image.height, image.width, -1)
+    n_there = image.height
+    for same in (rows, rows[::-1]):  # some formats begin with the last row
+        filled = (same == same[-1, -1]).all((1, 2))[::-1]
+        n_there = min(n_there, int(image.height - np.argmin([*filled, False])))
+    if not n_there:
+        raise ConverterError(f"{name}: it is cut off before its first row")
+    if n_there == image.height:
+        return "it is cut off: its rows are there, but not as fine as they should be"
+    return f"it is cut off: about {n_there:,} of its {image.height:,} rows are there"
+
+
+def _pixels(image: Image.Image, name: str, stored: Sequence[str]) -> np.ndarray:
+    """As `Picture.pixels`; `stored` are the modes in which the file has them."""
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode == "I":  # 16 bit in a TIFF or an old PNG
@@ -66,18 +117,32 @@ def _pixels(image: Image.Image, name: str) -> np.ndarray:
     if image.mode == "F":
         raise ConverterError(f"{name}: pixels of floating point are not supported")
     if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
+        grey = np.asarray(image.convert("L"))
+        transparent = image.info.get("transparency")
+        if not isinstance(transparent, int):
+            return grey
+        unit = max((n for mode, n in GREY_UNITS.items() if mode in stored), default=1)
+        alpha = np.where(grey == min(transparent * unit, 255), 0, 255).astype(np.uint8)
+        return np.dstack([grey, grey, grey, alpha])
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
 def _loss(image: Image.Image, truncated: bool) -> str:
     """What of a file is lost in the pixels that were read; empty where nothing is."""
+    if image.mode.startswith("I") and "transparency" in image.info:
+        return "its transparent colour is lost: 16-bit pixels have none"
     if truncated:
-        return "its 16-bit colours are read with 8 bits"
+        lost = ", and its transparent colour is lost" if "transparency" in image.info else ""
+        return f"its 16-bit colours are read with 8 bits{lost}"
     other = (
         image.mode not in ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "I") and "I;" not in image.mode
     )
     return f"its {image.mode} pixels are read as RGB" if other else ""
+
+
+def _is_deep_ppm(image: Image.Image, stored: Sequence[str]) -> bool:
+    found = [re.search(r"(\d{3,5})\)?$", mode) for mode in stored]
+    return image.format == "PPM" and any(match and int(match[1]) > 255 for match in found)
 
 
 def _header_text(image: Image.Image) -> str | bytes | None:

@@ -3,77 +3,82 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
 from common.files import replacing
-from converters.header import MAX_HEADER, ConverterError, SoundFormat
-from converters.media import BLOCK, Sound, parse_header
+from converters.header import MAX_HEADER, ConverterError, Header, SoundFormat
+from converters.media import BLOCK, Sound, parse_header, report_damage
+from converters.sound_reading import CHUNK, KEY, Source, comment_header, examine, riff_chunk
 
-__all__ = ["WRITABLE", "read_sound", "write_sound"]
+__all__ = ["CHUNK", "WRITABLE", "NotASoundError", "read_sound", "read_sound_header", "write_sound"]
 
 WRITABLE = {
     ".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3", ".aiff": "AIFF", ".aif": "AIFF",
 }  # fmt: skip
-CHUNK = b"Syns"  # of a RIFF file; in other files the header is the comment
-KEY = "synesthesia "
-MAX_CHUNKS = 1000
-# Their headers only estimate the number of samples.
-ESTIMATED = ("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS", "OPUS")
 MAX_SAMPLES = 1 << 32  # of all channels of one file
 
 
-def read_sound(path: Path, name: str = "") -> Sound:
-    """A sound file; its samples are read on demand.
+class NotASoundError(ConverterError):
+    """No sound file that libsndfile reads."""
+
+
+def read_sound(path: Path, name: str = "", strict: bool = False) -> Sound:
+    """A sound file; its samples are read on demand: all that are there.
+
+    Args:
+        strict: whether a file that holds less or more than its header says is an error; else it
+            is a warning.
 
     Raises:
-        ConverterError: not a sound file that libsndfile reads, or damaged.
+        NotASoundError: no sound file that libsndfile reads.
+        ConverterError: it is damaged, or holds too many samples.
     """
     name = name or str(path)
-    with path.open("rb") as file:  # an OSError if it is missing or not permitted
-        magic = file.read(12)
-        riff = magic[:4] in (b"RIFF", b"RF64") and magic[8:] == b"WAVE"
-        text = _riff_chunk(file) if riff else None
     try:
-        with soundfile.SoundFile(path) as file:
-            n_samples = file.frames
-            if file.subtype in ESTIMATED:
-                n_samples = sum(len(block) for block in _blocks(path, "float32", BLOCK))
-            format = SoundFormat(
-                file.samplerate, file.channels, n_samples, file.subtype, file.format
-            )
-            comment = file.comment
-    except (soundfile.SoundFileError, ConverterError) as error:
+        file = examine(path)
+    except soundfile.SoundFileError as error:
+        raise NotASoundError(f"{name}: not a sound file that can be read ({error})") from error
+    except ConverterError as error:
         raise ConverterError(f"{name}: not a sound file that can be read ({error})") from error
-    if n_samples * format.n_channels > MAX_SAMPLES:
-        raise ConverterError(f"{name}: {n_samples:,} samples are too many to be read")
-    if text is None and comment.startswith(KEY):
-        text = comment[len(KEY) :].encode()
-    header = parse_header(text, name)
+    format, header = file.format, parse_header(file.header, name)
+    if format.n_samples * format.n_channels > MAX_SAMPLES:
+        raise ConverterError(f"{name}: {format.n_samples:,} samples are too many to be read")
+    if damage := file.damage:
+        report_damage(f"{name}: {damage}", strict)
 
     def blocks(n: int) -> Iterator[np.ndarray]:
         left = format.n_samples
+        if not left:
+            return
         try:
-            for block in _blocks(path, str(format.dtype), n):
+            for block in file.source.blocks(n, str(format.dtype)):
+                block = block[:left]
                 left -= len(block)
                 yield block
+                if not left:
+                    return
         except soundfile.SoundFileError as error:
             raise ConverterError(f"{name}: damaged ({error})") from error
         if left:
             raise ConverterError(f"{name}: ends {left} samples before its end")
 
-    return Sound(format, blocks, header, name)
+    return Sound(format, blocks, header, name, file.n_claimed, damage)
 
 
-def _blocks(path: Path, dtype: str, n: int) -> Iterator[np.ndarray]:
-    with soundfile.SoundFile(path) as file:
-        while len(block := file.read(n, dtype, always_2d=True)):
-            yield block
+def read_sound_header(path: Path) -> Header | None:
+    """The header beside the samples, which are not read; None where there is none."""
+    with path.open("rb") as file:
+        text = riff_chunk(file)
+    if text is None:
+        with Source(path).open() as opened:
+            text = comment_header(opened.comment)
+    return parse_header(text, str(path))
 
 
 def write_sound(path: Path, sound: Sound) -> None:
@@ -92,7 +97,7 @@ def write_sound(path: Path, sound: Sound) -> None:
         container = "RF64" if format.container == "WAV" and large else format.container
         try:
             with soundfile.SoundFile(
-                temporary, "w", format.sample_rate, format.n_channels, format.subtype,
+                os.fsencode(temporary), "w", format.sample_rate, format.n_channels, format.subtype,
                 format=container,
             ) as file:  # fmt: skip
                 if text and container != "WAV":
@@ -115,21 +120,6 @@ def check_writable(format: SoundFormat) -> None:
             f"{format.container} holds no {format.subtype} samples: it holds "
             f"{', '.join(soundfile.available_subtypes(format.container))}"
         )
-
-
-def _riff_chunk(file: BinaryIO) -> bytes | None:
-    """The content of the header's chunk. The file is positioned after RIFF, size, WAVE."""
-    position = 12
-    for _ in range(MAX_CHUNKS):
-        file.seek(position)
-        head = file.read(8)
-        if len(head) < 8:
-            return None
-        name, size = struct.unpack("<4sI", head)
-        if name == CHUNK:
-            return file.read(min(size, MAX_HEADER + 1))
-        position += 8 + size + size % 2
-    return None
 
 
 def _append_riff_chunk(path: Path, content: bytes) -> None:

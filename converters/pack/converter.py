@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from common.files import naming
 from converters.base import Converter
 from converters.header import ConverterError, Header, Value
 from converters.media import BLOCK, Picture, Sound, crc_of
@@ -204,8 +205,9 @@ class Pack(Converter):
             return
         # The number of tiles stands in each of them and is known when all is compressed.
         with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
-            for block in compress(blocks, samples):
-                file.write(block)
+            with naming(tempfile.gettempdir()):
+                for block in compress(blocks, samples):
+                    file.write(block)
             n_bytes = file.tell()
             file.seek(0)
             header = dataclasses.replace(header, facts={**header.facts, "n_bytes": n_bytes})

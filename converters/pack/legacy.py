@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import chain
 
+from common.files import naming
 from converters.header import ConverterError, SoundFormat
 from converters.media import Picture, Sound, warn
 from converters.pack.samples import SPOOL_BYTES, Samples, bytes_to_sound
@@ -31,7 +32,8 @@ def decode_headerless(
         if pixels is None:
             raise ConverterError(f"{picture.name}: has 16-bit pixels, which hold no RGB bytes")
         data = pixels.tobytes()
-        file.write(data)
+        with naming(tempfile.gettempdir()):
+            file.write(data)
         size += len(data)
         padding = len(data) - len(data.rstrip(b"\0"))
     n_samples = -(-(size - padding) // samples.bytes_per_frame)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from PIL import Image
 
 from tests.conversion.calls import (
     RATE,
@@ -13,6 +14,8 @@ from tests.conversion.calls import (
     call,
     fail,
     fail_while_writing,
+    picture_file,
+    same_pixels,
     same_samples,
     sound_file,
     speech,
@@ -71,6 +74,38 @@ def test_renamed_tiles_are_known_by_their_headers(
     assert same_samples(folder / "a.wav", folder / "b.wav")
     (folder / "again.png").write_bytes((folder / names[0]).read_bytes())
     assert "but there are 4 files" in fail(*names, "again.png", "-o", "c.wav")
+
+
+@pytest.mark.parametrize("suffix", ["pgm", "ppm", "tga"])
+def test_portable_and_tga_pictures_are_inputs(folder: Path, suffix: str) -> None:
+    image = Image.open(picture_file(folder / "p.png"))
+    (image.convert("L") if suffix == "pgm" else image).save(folder / f"a.{suffix}")
+    (folder / "p.png").unlink()
+    assert f"a.{suffix} -> a.wav  (pack, " in succeed(".", "--with", "pack", "--out", "./").out
+    succeed("a.wav")
+    assert same_pixels(folder / "a.decoded.png", folder / f"a.{suffix}")
+
+
+def test_a_sound_named_like_a_tga_picture_is_a_sound(folder: Path) -> None:
+    sound_file(folder / "a.wav").rename(folder / "a.tga")
+    assert "(pack, " in succeed("a.tga", "--with", "pack").out
+
+
+@pytest.mark.parametrize("name", ["a.wav", "p.png"])
+def test_a_file_that_is_cut_off_is_a_warning_or_with_strict_an_error(
+    folder: Path, name: str
+) -> None:
+    sound_file(folder / "a.wav")
+    picture_file(folder / "p.png")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    says = {"a.wav": "it holds 1,994 of the 4,000 samples", "p.png": "of its 18 rows"}[name]
+    assert says in fail(name, "--with", "pack", "--strict")
+    done = call(name, "--with", "pack")
+    assert done.code == 0 and done.err.startswith(f"warning: {name}: it is cut off: ")
+    assert says in done.err and done.err.count("\n") == 1
+    done = call("a.wav", "p.png", "--with", "pack", "--strict", "--out", "out")
+    assert done.code == 2 and "1 done, 1 failed" in done.out and says in done.err
 
 
 def test_tiles_without_headers_are_not_cut_off_silently(folder: Path) -> None:

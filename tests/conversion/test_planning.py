@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from conversion.plan import Settings
+from conversion.planning import make_plan
+from converters import Sound
 from converters.sound_files import read_sound
+from converters.spectrogram import Spectrogram
 from tests.conversion.calls import (
     call,
     fail,
@@ -26,6 +30,17 @@ def test_pictures_named_like_tiles_need_encode(folder: Path) -> None:
     assert "add --encode" in fail(names[0], "--with", "tone")
     succeed(*names, "--with", "tone", "--encode", "--out", "sounds")
     assert len(list((folder / "sounds").glob("*.wav"))) == 2
+
+
+def test_the_name_is_known_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture_file(folder / "a.png", 300, 200)
+
+    def work(*_: object) -> Sound:
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr(Spectrogram, "encode_picture", work)
+    plan = make_plan((folder / "a.png",), Settings(Spectrogram()))
+    assert plan.outputs == (folder / "a.wav",) and "7 s of sound" in plan.description
 
 
 def test_a_name_that_will_not_exist_is_a_warning(folder: Path) -> None:
@@ -69,6 +84,34 @@ def test_a_stripped_picture_takes_the_rate_of_its_name_and_says_so(
     assert all(line.startswith("warning: a_SR8000.png: ") for line in done.err.splitlines())
     rate = read_sound(folder / "a.decoded.wav").format.sample_rate
     assert rate == (16000 if given else 8000)
+
+
+@pytest.mark.parametrize("given", [("--preset", "magnitude"), ("--profile", "magnitude"), ()])
+def test_a_rate_that_nobody_gave_does_not_overrule_that_of_the_name(
+    folder: Path, given: tuple[str, ...]
+) -> None:
+    sound_file(folder / "a.wav")
+    succeed("a.wav", "m_SR8000.png", "--no-strip", *given)
+    strip(folder / "m_SR8000.png")
+    done = call("m_SR8000.png", *given)
+    assert done.code == 0 and "using 8000 Hz from its name" in done.err
+    assert read_sound(folder / "m.decoded.wav").format.sample_rate == 8000
+
+
+def test_a_preset_leaves_the_rate_to_the_name(folder: Path) -> None:
+    sound_file(folder / "a.wav")
+    succeed("a.wav", "--with", "pack", "--preset", "original")
+    strip(folder / "a_SR8000.png")
+    done = call("a_SR8000.png", "--with", "pack", "--preset", "original")
+    assert done.code == 0 and "using 8000 Hz from its name" in done.err
+    assert read_sound(folder / "a.decoded.wav").format.sample_rate == 8000
+
+
+def test_a_file_is_decoded_with_the_preset_that_made_it(folder: Path) -> None:
+    sound_file(folder / "a.wav")
+    succeed("a.wav", "m.png", "--preset", "magnitude")
+    assert "(spectrogram, " in succeed("m.png", "--preset", "magnitude").out
+    assert "made with profile 'magnitude', not 'colour'" in fail("m.png", "--preset", "colour")
 
 
 def test_files_without_a_header_are_never_decoded_silently(folder: Path) -> None:

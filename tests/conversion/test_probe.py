@@ -8,7 +8,7 @@ from pathlib import Path
 
 from converters.picture_files import read_picture, write_picture
 from converters.sound_files import read_sound
-from tests.conversion.calls import call, picture_file, pixels_of, strip, succeed
+from tests.conversion.calls import call, picture_file, pixels_of, sound_file, strip, succeed
 
 
 def test_probe_shows_what_a_file_holds(folder: Path, tiles: list[str]) -> None:
@@ -42,3 +42,13 @@ def test_probe_shows_what_a_file_holds(folder: Path, tiles: list[str]) -> None:
     done = call("--probe", "bad.png", "p.png")
     assert done.code == 2 and "p.png" in done.out
     assert done.err.startswith("error: bad.png: ") and done.err.count("\n") == 1
+
+
+def test_probe_shows_what_a_file_claims_and_what_is_there(folder: Path) -> None:
+    content = sound_file(folder / "a.wav").read_bytes()
+    (folder / "a.wav").write_bytes(content[:8044])
+    done = call("--probe", "a.wav")
+    assert "sound of 0.250 s: 2,000 samples" in done.out
+    assert "but     it is cut off: it holds 2,000 of the 4,000 samples that it promises" in done.out
+    (found,) = json.loads(call("--probe", "a.wav", "--json").out)
+    assert (found["format"]["n_samples"], found["samples_claimed"]) == (2000, 4000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -69,6 +70,92 @@ def test_lost_bits_give_a_warning(colours: str, tmp_path: Path) -> None:
     else:
         with pytest.warns(ConverterWarning, match="16-bit colours are read with 8"):
             assert read_picture(path).format.bits == 8
+
+
+def png_of(colour: int, bits: int, row: bytes, transparent: bytes) -> io.BytesIO:
+    """4 x 1 pixels."""
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", 4, 1, bits, colour, 0, 0, 0),
+        b"tRNS": transparent,
+        b"IDAT": zlib.compress(b"\0" + row),
+        b"IEND": b"",
+    }
+    chunks = (
+        struct.pack(">I", len(content)) + name + content
+        + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in parts.items()
+    )  # fmt: skip
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+@pytest.mark.parametrize(
+    ("bits", "row", "grey"),
+    [
+        (8, bytes([1, 0, 2, 3]), [1, 0, 2, 3]),
+        (4, bytes([0x10, 0x23]), [17, 0, 34, 51]),
+        (2, bytes([0b01001011]), [85, 0, 170, 255]),
+        (1, bytes([0b10110000]), [255, 0, 255, 255]),
+    ],
+)
+def test_the_transparent_grey_of_a_png_stays_transparent(
+    bits: int, row: bytes, grey: list[int]
+) -> None:
+    for index in (0, 1):
+        value = (grey[index] * (2**bits - 1) // 255).to_bytes(2, "big")
+        pixels = read_picture(png_of(0, bits, row, value), "p").pixels
+        assert pixels[0, :, 0].tolist() == grey
+        assert pixels[0, :, 3].tolist() == [0 if g == grey[index] else 255 for g in grey]
+    with pytest.warns(ConverterWarning, match="its transparent colour is lost"):
+        assert read_picture(png_of(0, 16, bytes(range(8)), b"\0\1"), "p").format.bits == 16
+
+
+LONG = np.random.default_rng(0).integers(1, 256, (60, 80, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "BMP", "TIFF", "PPM", "TGA"])
+def test_half_a_picture_is_read_with_a_warning(format: str, tmp_path: Path) -> None:
+    path = tmp_path / "p"
+    Image.fromarray(LONG).save(path, format)
+    whole = read_picture(path).pixels
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    says = "p: it is cut off: about (3[0-9]|4[0-9]) of its 60 rows are there"
+    with pytest.raises(ConverterError, match=says):
+        read_picture(path, strict=True)
+    with pytest.warns(ConverterWarning, match=says) as warned:
+        picture = read_picture(path)
+    assert len(warned) == 1 and picture.damage in str(warned[0].message)
+    same = (picture.pixels == whole).all((1, 2))
+    assert same.sum() >= 30 and (same[:30].all() or same[-30:].all())
+
+
+def test_a_progressive_picture_says_how_much_of_it_is_there(tmp_path: Path) -> None:
+    Image.fromarray(LONG).save(tmp_path / "p.jpg", progressive=True)
+    whole = (tmp_path / "p.jpg").read_bytes()
+    (tmp_path / "p.jpg").write_bytes(whole[:900])
+    with pytest.warns(ConverterWarning, match="not as fine as they should be"):
+        read_picture(tmp_path / "p.jpg")
+    (tmp_path / "p.jpg").write_bytes(whole[: whole.index(b"\xff\xda") + 2])
+    with pytest.raises(ConverterError, match=r"p\.jpg: "):
+        read_picture(tmp_path / "p.jpg")
+
+
+@pytest.mark.parametrize(
+    ("content", "pixels"),
+    [
+        (b"P5 2 2 255\n\1\2\3\4", [[1, 2], [3, 4]]),
+        (b"P2\n# text\n2 2\n255\n1 2 3 4\n", [[1, 2], [3, 4]]),
+        (b"P5 2 2 65535\n\1\2\3\4\5\6\7\10", [[0x102, 0x304], [0x506, 0x708]]),
+        (b"P4 8 1\n\x55", [[255, 0] * 4]),
+        (b"P6 1 1 255\n\1\2\3", [[[1, 2, 3]]]),
+    ],
+)
+def test_portable_pictures_are_read(content: bytes, pixels: object) -> None:
+    assert read_picture(io.BytesIO(content), "p").pixels.tolist() == pixels
+
+
+def test_portable_pictures_of_16_bit_colours_give_a_warning() -> None:
+    with pytest.warns(ConverterWarning, match="16-bit colours are read with 8"):
+        read_picture(io.BytesIO(b"P6 1 1 65535\n" + bytes(6)), "p")
 
 
 def test_other_color_modes_give_a_warning(tmp_path: Path) -> None:

@@ -1,0 +1,328 @@
+"""How much sound a file's header promises, and where that is wrong, the file with a right header.
+
+libsndfile reads as many samples as the header says, without a word where it lies: none of a WAV
+file whose recorder crashed before it wrote the size. A file is read in pieces here: parts of it,
+and bytes that replace others.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = [
+    "CUT",
+    "DAMAGED",
+    "UNFINISHED",
+    "WRONG",
+    "Extent",
+    "Pieces",
+    "Spliced",
+    "patched",
+    "stated_extent",
+]
+
+Pieces = Sequence[bytes | range]
+"""Of a file: other bytes, and ranges of its own."""
+CUT = "it is cut off"
+UNFINISHED = "it was never finished"
+WRONG = "the header is wrong"
+DAMAGED = "it is damaged in places"
+MAX_CHUNKS = 1000
+UNKNOWN = 0x7FFF_0000  # a size as large as this stands for one that was not known when written
+# Chunks that stand behind the samples of WAV, AIFF and CAF files.
+CHUNKS = {
+    b"LIST", b"fact", b"cue ", b"plst", b"smpl", b"inst", b"bext", b"iXML", b"id3 ", b"ID3 ",
+    b"JUNK", b"junk", b"PAD ", b"FLLR", b"PEAK", b"Syns", b"_PMX", b"cart", b"axml", b"chna",
+    b"DISP", b"acid", b"strc", b"afsp", b"levl", b"umid", b"LGWV", b"elm1", b"regn", b"minf",
+    b"COMT", b"ANNO", b"NAME", b"AUTH", b"(c) ", b"MARK", b"INST", b"APPL", b"MIDI", b"AESD",
+    b"COMM", b"FVER", b"CHAN", b"basc", b"trns", b"cate", b"SSND", b"fmt ",
+    b"info", b"free", b"peak", b"uuid", b"strg", b"mark", b"ovvw", b"edct", b"midi", b"chan",
+    b"pakt", b"kuki",
+}  # fmt: skip
+TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")  # that players append to any file
+# Bytes of a sample by the encoding in an AU file.
+AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
+AIFF_BYTES = {b"ulaw": 1, b"ULAW": 1, b"alaw": 1, b"ALAW": 1}
+AIFF_PLAIN = {
+    b"NONE", b"twos", b"sowt", b"raw ", b"fl32", b"FL32", b"fl64", b"FL64", b"in24", b"in32",
+    b"42ni", b"23ni",
+}  # fmt: skip
+W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+W64_END = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"  # of the names of other chunks
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Of the samples in a file."""
+
+    n_claimed: int | None = None
+    """Samples that the header promises; None where that is what is there, or is not said."""
+    why: str = ""
+    """What is wrong; empty: nothing."""
+    pieces: Pieces | None = None
+    """By which libsndfile reads all that is there; None: the file as it is."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """The samples of a file, as its header describes them."""
+
+    start: int
+    """Of the first sample, in bytes."""
+    declared: int
+    """Bytes."""
+    block: int
+    """Bytes of the smallest unit: a sample of each channel, or a compressed block."""
+    n_claimed: int | None
+    """Samples; None: not known when it was written, for which some formats have a value."""
+    patches: Mapping[int, bytes] = field(default_factory=dict)
+    """Position -> bytes, of a header by which the samples reach to the end of the file."""
+    order: str = "<"
+    """Of the sizes of chunks."""
+    needs_patch: bool = False
+    """Whether libsndfile refuses a file that is cut off."""
+
+
+class Spliced(io.RawIOBase):
+    """Pieces of a file, as a file for reading."""
+
+    def __init__(self, path: Path, pieces: Pieces) -> None:
+        self._file = path.open("rb")
+        self._pieces = pieces
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size()}[whence]
+        self._position = max(base + offset, 0)
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        done = 0
+        while data := self._read(len(buffer) - done):  # libsndfile takes less for the end
+            buffer[done : done + len(data)] = data
+            done += len(data)
+            self._position += len(data)
+        return done
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def _size(self) -> int:
+        return sum(map(len, self._pieces))
+
+    def _read(self, n: int) -> bytes:
+        """From the position to the end of a piece, n bytes at most."""
+        at = self._position
+        for piece in self._pieces:
+            if at < len(piece):
+                if isinstance(piece, bytes):
+                    return piece[at : at + n]
+                self._file.seek(piece[at])
+                return self._file.read(min(n, len(piece) - at))
+            at -= len(piece)
+        return b""
+
+
+def patched(size: int, patches: Mapping[int, bytes]) -> Pieces:
+    """A file of that size with other bytes at some positions."""
+    pieces: list[bytes | range] = []
+    at = 0
+    for position, content in sorted(patches.items()):
+        pieces += [range(at, position), content]
+        at = position + len(content)
+    return [*(piece for piece in pieces if len(piece)), range(at, size)]
+
+
+def stated_extent(file: BinaryIO, size: int) -> Extent:
+    """Of a WAV, RF64, W64, AIFF, CAF or AU file of that size; of others nothing is said."""
+    file.seek(0)
+    magic = file.read(40)
+    parse: Callable[[BinaryIO, int], _Chunk | None]
+    if magic[:4] in (b"RIFF", b"RIFX", b"RF64") and magic[8:12] == b"WAVE":
+        parse = _riff
+    elif magic[:4] == b"FORM" and magic[8:12] in (b"AIFF", b"AIFC"):
+        parse = _aiff
+    elif magic[:16] == W64_RIFF:
+        parse = _w64
+    elif magic[:4] == b"caff":
+        parse = _caf
+    elif magic[:4] in (b".snd", b"dns."):
+        parse = _au
+    else:
+        return Extent()
+    try:
+        chunk = parse(file, size)
+    except struct.error:  # the header itself is cut off
+        return Extent()
+    return _compare(file, size, chunk) if chunk else Extent()
+
+
+def _compare(file: BinaryIO, size: int, chunk: _Chunk) -> Extent:
+    there = size - chunk.start
+    if chunk.n_claimed is None:
+        return Extent(None, UNFINISHED, patched(size, chunk.patches))
+    if chunk.declared > there:
+        pieces = patched(size, chunk.patches) if chunk.needs_patch else None
+        return Extent(chunk.n_claimed, UNFINISHED if chunk.declared >= UNKNOWN else CUT, pieces)
+    if there - chunk.declared < chunk.block or _is_no_sound(file, size, chunk):
+        return Extent()
+    why = WRONG if chunk.declared else UNFINISHED
+    return Extent(chunk.n_claimed, why, patched(size, chunk.patches))
+
+
+def _is_no_sound(file: BinaryIO, size: int, chunk: _Chunk) -> bool:
+    """Whether other chunks, a tag or zeros stand behind the samples."""
+    end = chunk.start + chunk.declared
+    for start in {end + chunk.declared % 2, end}:
+        file.seek(start)
+        head = file.read(16)
+        if head.startswith(TAGS) or head[:4] in CHUNKS or head[4:] == W64_END:
+            return True
+        if _are_chunks(file, start, size, chunk):
+            return True
+    if not chunk.declared:
+        return False
+    file.seek(end)
+    return not any(block.strip(b"\0") for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def _are_chunks(file: BinaryIO, start: int, size: int, chunk: _Chunk) -> bool:
+    for _ in range(MAX_CHUNKS):
+        file.seek(start)
+        head = file.read(8)
+        if len(head) < 8:
+            return True
+        name, n = struct.unpack(f"{chunk.order}4sI", head)
+        start += 8 + n + n % 2
+        if start > size + 1 or not all(32 <= letter < 127 for letter in name):
+            return False
+    return False
+
+
+def _riff(file: BinaryIO, size: int) -> _Chunk | None:
+    file.seek(0)
+    form = file.read(12)[:4]
+    order = ">" if form == b"RIFX" else "<"
+    block, per_block, long_size = 1, 1, -1
+    patches = {4: struct.pack(f"{order}I", min(size - 8, 0xFFFFFFFF))}
+    at = 12
+    for _ in range(MAX_CHUNKS):
+        file.seek(min(at, size))  # at the end, `unpack` fails
+        name, n = struct.unpack(f"{order}4sI", file.read(8))
+        if name == b"fmt ":
+            block, per_block = _riff_format(file.read(20), order)
+        elif name == b"ds64":
+            (long_size,) = struct.unpack("<8xQ", file.read(16))
+            patches |= {at + 8: struct.pack("<Q", size - 8)}
+            patches |= {at + 16: struct.pack("<Q", size)}
+        elif name == b"data":
+            start = at + 8
+            declared = long_size if long_size >= 0 and n == 0xFFFFFFFF else n
+            if long_size < 0:
+                patches[at + 4] = struct.pack(f"{order}I", min(size - start, 0xFFFFFFFF))
+            else:
+                patches = {p: b for p, b in patches.items() if p != 4}
+            return _Chunk(start, declared, block, declared // block * per_block, patches, order)
+        at += 8 + n + n % 2
+    return None
+
+
+def _riff_format(content: bytes, order: str) -> tuple[int, int]:
+    """Bytes of a block, and its samples of each channel."""
+    tag, block = struct.unpack(f"{order}H10xH", content[:14])
+    compressed = tag not in (1, 3, 6, 7, 0xFFFE)  # all but PCM, floats, A-law and u-law
+    per_block = struct.unpack(f"{order}H", content[18:20])[0] if compressed else 1
+    return max(block, 1), max(per_block, 1)
+
+
+def _aiff(file: BinaryIO, size: int) -> _Chunk | None:
+    block = frames = comm = 0
+    at = 12
+    for _ in range(MAX_CHUNKS):
+        file.seek(min(at, size))  # at the end, `unpack` fails
+        name, n = struct.unpack(">4sI", file.read(8))
+        if name == b"COMM":
+            channels, frames, bits = struct.unpack(">HIH", file.read(8))
+            kind = file.read(14)[10:] if n >= 22 else b"NONE"
+            plain = -(-bits // 8) if kind in AIFF_PLAIN else 0
+            block, comm = channels * AIFF_BYTES.get(kind, plain), at + 10
+        elif name == b"SSND":
+            (offset,) = struct.unpack(">I", file.read(4))
+            start = at + 16 + offset
+            if not block:
+                return None
+            patches = {
+                4: struct.pack(">I", size - 8),
+                at + 4: struct.pack(">I", size - at - 8),
+                comm: struct.pack(">I", (size - start) // block),
+            }
+            # Some programs leave 0, others the 8 bytes in front of the samples.
+            return _Chunk(start, max(n - 8 - offset, 0), block, frames, patches, ">")
+        at += 8 + n + n % 2
+    return None
+
+
+def _w64(file: BinaryIO, size: int) -> _Chunk | None:
+    block, per_block, at = 1, 1, 40
+    for _ in range(MAX_CHUNKS):
+        file.seek(min(at, size))  # at the end, `unpack` fails
+        name, n = struct.unpack("<16sQ", file.read(24))
+        if not name.endswith(W64_END) or n < 24:
+            return None
+        if name.startswith(b"fmt "):
+            block, per_block = _riff_format(file.read(20), "<")
+        elif name.startswith(b"data"):
+            declared = n - 24
+            patches = {16: struct.pack("<Q", size), at + 16: struct.pack("<Q", size - at)}
+            return _Chunk(at + 24, declared, block, declared // block * per_block, patches)
+        at += (n + 7) // 8 * 8
+    return None
+
+
+def _caf(file: BinaryIO, size: int) -> _Chunk | None:
+    block = per_block = 0
+    at = 8
+    for _ in range(MAX_CHUNKS):
+        file.seek(min(at, size))  # at the end, `unpack` fails
+        name, n = struct.unpack(">4sq", file.read(12))
+        if name == b"desc":
+            block, per_block = struct.unpack(">16xII", file.read(24))
+        elif name == b"data":
+            start, whole = at + 16, size - at - 12  # 4 bytes of the edit count
+            if not block:
+                return None
+            patches = {at + 4: struct.pack(">q", whole)}
+            if n < 0:  # to the end of the file, as the format allows
+                return _Chunk(start, 0, block, None, patches)
+            claimed = max(n - 4, 0) // block * per_block
+            return _Chunk(start, max(n - 4, 0), block, claimed, patches, ">", needs_patch=True)
+        if n < 0:
+            return None
+        at += 12 + n
+    return None
+
+
+def _au(file: BinaryIO, size: int) -> _Chunk | None:
+    file.seek(0)
+    order = ">" if file.read(4) == b".snd" else "<"
+    start, declared, encoding, _, channels = struct.unpack(f"{order}5I", file.read(20))
+    block = channels * AU_BYTES.get(encoding, 0)
+    if not block:
+        return None
+    claimed = None if declared == 0xFFFFFFFF else declared // block
+    return _Chunk(start, declared, block, claimed, {8: b"\xff" * 4}, order)
