@@ -19,17 +19,9 @@ import soundfile
 
 from converters.header import MAX_HEADER, SoundFormat
 from converters.media import BLOCK
-from converters.sound_sizes import (
-    CUT,
-    DAMAGED,
-    UNFINISHED,
-    WRONG,
-    Extent,
-    Pieces,
-    Spliced,
-    stated_extent,
-)
+from converters.sound_sizes import CUT, DAMAGED, UNFINISHED, WRONG, Extent, stated_extent
 from converters.sound_streams import flac_without_length, mpeg_extent, ogg_extent
+from converters.spliced import Pieces, Spliced
 
 __all__ = ["CHUNK", "KEY", "Examined", "Source", "comment_header", "examine", "riff_chunk"]
 

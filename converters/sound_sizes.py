@@ -1,33 +1,20 @@
 """How much sound a file's header promises, and where that is wrong, the file with a right header.
 
 libsndfile reads as many samples as the header says, without a word where it lies: none of a WAV
-file whose recorder crashed before it wrote the size. A file is read in pieces here: parts of it,
-and bytes that replace others.
+file whose recorder crashed before it wrote the size. It is given the file in pieces then.
 """
 
 from __future__ import annotations
 
-import io
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import BinaryIO
 
-__all__ = [
-    "CUT",
-    "DAMAGED",
-    "UNFINISHED",
-    "WRONG",
-    "Extent",
-    "Pieces",
-    "Spliced",
-    "patched",
-    "stated_extent",
-]
+from converters.spliced import Pieces, patched
 
-Pieces = Sequence[bytes | range]
-"""Of a file: other bytes, and ranges of its own."""
+__all__ = ["CUT", "DAMAGED", "UNFINISHED", "WRONG", "Extent", "stated_extent"]
+
 CUT = "it is cut off"
 UNFINISHED = "it was never finished"
 WRONG = "the header is wrong"
@@ -86,66 +73,6 @@ class _Chunk:
     """Of the sizes of chunks."""
     needs_patch: bool = False
     """Whether libsndfile refuses a file that is cut off."""
-
-
-class Spliced(io.RawIOBase):
-    """Pieces of a file, as a file for reading."""
-
-    def __init__(self, path: Path, pieces: Pieces) -> None:
-        self._file = path.open("rb")
-        self._pieces = pieces
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size()}[whence]
-        self._position = max(base + offset, 0)
-        return self._position
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        done = 0
-        while data := self._read(len(buffer) - done):  # libsndfile takes less for the end
-            buffer[done : done + len(data)] = data
-            done += len(data)
-            self._position += len(data)
-        return done
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def _size(self) -> int:
-        return sum(map(len, self._pieces))
-
-    def _read(self, n: int) -> bytes:
-        """From the position to the end of a piece, n bytes at most."""
-        at = self._position
-        for piece in self._pieces:
-            if at < len(piece):
-                if isinstance(piece, bytes):
-                    return piece[at : at + n]
-                self._file.seek(piece[at])
-                return self._file.read(min(n, len(piece) - at))
-            at -= len(piece)
-        return b""
-
-
-def patched(size: int, patches: Mapping[int, bytes]) -> Pieces:
-    """A file of that size with other bytes at some positions."""
-    pieces: list[bytes | range] = []
-    at = 0
-    for position, content in sorted(patches.items()):
-        pieces += [range(at, position), content]
-        at = position + len(content)
-    return [*(piece for piece in pieces if len(piece)), range(at, size)]
 
 
 def stated_extent(file: BinaryIO, size: int) -> Extent:

@@ -1,6 +1,6 @@
 """How much sound is in FLAC, OGG and MP3 files that are cut off, or whose headers are wrong.
 
-Where libsndfile would stop too early, the file is given to it in pieces (`sound_sizes.Pieces`).
+Where libsndfile would stop too early, the file is given to it in pieces (`spliced.Pieces`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from converters.sound_sizes import CUT, DAMAGED, WRONG, Extent, Pieces, patched
+from converters.sound_sizes import CUT, DAMAGED, WRONG, Extent
+from converters.spliced import Pieces, patched
 
 __all__ = ["flac_without_length", "mpeg_extent", "ogg_extent"]
 

@@ -13,7 +13,6 @@ import soundfile
 
 from converters import ConverterError, ConverterWarning
 from converters.sound_files import read_sound
-from converters.sound_sizes import Spliced, patched
 
 RATE = 8000
 SAMPLES = np.random.default_rng(0).integers(-9000, 9000, (4000, 1)).astype(np.int16)
@@ -141,14 +140,3 @@ def test_damaged_headers_end_in_a_clear_error(container: str, tmp_path: Path) ->
                 assert len(sound.samples()) == sound.format.n_samples
             except ConverterError as error:
                 assert "\n" not in str(error)
-
-
-def test_pieces_of_a_file_are_a_file(tmp_path: Path) -> None:
-    path = saved(tmp_path / "x", bytes(range(100)))
-    content = b"head" + bytes(range(10)) + b"!?" + bytes(range(12, 100))
-    with Spliced(path, [b"head", *patched(100, {10: b"!?"})]) as file:
-        assert file.read() == content
-        for start, n in ((0, 4), (3, 10), (90, 50), (200, 1)):
-            file.seek(start)
-            assert file.read(n) == content[start : start + n]
-        assert file.seek(-4, io.SEEK_END) == len(content) - 4 == file.tell()
