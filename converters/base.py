@@ -32,7 +32,7 @@ class Converter(ABC):
     exact: ClassVar[Literal["sound", "picture", "both", "neither"]]
     """The round trips that give back any samples or pixels unchanged."""
     automatic: ClassVar[Mapping[str, Value]] = {}
-    """Options -> the value that stands for one that is chosen in encoding: a header has the latter."""
+    """Option -> the value that stands for one chosen in encoding, which the header then has."""
 
     def encode_sound(self, sound: Sound) -> Iterator[Picture]:
         """A sound -> tiles with headers, each made when it is asked for."""

@@ -32,6 +32,7 @@ from converters.spectrogram.edits import detect_crop, stretch, warn_sound_change
 from converters.spectrogram.layout import TileLayout
 from converters.spectrogram.lossless import as_integers
 from converters.spectrogram.options import MAX_PEAK, Options
+from converters.spectrogram.palettes import GREY, levels_of, recognize
 from converters.spectrogram.sonify import Sonification
 from converters.spectrogram.streams import rechunk
 from converters.spectrogram.tiles import decode_tiles, encode_tiles
@@ -81,6 +82,7 @@ class Spectrogram(Options, Converter):
                 facts=facts,
                 sha256=sha256,
             )
+            pixels = layout.encoding.show(pixels)
             pixels = add_barcode(pixels, header) if self.strip else pixels
             yield Picture(pixels, chunks=chunks).with_header(header)
 
@@ -99,6 +101,11 @@ class Spectrogram(Options, Converter):
             raise ConverterError("no pictures: give the tiles of a sound, in order")
         header = first.header or _read_barcode(first)
         if header is None:
+            palette = recognize(first.pixels)
+            if palette not in (GREY, self.palette):
+                warn(f"{first.name}: by its colours it is taken as of the palette {palette}")
+                shown = dataclasses.replace(self, profile="magnitude", palette=palette)
+                return shown.decode_sound(chain([first], rest))
             header = self.at_rate(self.sample_rate)._assume_header(first)
         if header is None:
             return self.encode_picture(first)
@@ -197,7 +204,13 @@ class Spectrogram(Options, Converter):
         """
         maker = self.at_rate(self.sample_rate, of_picture=True)
         sonification = maker._sonification(picture.name, picture.format)
-        samples, peak = sonification.to_sound(to_grey(picture.pixels, picture.name))
+        palette = recognize(picture.pixels)
+        if palette == GREY:
+            shade = to_grey(picture.pixels, picture.name)
+        else:
+            warn(f"{picture.name}: by its colours it is taken as of the palette {palette}")
+            shade = levels_of(picture.pixels[..., :3], palette) / 255
+        samples, peak = sonification.to_sound(shade)
         sound = Sound.of(samples, self.sample_rate)
         header = maker.header(
             "picture",

@@ -91,7 +91,7 @@ def stretch(picture: Picture, header: Header, layout: TileLayout) -> Picture:
         f"{format.n_samples / rate:.2f} s become {n / rate:.2f} s, with phases that are "
         "reconstructed from the magnitudes"
     )
-    pixels = layout.scale(picture, header, 0, width)
+    pixels = layout.encoding.show(layout.scale(picture, header, 0, width))
     header = dataclasses.replace(
         header,
         sound=dataclasses.replace(format, n_samples=n),

@@ -15,6 +15,7 @@ from converters.media import Sound
 from converters.spectrogram.axis import AXES, Axis, bins_between, make_axis
 from converters.spectrogram.companding import SCALES, Companding
 from converters.spectrogram.layout import TileLayout
+from converters.spectrogram.palettes import GREY, PALETTES
 from converters.spectrogram.pixels import PROFILES, PixelEncoding
 from converters.spectrogram.sonify import Sonification
 from converters.spectrogram.statistics import peak_and_exponent
@@ -93,6 +94,8 @@ class Options:
     fade: float = field(default=0.05, metadata={"earlier": 0.0})
     """Soft start and end of the sound of any other picture: so long its first and last column swell
     and fade, in s."""
+    palette: str = field(default=GREY, metadata={"earlier": GREY})
+    """Of the profile magnitude: grey, magma, viridis or cividis."""
     stretch: bool = field(default=False, metadata=DECODING)
     """Decode a spectrogram that was made wider or narrower as a longer or shorter sound of the same
     pitch. Off: it is scaled back."""
@@ -105,7 +108,8 @@ class Options:
 
     def __post_init__(self) -> None:
         axes = ("auto", *AXES)
-        for name, choices in (("profile", PROFILES), ("axis", axes), ("range", SCALES)):
+        chosen = {"profile": PROFILES, "axis": axes, "range": SCALES, "palette": PALETTES}
+        for name, choices in chosen.items():
             if getattr(self, name) not in choices:
                 raise ConverterError(
                     f"{name} is {getattr(self, name)!r}: take one of {', '.join(choices)}"
@@ -114,6 +118,8 @@ class Options:
             value = getattr(self, name)
             if not low <= value <= high and not (name == "exponent" and value == 0):
                 raise ConverterError(f"{name} is {value}: not from {low} to {high}")
+        if self.palette != GREY and self.profile != "magnitude":
+            raise ConverterError(f"the palette {self.palette} needs the profile magnitude")
         if 0 < self.f_max <= self.f_min:
             raise ConverterError(f"f_max is {self.f_max:g}: not above f_min, {self.f_min:g} Hz")
         if self.duration and self.pixels_per_second:
@@ -173,7 +179,7 @@ class Options:
 
     @property
     def encoding(self) -> PixelEncoding:
-        return PROFILES[self.profile]
+        return dataclasses.replace(PROFILES[self.profile], palette=self.palette)
 
     @property
     def n_rows(self) -> int:

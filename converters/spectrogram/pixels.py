@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from converters.colors import convert_pixels
+from converters.spectrogram.palettes import GREY, colorize, levels_of
 
 __all__ = ["PROFILES", "PixelEncoding"]
 
@@ -22,7 +23,10 @@ MAX_STEPS = 255 // PALE + 1
 
 @dataclass(frozen=True)
 class PixelEncoding:
-    """How a profile shows a bin. A phase that the pixels do not hold is NaN."""
+    """How a profile shows a bin, in pixels without their palette.
+
+    A phase that the pixels do not hold is NaN.
+    """
 
     n_levels: int
     """Of shade; 0 is black."""
@@ -31,6 +35,8 @@ class PixelEncoding:
     in_color: bool = False
     """RGB, whose hue is the phase, and whose darkest colour divides the levels more finely: in
     files of earlier versions it is 0."""
+    palette: str = GREY
+    """By which levels are shown, of 8 bits without phases."""
 
     @property
     def planes_per_channel(self) -> int:
@@ -56,7 +62,14 @@ class PixelEncoding:
 
     def convert(self, pixels: np.ndarray, name: str) -> np.ndarray:
         """Pixels of this encoding that another program has saved in its own format."""
+        if self.palette != GREY and pixels.ndim == 3:
+            opaque = convert_pixels(pixels, True, np.uint8, name)
+            return levels_of(opaque, self.palette)
         return convert_pixels(pixels, self.in_color, self.dtype, name)
+
+    def show(self, pixels: np.ndarray) -> np.ndarray:
+        """The inverse of `convert`: pixels as they are in a file."""
+        return colorize(pixels, self.palette)
 
     def encode(self, shade: np.ndarray, phase: np.ndarray) -> np.ndarray:
         """Shade in [0, 1] and phase in radians -> (height, n_columns) or (height, n_columns, 3)."""

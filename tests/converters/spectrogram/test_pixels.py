@@ -26,7 +26,7 @@ def test_the_inverse_is_exact_but_for_rounding(profile: str) -> None:
         assert np.isnan(found_phase).all()
 
 
-def test_colours_divide_the_levels() -> None:
+def test_colors_divide_the_levels() -> None:
     encoding = PROFILES["colour"]
     rng = np.random.default_rng(0)
     shade, phase = rng.uniform(0, 1, (1, 9, 900)), rng.uniform(-np.pi, np.pi, (1, 9, 900))
