@@ -39,6 +39,8 @@ def _child(
     given: list[str], log: Path, stall_at: int, file_size: int | None, stall_validation: int
 ) -> None:
     """The command in a process of its own; validation only where it is to stall."""
+    # Blocked if the tests of convert.py have started the fork server in this process.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     torch.set_num_threads(1)
     sys.argv = ["train.py", *given]
     if stall_validation:
