@@ -30,7 +30,7 @@ class Options:
     checkpoint: Path | None = None
     """A run's folder or its checkpoint."""
     baseline: tuple[baselines.Name, ...] = ()
-    """real-data and class-mean are given the true digit; nearest-neighbour draws a training image
+    """real-data and class-mean are given the true digit; nearest-neighbor draws a training image
     of the digit of the nearest training sound."""
     data: datasets.Data | None = None
     """Of a baseline; by default auto."""

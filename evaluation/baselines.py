@@ -13,7 +13,7 @@ from metrics.neighbors import nearest
 
 __all__ = ["BASELINES", "Baseline", "Draw", "Name"]
 
-Name = Literal["real-data", "class-mean", "nearest-neighbour"]
+Name = Literal["real-data", "class-mean", "nearest-neighbor"]
 # Conditions (n, 64, 64) uint8, true digits (n,) and a source of noise -> images (n, 28, 28) uint8.
 # A model ignores the digits.
 Draw = Callable[[Tensor, Tensor, torch.Generator], Tensor]
@@ -52,7 +52,7 @@ def _nearest_neighbor(
 BASELINES: dict[Name, Baseline] = {
     "real-data": Baseline(_real_data, needs_label=True),
     "class-mean": Baseline(_class_mean, needs_label=True),
-    "nearest-neighbour": Baseline(_nearest_neighbor, needs_label=False),
+    "nearest-neighbor": Baseline(_nearest_neighbor, needs_label=False),
 }
 
 

@@ -45,7 +45,7 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     first = run(*command)
     assert first.returncode == 0, first.stderr[-2000:]
     rows = report.read_rows(out)
-    baselines = ["real-data", "class-mean", "nearest-neighbour"]
+    baselines = ["real-data", "class-mean", "nearest-neighbor"]
     assert [row["model"] for row in rows] == [*baselines, "cgan", "cvae"]
     assert {row["data"] for row in rows} == {"offline"}
     names = [

@@ -234,7 +234,7 @@ def test_bad_checkpoints(source: PairedDataset, tmp_path: Path, refused: Refuse)
         ({"split": "speaker:nobody"}, "unknown speaker"),
         ({"model": "cgna"}, "did you mean cgan"),
         ({"preset": "referense"}, "did you mean reference"),
-        ({"config": {"width": 16}}, "has shape"),
+        ({"config": dataclasses.asdict(models.presets("cgan")["reference"])}, "has shape"),
     ],
 )
 def test_checkpoints_of_other_things(

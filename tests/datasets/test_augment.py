@@ -35,7 +35,7 @@ def blob(row: float = 30, column: float = 34, wide: float = 3) -> Tensor:
     return torch.outer(down, along).expand(B, 1, 64, 64)
 
 
-def centre(pictures: Tensor) -> tuple[Tensor, Tensor]:
+def center(pictures: Tensor) -> tuple[Tensor, Tensor]:
     """Row and column of the centre of mass, (b,) each."""
     mass = pictures[:, 0].double()
     at = torch.arange(64).double()
@@ -84,7 +84,7 @@ def test_pictures_are_changed_each_in_its_own_way() -> None:
     assert torch.pdist(out[:50]).min() > 0.5
 
 
-def test_a_word_stays_recognisable(source: PairedDataset, offline_source: PairedDataset) -> None:
+def test_a_word_stays_recognizable(source: PairedDataset, offline_source: PairedDataset) -> None:
     for each in (source, offline_source):
         digit = each.recordings.digit[::10]
         pictures = each.recordings.pictures[::10].unsqueeze(1) / 255
@@ -116,7 +116,7 @@ def test_nothing_without_strength(source: PairedDataset, monkeypatch: pytest.Mon
 
 def test_shift_moves_time_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "SHIFT")
-    row, column = centre(augment(blob(), seeded()))
+    row, column = center(augment(blob(), seeded()))
     assert (row - 30).abs().max() < 1e-3
     moved = column - 34
     assert moved.abs().max() <= 0.12 * 31.5 + 1e-3  # frames of 16 ms: +- 60 ms
@@ -127,7 +127,7 @@ def test_stretch_keeps_the_middle_and_the_pitch(monkeypatch: pytest.MonkeyPatch)
     only(monkeypatch, "STRETCH")
     before = blob(column=31.5, wide=8)
     out = augment(before, seeded())
-    row, column = centre(out)
+    row, column = center(out)
     assert (row - 30).abs().max() < 1e-3
     assert (column - 31.5).abs().max() < 1e-2
     ratio = width(out) / width(before)
@@ -138,7 +138,7 @@ def test_warp_moves_pitch_alone_and_keeps_the_lowest_band(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     only(monkeypatch, "WARP")
-    row, column = centre(augment(blob(), seeded()))
+    row, column = center(augment(blob(), seeded()))
     assert (column - 34).abs().max() < 1e-3
     height = (63 - row) / (63 - 30)  # above the lowest band
     assert 0.88 < height.min() < 0.9 and 1.11 < height.max() < 1.14
@@ -149,7 +149,7 @@ def test_warp_moves_pitch_alone_and_keeps_the_lowest_band(
 
 def test_bend_moves_pitch_alone_and_keeps_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "BEND")
-    row, column = centre(augment(blob(row=16), seeded()))
+    row, column = center(augment(blob(row=16), seeded()))
     assert (column - 34).abs().max() < 1e-3
     moved = row - 16
     assert moved.min() < -2 and moved.max() > 2 and moved.abs().max() < 0.08 * 31.5 * 1.2

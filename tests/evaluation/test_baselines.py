@@ -30,7 +30,7 @@ def images_of(x: torch.Tensor, digit: torch.Tensor) -> set[tuple[bytes, int]]:
 def test_every_name_has_one() -> None:
     assert set(get_args(Name)) == set(BASELINES)
     assert {name for name, each in BASELINES.items() if not each.needs_label} == {
-        "nearest-neighbour"
+        "nearest-neighbor"
     }
 
 
@@ -49,6 +49,6 @@ def test_class_mean_has_one_image_for_each_digit(parts: tuple[Part, Part]) -> No
 
 
 def test_nearest_neighbor_draws_training_images(parts: tuple[Part, Part]) -> None:
-    x, digit = draw("nearest-neighbour", parts)
+    x, digit = draw("nearest-neighbor", parts)
     train = images_of(parts[0].x, parts[0].x_digit)
     assert {image for image, _ in images_of(x, digit)} <= {image for image, _ in train}

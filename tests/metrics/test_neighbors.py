@@ -37,7 +37,7 @@ def test_nearest_agrees_with_brute_force(chunk: int, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("chunk", [1, 1000, 2**24])
-def test_a_sample_is_not_its_own_neighbour(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_is_not_its_own_neighbor(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbors, "_CHUNK", chunk)
     x = cloud(60, 20, 0)
     every = (x[:, None] - x).norm(dim=2).fill_diagonal_(torch.inf)

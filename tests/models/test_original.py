@@ -130,7 +130,7 @@ def test_loss_scales_switch_off_all_but_the_squared_error(name: str, nat_of_kl: 
 
 
 @pytest.mark.parametrize("name", ["cgan", "vaegan"])
-def test_discriminator_minimises_binary_cross_entropy(name: str) -> None:
+def test_discriminator_minimizes_binary_cross_entropy(name: str) -> None:
     model, pairs = trained(name), batch()
     seen: list[Tensor] = []
     model.discriminator.register_forward_hook(lambda *call: seen.append(call[2].sigmoid()))

@@ -36,7 +36,7 @@ def test_grey_comes_back_exactly(channel: str) -> None:
 
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "16"])
 @pytest.mark.parametrize("channel", ["16 bit", "at 48 kHz", "+500 ppm", "MP3", "20 dB"])
-def test_colours_come_back_exactly(kind: str, channel: str) -> None:
+def test_colors_come_back_exactly(kind: str, channel: str) -> None:
     pixels = random_pixels(15, 20, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConverterWarning)  # a pixel may be doubtful, and right
@@ -45,7 +45,7 @@ def test_colours_come_back_exactly(kind: str, channel: str) -> None:
     assert np.array_equal(found, pixels)
 
 
-def test_robust_colours_come_back_exactly_through_loud_noise() -> None:
+def test_robust_colors_come_back_exactly_through_loud_noise() -> None:
     pixels = random_pixels(10, 10, "RGB")
     tone = PRESETS["robust"]
     assert np.array_equal(decode(tone, add_noise(encode(tone, pixels), 10)), pixels)
@@ -143,9 +143,9 @@ def test_a_file_of_the_original_system_is_decoded() -> None:
 
 
 def test_the_original_preset_warns_of_what_is_lost() -> None:
-    colour = Picture(random_pixels(30, 20, "RGB"))
+    color = Picture(random_pixels(30, 20, "RGB"))
     with pytest.warns(ConverterWarning, match=r"20 x 30 .*RGB.* become 100 x 100 .*grey.* lost"):
-        sound = PRESETS["original"].encode_picture(colour)
+        sound = PRESETS["original"].encode_picture(color)
     assert sound.format.n_samples == 500 * RATE
     grey = random_pixels(100, 100)
     assert not warnings_from(lambda: PRESETS["original"].encode_picture(Picture(grey)))
