@@ -62,6 +62,8 @@ class Plan:
     preview: Path | None = None
     output_format: SoundFormat | PictureFormat | None = None
     """Of the first output, where it is known in advance."""
+    instead_of: Path | None = None
+    """The output that was asked for, of which there may be tiles."""
 
     @property
     def description(self) -> str:
@@ -69,7 +71,8 @@ class Plan:
         n = max(len(self.outputs), len(self.inputs))
         parts = [self.kind]
         if n > 1:
-            parts.append(f"{n} tiles")
+            asked = self.instead_of is not None and len(self.outputs) > 1
+            parts.append(f"{n} tiles" + (f" instead of {self.instead_of}" if asked else ""))
         match self.output_format:
             case SoundFormat():
                 parts.append(f"{duration(self.output_format)} of sound")

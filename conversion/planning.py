@@ -171,13 +171,10 @@ class _Planner:
         assert first.header
         check_picture(first, target, self.converter)
         outputs = tile_paths(target, first.header.n_tiles)
-        if len(outputs) > 1 and target == self.settings.out_file:
-            warn(
-                f"{target.name}: more than one picture holds; there will be {len(outputs)} tiles: "
-                f"{outputs[0].name} to {outputs[-1].name}"
-            )
         plan = self._plan(outputs, partial(write_tiles, chain([first], tiles), outputs), True)
-        return dataclasses.replace(plan, output_format=first.format)
+        return dataclasses.replace(
+            plan, output_format=first.format, instead_of=self.settings.out_file
+        )
 
     def tiles_to_sound(self, first: Picture, header: Header | None) -> Plan:
         converter, tiles = self.converter, self._read_tiles(first, header)

@@ -26,7 +26,7 @@ MIN_BINS = 1 << 18  # that any picture may become
 BINS_PER_PIXEL = 64  # a picture may be made smaller by 8 in both directions
 MAX_RESIZED = 64  # channels of a picture that was made smaller
 STRETCH = "; the sound keeps its duration: for one that is as much longer or shorter, add --stretch"
-MIXED = 16 / 17  # as colours are a little pale
+MIXED = 0.95  # as colours are a little pale
 BLUR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16  # columns: over so many, a hue turns once in most bins
 
 

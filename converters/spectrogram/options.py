@@ -172,6 +172,7 @@ class Options:
             axis=axis,
             f_min=f_min,
             f_max=f_max,
+            residual=self.residual and not of_picture,
             exponent=exponent or (0.15 if self.encoding.in_color and not of_picture else 0.2),
         )
 

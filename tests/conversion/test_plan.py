@@ -99,4 +99,4 @@ def test_existing_outputs_are_found_before_any_work(
         monkeypatch.setattr(kind, name, lambda *given: pytest.fail("worked"))
     assert "x.wav exists" in fail("a.png", "-o", "x.wav")
     assert "x.png exists" in fail("b.wav", "-o", "x.png")
-    assert succeed("a.png", "--dry-run").out == "a.png -> a.wav  (spectrogram)\n"
+    assert succeed("a.png", "--dry-run").out == "a.png -> a.wav  (spectrogram, 0.81 s of sound)\n"

@@ -43,13 +43,12 @@ def test_the_name_is_known_before_the_work(folder: Path, monkeypatch: pytest.Mon
     assert plan.outputs == (folder / "a.wav",) and "7 s of sound" in plan.description
 
 
-def test_a_name_that_will_not_exist_is_a_warning(folder: Path) -> None:
+def test_a_name_that_will_not_exist_is_announced(folder: Path) -> None:
     sound_file(folder / "a.wav", n_samples=9000)
     done = call("a.wav", "-o", "b.png", "--tile", "50", "--dry-run")
-    assert done.code == 0 and "b.png: more than one picture holds; there will be 2" in done.err
-    assert "b-001-of-002.png to b-002-of-002.png" in done.err
-    assert "warning" not in call("a.wav", "--tile", "50", "--dry-run").err
-    assert "warning" not in call("a.wav", "-o", "b.png").err
+    assert done.out.endswith("b-002-of-002.png  (spectrogram, 2 tiles instead of b.png)\n")
+    assert "instead" not in succeed("a.wav", "--tile", "50", "--dry-run").out
+    assert "instead" not in succeed("a.wav", "-o", "b.png").out
 
 
 def test_options_that_contradict_the_header_are_refused(folder: Path) -> None:
