@@ -200,7 +200,8 @@ def load_into(target: nn.Module, tensors: dict[str, Tensor], what: str) -> None:
     expected = target.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
-            raise InputError(f"{what} lacks or has too much: {name}; written by other code?")
+            wrong = "unexpected" if name in tensors else "missing"
+            raise InputError(f"{what} does not match: {name} is {wrong}; written by other code?")
         if expected[name].shape != tensors[name].shape:
             raise InputError(
                 f"{what}: {name} has shape {tuple(tensors[name].shape)}, "

@@ -213,5 +213,7 @@ def restore(trainer: Trainer, found: checkpoint.Checkpoint) -> None:
     for name, optimizer in trainer.optimizers.items():
         checkpoint.load_optimizer(name, optimizer, found.group("optimizer"))
     if extra := found.tensors.keys() - snapshot(trainer, found.run, 0, 0).tensors.keys():
-        raise InputError(f"the checkpoint has too much: {min(extra)}; written by other code?")
+        raise InputError(
+            f"the checkpoint does not match: {min(extra)} is unexpected; written by other code?"
+        )
     trainer.step = found.step
