@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
 import warnings
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 from common.files import replacing
 from converters.header import MAX_HEADER, ConverterError
 from converters.media import Picture, parse_header, report_damage, warn
+from converters.quiet import silent_stderr
 
 __all__ = ["MAX_PIXELS", "READABLE", "WRITABLE", "read_picture", "write_picture"]
 
@@ -23,7 +26,11 @@ WRITABLE = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}  # pixels in a row or column
 # Value of a pixel for each step of grey, by the mode in the file.
 GREY_UNITS = {"1": 255, "L;2": 85, "L;4": 17}
+MAX_TEXT = 200  # characters of a text of another program
 KEY = "synesthesia"  # of the header: PNG iTXt keyword, first word of a JPEG or WebP comment
+
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it prints what it also raises
 
 
 def read_picture(source: Path | BinaryIO, name: str = "", strict: bool = False) -> Picture:
@@ -70,19 +77,28 @@ def _read(source: Path | BinaryIO, name: str, whole: bool) -> Picture:
                 warn(f"{name}: only its first frame is used")
             header = parse_header(_header_text(image), name)
             chunks = {chunk[0]: chunk[1] for chunk in getattr(image, "private_chunks", ())}
+            texts = _texts(image)
             if header is None:
                 ImageOps.exif_transpose(image, in_place=True)
             pixels = _pixels(image, name, stored)
             deep = any(";16" in text for text in stored) or _is_deep_ppm(image, stored)
             if loss := _loss(image, deep and pixels.dtype == np.uint8):
                 warn(f"{name}: {loss}")
-    return Picture(pixels, header, chunks, name, damage)
+    return Picture(pixels, header, chunks, name, damage, texts)
+
+
+def _texts(image: Image.Image) -> dict[str, str]:
+    """What other programs say of the picture; see `Picture.texts`."""
+    found = {key: str(value) for key, value in getattr(image, "text", {}).items() if key != KEY}
+    found |= {f"exif {tag}": str(value) for tag, value in image.getexif().items()}
+    return {key: text[:MAX_TEXT] for key, text in found.items()}
 
 
 def _load(image: Image.Image, whole: bool) -> None:
     before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, not whole
     try:
-        image.load()
+        with silent_stderr() if image.format == "TIFF" else contextlib.nullcontext():
+            image.load()
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
@@ -93,16 +109,25 @@ def _missing(image: Image.Image, name: str) -> str:
     Raises:
         ConverterError: all of it.
     """
-    rows = np.asarray(image).reshape(image.height, image.width, -1)
-    n_there = image.height
-    for same in (rows, rows[::-1]):  # some formats begin with the last row
-        filled = (same == same[-1, -1]).all((1, 2))[::-1]
-        n_there = min(n_there, int(image.height - np.argmin([*filled, False])))
+    rows = np.asarray(image).reshape(image.height, -1)
+    # Some formats begin with the last row.
+    n_missing = max(_count_filled(rows[::-1]), _count_filled(rows))
+    n_there = image.height - n_missing
     if not n_there:
         raise ConverterError(f"{name}: it is cut off before its first row")
     if n_there == image.height:
         return "it is cut off: its rows are there, but not as fine as they should be"
     return f"it is cut off: about {n_there:,} of its {image.height:,} rows are there"
+
+
+def _count_filled(rows: np.ndarray) -> int:
+    """The rows at the start that are of one value each, and of the same one; in little memory."""
+    step = max(1, (1 << 20) // rows.shape[1])
+    for start in range(0, len(rows), step):
+        filled = (rows[start : start + step] == rows[0, 0]).all(1)
+        if not filled.all():
+            return start + int(np.argmin(filled))
+    return len(rows)
 
 
 def _pixels(image: Image.Image, name: str, stored: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,6 @@ import os
 import re
 import struct
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ import soundfile
 
 from converters.header import MAX_HEADER, SoundFormat
 from converters.media import BLOCK
+from converters.quiet import captured_stderr, silent_stderr
 from converters.sound_sizes import CUT, DAMAGED, UNFINISHED, WRONG, Extent, stated_extent
 from converters.sound_streams import flac_without_length, mpeg_extent, ogg_extent
 from converters.spliced import Pieces, Spliced
@@ -128,6 +128,8 @@ def examine(path: Path) -> Examined:
             if subtype == "MPEG_LAYER_III":
                 extent = mpeg_extent(file, size, n)
             source = Source(path, extent.pieces, noisy=True)
+            with source.open() as opened:  # a damaged frame in front can be of another format
+                rate, n_channels = opened.samplerate, opened.channels
         elif format == "FLAC":
             source, extent, n = _find_end(source, file, size, n)
         elif not extent.why and format not in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU"):
@@ -235,50 +237,3 @@ def riff_chunk(file: BinaryIO) -> bytes | None:
 def _magic(file: BinaryIO) -> bytes:
     file.seek(0)
     return file.read(4)
-
-
-# Notes of mpg123, which libsndfile gives no way to turn off
-
-
-class _Captured:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def text(self) -> str:
-        self._file.seek(0)
-        return self._file.read(1 << 16).decode(errors="replace")
-
-
-@contextlib.contextmanager
-def captured_stderr() -> Iterator[_Captured]:
-    """What is written to file descriptor 2 goes to a file."""
-    with tempfile.TemporaryFile() as file, _stderr_to(file.fileno()):
-        yield _Captured(file)
-
-
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """What is written to file descriptor 2 is dropped."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        with _stderr_to(null):
-            yield
-    finally:
-        os.close(null)
-
-
-@contextlib.contextmanager
-def _stderr_to(descriptor: int) -> Iterator[None]:
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # none, or closed
-        sys.stderr.flush()
-    try:
-        before = os.dup(2)
-    except OSError:  # it is closed
-        yield
-        return
-    try:
-        os.dup2(descriptor, 2)
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)

@@ -95,6 +95,17 @@ def test_an_mp3_file_without_a_length_is_read_to_its_end(tmp_path: Path) -> None
     assert len(read(tmp_path / "x", tagged)) == len(read(tmp_path / "x", whole))
 
 
+def test_an_mp3_file_of_mono_and_stereo_has_one_number_of_channels(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.stack([SOUND] * 2, 1), RATE, "MPEG_LAYER_III", format="MP3")
+    stereo = buffer.getvalue()
+    (tmp_path / "x").write_bytes(stereo[:1500] + content("MP3"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sound = read_sound(tmp_path / "x")
+    assert sound.samples().shape == (sound.format.n_samples, sound.format.n_channels)
+
+
 def test_notes_of_the_mp3_library_become_a_warning(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
