@@ -32,24 +32,33 @@ def run(locale: str, *given: bytes | str) -> bytes:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "locale",
-    ["ASCII", *(pytest.param(name, marks=pytest.mark.slow) for name in ("UTF-8", "ASCII output"))],
-)
-def test_names_of_any_bytes(folder: Path, locale: str) -> None:
+def sounds_of_any_names(folder: Path) -> list[bytes]:
     for name in NAMES:
         for suffix in (b".wav", b".flac"):
             soundfile.write(os.fsencode(folder) + b"/" + name + suffix, speech(500), 8000)
-    sounds = [name + b".wav" for name in NAMES]
-    out = run(locale, *sounds, "--with", "pack", "--out", "out/", "--preview")
+    return [name + b".wav" for name in NAMES]
+
+
+def test_names_of_any_bytes(folder: Path) -> None:
+    sounds = sounds_of_any_names(folder)
+    out = run("ASCII", *sounds, "--with", "pack", "--out", "out/")
     assert b"2 done, 0 failed" in out and b"b\xff\xe9.wav -> out/b\xff\xe9_SR8000.png" in out
+    flac = NAMES[0] + b".flac"
+    out = run("ASCII", flac, "--with", "pack", "-o", b"\xfe.png", "--preview")
+    assert b"decode:  python convert.py" in out and b"preview: \xfe.preview.png" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("locale", LOCALES)
+def test_names_come_back_in_any_locale(folder: Path, locale: str) -> None:
+    sounds = sounds_of_any_names(folder)
+    run(locale, *sounds, "--with", "pack", "--out", "out/", "--preview")
     assert b"2 done, 0 failed" in run(locale, "out", "--out", "back")
     made = {os.fsencode(path.name) for path in (folder / "back").iterdir()}
     assert made == {name + b".decoded.wav" for name in NAMES}
-    flac = NAMES[0] + b".flac"
-    assert b"decode:  python convert.py" in run(locale, flac, "--with", "pack", "-o", b"\xfe.png")
+    run(locale, sounds[0], "--with", "spectrogram", "-o", b"\xfe.png")
     run(locale, b"\xfe.png", "-o", b"\xfe.mp3")
-    assert b"b\xff\xe9.flac\n  is " in run(locale, "--probe", flac)
+    assert b"b\xff\xe9.wav\n  is " in run(locale, "--probe", sounds[0])
 
 
 def test_names_are_printable_in_pictures() -> None:
