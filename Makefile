@@ -39,5 +39,5 @@ lint: setup  ## ruff and mypy
 lock:  ## requirements.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header -q -o requirements.txt
 
-clean:  ## .venv, caches and all training runs; not the data
-	rm -rf $(VENV) results/runs .pytest_cache .mypy_cache .ruff_cache
+clean:  ## .venv, caches, training runs, demo and drawings; not the data
+	rm -rf $(VENV) results/runs results/demo results/drawings .pytest_cache .mypy_cache .ruff_cache

@@ -207,7 +207,7 @@ def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
         if not _run("train.py", *arguments):
             return False
     elif _is_current(job.folder / outputs.NAME, dataset, found):
-        print(f"  kept as it is: {job.folder} (--fresh trains it again)")
+        print(f"  already finished: {job.folder} (--fresh trains it again)")
         return True
     return _run("evaluate.py", "--checkpoint", str(job.folder), *data)
 
