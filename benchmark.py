@@ -1,10 +1,10 @@
 """Trains and compares models, measures converters, and writes tables and figures.
 
-    python benchmark.py models         train and evaluate a matrix of runs -> results/
-    python benchmark.py models --quick      the four models, 2.5 minutes each -> results/demo/
-    python benchmark.py converters     round trips of the converters -> results/converters.md
-    python benchmark.py recognition    recognition of spoken digits after a round trip
-    python benchmark.py report         tables and figures from the rows that there are
+    python benchmark.py models           train and evaluate a matrix of runs -> results/
+    python benchmark.py models --quick   the four models, 2.5 minutes each -> results/demo/
+    python benchmark.py converters       round trips of the converters -> results/converters.md
+    python benchmark.py recognition      recognition of spoken digits after a round trip
+    python benchmark.py report           tables and figures from the rows that there are
 
 `models` may be left out. A command with --help has its own options. Runs that are finished are
 kept and interrupted ones resume, so the same command can be given again at any time.

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+import tyro
 
 import datasets
 from common.command_line import parse
@@ -25,13 +26,11 @@ from training.run import RUNS
 
 @dataclass(frozen=True)
 class Options:
-    """What is scored: a checkpoint, or baselines."""
+    """Scores a checkpoint, or baselines, on the test split."""
 
     checkpoint: Path | None = None
     """A run's folder or its checkpoint."""
-    baseline: tuple[baselines.Name, ...] = ()
-    """real-data and class-mean are given the true digit; nearest-neighbor draws a training image
-    of the digit of the nearest training sound."""
+    baseline: Annotated[tuple[baselines.Name, ...], tyro.conf.arg(help=baselines.HELP)] = ()
     data: datasets.Data | None = None
     """Of a baseline; by default auto."""
     split: str | None = None

@@ -128,7 +128,14 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     chosen = dataclasses.make_dataclass(
         "Chosen",
         [
-            ("model", Annotated[Literal[models.names()], arg(help="Which model.")], name),
+            (
+                "model",
+                Annotated[
+                    Literal[models.names()],
+                    arg(help="Which model.", help_behavior_hint="(required)"),
+                ],
+                name,
+            ),
             ("preset", Annotated[Literal[tuple(presets)], arg(help="Its settings.")], preset),
             ("run", OmitArgPrefixes[Options]),
             (name, OmitArgPrefixes[type(presets[preset])]),  # type: ignore[misc]

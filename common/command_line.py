@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import io
 import itertools
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 import tyro
+import tyro._strings
 
 from common.errors import InputError
 
@@ -40,6 +43,16 @@ def value_of(flag: str, arguments: Sequence[str]) -> str | None:
                 raise InputError(f"{flag} needs a value")
             return value
     return None
+
+
+def _join_lines(helptext: str) -> str:
+    """Joins the lines of a paragraph; indented lines and items of lists stay lines."""
+    helptext = re.sub(r"(?<!\n)\n(?![\n\s*-])", " ", inspect.cleandoc(helptext))
+    return helptext.rstrip()
+
+
+# tyro's own joins only lines that are not indented, and those under a field are.
+tyro._strings.remove_single_line_breaks = _join_lines
 
 
 def parse(command: type[T], default: T | None, arguments: Sequence[str], prog: str) -> T:

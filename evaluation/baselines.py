@@ -11,7 +11,7 @@ from torch import Tensor
 from datasets import Part
 from metrics.neighbors import nearest
 
-__all__ = ["BASELINES", "Baseline", "Draw", "Name"]
+__all__ = ["BASELINES", "HELP", "Baseline", "Draw", "Name"]
 
 Name = Literal["real-data", "class-mean", "nearest-neighbor"]
 # Conditions (n, 64, 64) uint8, true digits (n,) and a source of noise -> images (n, 28, 28) uint8.
@@ -54,6 +54,7 @@ BASELINES: dict[Name, Baseline] = {
     "class-mean": Baseline(_class_mean, needs_label=True),
     "nearest-neighbor": Baseline(_nearest_neighbor, needs_label=False),
 }
+HELP = " ".join(f"{name}: {each.draw.__doc__}" for name, each in BASELINES.items())
 
 
 def _draw_of_digit(x: Tensor, x_digit: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:

@@ -6,7 +6,7 @@ python -m judges --data mnist-fsdd
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -78,11 +78,11 @@ def _blur(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Options:
-    """Which judges are trained, on what."""
+    """Trains the judges and writes their weights."""
 
     data: Literal["mnist-fsdd", "offline"] = "mnist-fsdd"
     """Which images."""
-    data_dir: Path | None = None
+    data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""
     judge: tuple[Literal["a", "b"], ...] = ("a", "b")
     """Which of the two."""

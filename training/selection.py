@@ -28,7 +28,7 @@ __all__ = ["row_of"]
 
 @dataclass(frozen=True)
 class Options:
-    """Which runs are compared."""
+    """Prints the last validation metrics of runs, and writes them as rows."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders of runs."""

@@ -2,7 +2,7 @@
 
     python -m tests.behaviour.record                  # compare with golden.json
     python -m tests.behaviour.record --full           # full-size networks too (minutes)
-    python -m tests.behaviour.record --full --write   # write golden.json anew
+    python -m tests.behaviour.record --full --write   # write golden.json again
 
 Only commands are used, on synthetic sounds and pictures and the offline data. Weights are compared
 without their names, so that a module may be renamed.
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ import soundfile
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+
+from common.command_line import parse
+from common.errors import command
 
 GOLDEN = Path(__file__).parent / "golden.json"
 MODELS = ("cgan", "cvae", "vaegan", "wgan")
@@ -85,7 +89,6 @@ def call(main: Callable[[], None], *arguments: str) -> int:
 def weights(folder: Path, data_dir: Path, model: str, preset: str, small: bool) -> Outcome:
     """Weights and their average after 30 steps."""
     import train
-    from common.errors import command
 
     arguments = ["--model", model, "--preset", PRESETS[preset], "--data", "offline"]
     arguments += ["--data-dir", str(data_dir), "--out", str(folder), "--device", "cpu"]
@@ -216,14 +219,25 @@ def _agree(found: Outcome, expected: Outcome, exact: bool) -> bool:
     return all(len(a) == len(b) and np.allclose(a, b, 2e-2, 1e-3) for a, b in pairs)
 
 
+@dataclass(frozen=True)
+class Options:
+    """Compares what commands make of fixed inputs with what they made before."""
+
+    full: bool = False
+    """Full-size networks too, which takes minutes."""
+    write: bool = False
+    """Record what they make now, in place of what they made."""
+
+
 def main() -> None:
+    options = parse(Options, None, sys.argv[1:], "python -m tests.behaviour.record")
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder, data_dir = Path(name), Path(name, "data")
         found = conversions(folder) | models(folder, data_dir, small=True)
-        if "--full" in sys.argv:
+        if options.full:
             found |= models(folder, data_dir, small=False)
-    if "--write" in sys.argv:
+    if options.write:
         text = json.dumps({"platform": platform(), "outcomes": found}, indent=1)
         GOLDEN.write_text(text + "\n")
         print(f"{GOLDEN}: {len(found)} outcomes")
@@ -240,4 +254,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.environ["OMP_NUM_THREADS"] = "1"
-    main()
+    command(main)()
