@@ -41,7 +41,7 @@ SILENCE = -90.0  # dB of full scale: less than one step of 16 bits
 
 
 def find_words(samples: np.ndarray, rate: int) -> list[tuple[int, int]]:
-    """Where the words are: runs of frames louder than the noise, a pause of 0.2 s or more between them.
+    """Where the words are: runs of frames louder than the noise, with pauses of 0.2 s or more.
 
     Independent of the level, of DC and of clicks. Clipped music or continuous speech is one long
     word, steady noise or a hum is none.
