@@ -73,11 +73,7 @@ class CGAN(GenerativeModel):
         audio = resize(batch.c, 28)
         with torch.no_grad():
             fake = self.generator(audio)
-        # -log sigmoid(real), -log(1 - sigmoid(fake))
-        loss_real = F.softplus(-self.discriminator(batch.x, audio)).mean()
-        loss_fake = F.softplus(self.discriminator(fake, audio)).mean()
-        loss = (loss_real + loss_fake) / 2
-        return loss, {"real": loss_real.detach(), "fake": loss_fake.detach()}
+        return self.discriminator.loss(batch.x, fake, audio)
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         audio = resize(batch.c, 28)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models._base import Logs
+
 __all__ = [
     "ConvEncoder",
     "DCGANCritic",
@@ -89,6 +91,14 @@ class PairDiscriminator(nn.Module):
         """x, audio: (b, channels, 28, 28), n_in channels together -> (b,)."""
         logit = self.layers(torch.cat((x, audio), 1)).flatten()
         return logit.float()  # even under mixed precision: its loss is a logarithm
+
+    def loss(self, real: Tensor, fake: Tensor, audio: Tensor) -> tuple[Tensor, Logs]:
+        """Mean binary cross-entropy of real and fake images (b, n_x, 28, 28) of the same sounds."""
+        # -log sigmoid(real), -log(1 - sigmoid(fake))
+        loss_real = F.softplus(-self(real, audio)).mean()
+        loss_fake = F.softplus(self(fake, audio)).mean()
+        loss = (loss_real + loss_fake) / 2
+        return loss, {"real": loss_real.detach(), "fake": loss_fake.detach()}
 
 
 def _shrink(n_in: int, n_out: int, width: int) -> nn.Sequential:

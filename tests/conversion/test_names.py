@@ -43,9 +43,6 @@ def test_names_of_any_bytes(folder: Path) -> None:
     sounds = sounds_of_any_names(folder)
     out = run("ASCII", *sounds, "--with", "pack", "--out", "out/")
     assert b"2 done, 0 failed" in out and b"b\xff\xe9.wav -> out/b\xff\xe9_SR8000.png" in out
-    flac = NAMES[0] + b".flac"
-    out = run("ASCII", flac, "--with", "pack", "-o", b"\xfe.png", "--preview")
-    assert b"decode:  python convert.py" in out and b"preview: \xfe.preview.png" in out
 
 
 @pytest.mark.slow
@@ -58,6 +55,9 @@ def test_names_come_back_in_any_locale(folder: Path, locale: str) -> None:
     assert made == {name + b".decoded.wav" for name in NAMES}
     run(locale, sounds[0], "--with", "spectrogram", "-o", b"\xfe.png")
     run(locale, b"\xfe.png", "-o", b"\xfe.mp3")
+    flac = NAMES[0] + b".flac"
+    out = run(locale, flac, "--with", "pack", "-o", b"\xff.png", "--preview")
+    assert b"decode:  python convert.py" in out and b"preview: \xff.preview.png" in out
     assert b"b\xff\xe9.wav\n  is " in run(locale, "--probe", sounds[0])
 
 
@@ -67,7 +67,12 @@ def test_names_are_printable_in_pictures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "out"), [("pack", "o.png"), ("spectrogram", "o.jpg"), ("tone", "o.wav")]
+    ("kind", "out"),
+    [
+        ("pack", "o.png"),
+        pytest.param("spectrogram", "o.jpg", marks=pytest.mark.slow),
+        pytest.param("tone", "o.wav", marks=pytest.mark.slow),
+    ],
 )
 def test_a_full_disk_is_an_error_with_the_path(folder: Path, kind: str, out: str) -> None:
     sound_file(folder / "a.wav", n_samples=50_000)
