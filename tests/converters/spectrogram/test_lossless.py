@@ -38,7 +38,7 @@ def test_floats_of_other_files_are_refused() -> None:
         next(PRESETS["exact"].encode_sound(sound))
 
 
-@pytest.mark.parametrize("rate", range(1, 17))
+@pytest.mark.parametrize("rate", [1, 2, 7, 15])
 @pytest.mark.parametrize("preset", ["exact", "magnitude", "original"])
 def test_rates_from_1_hertz(rate: int, preset: str) -> None:
     samples = (9000 * np.sin(np.arange(200) / 7)).astype(np.int16)
