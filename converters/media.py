@@ -123,6 +123,8 @@ class Picture:
     """For messages."""
     damage: str = ""
     """What was wrong with the file that it was read from, for messages; empty: nothing."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Texts of other programs in the file: PNG keyword -> text, "exif N" -> value of tag N."""
 
     @property
     def format(self) -> PictureFormat:
