@@ -272,7 +272,8 @@ def test_killed_while_unpacking(server: Server, tmp_path: Path) -> None:
     (tmp_path / STAGING).mkdir()
     (tmp_path / STAGING / "fsdd.tar.gz").write_bytes(server.files[FSDD_URL])
     put(tmp_path, CLIPS[0])
-    (tmp_path / CLIPS[1]).with_name(f".{Path(CLIPS[1]).name}-unfinished-0123456789abcdef.wav").write_bytes(b"half of a fi")
+    leftover = f".{Path(CLIPS[1]).name}-unfinished-0123456789abcdef.wav"
+    (tmp_path / CLIPS[1]).with_name(leftover).write_bytes(b"half of a file")
     assert state(tmp_path, MANIFEST) == "interrupted"
     get(server, tmp_path)
     assert FSDD_URL not in {request.path for request in server.log}
