@@ -74,6 +74,7 @@ def _markdown(rows: Sequence[Row]) -> str:
     pictures = [row for row in plain if "exact_pixels" in row]
     phaseless = {_name(row) for row in sounds if row.get("snr_db", 0) < 10}
     refused = [row for row in plain if "refused" in row]
+    foreign = [row for row in plain if row["kind"] == "foreign"]
     codes = sorted({row["code"] for row in rows if "code" in row})
     parts = [
         "<!-- Made by `python benchmark.py converters`. Do not edit. -->\n# Converters\n",
@@ -99,6 +100,13 @@ def _markdown(rows: Sequence[Row]) -> str:
     ]
     if hours:
         parts += ["\n## An hour of 48 kHz stereo\n", _table(hours, HOUR_COLUMNS)]
+    if foreign:
+        parts += [
+            "\n## Spectrograms of other programs\n",
+            "Five seconds, drawn by the published definitions, decoded; the level is fitted, as "
+            "the pictures do not hold it.\n",
+            _table(foreign, FOREIGN_COLUMNS),
+        ]
     if refused:
         parts += ["\n## Refused without a channel\n"]
         parts += [f"- {_name(row)}, {row['signal']}: {row['refused']}" for row in refused]
@@ -153,6 +161,13 @@ PICTURE_COLUMNS: list[Column] = [
     ("decode s", _number("decode_seconds", "{:.2f}")),
     ("memory MiB", _number("memory_mib", "{:,.0f}")),
 ]
+FOREIGN_COLUMNS: list[Column] = [
+    ("program", lambda row: row["preset"]),
+    ("sound", lambda row: row["signal"]),
+    ("SC dB", _number("spectral_convergence_db", "{:.1f}")),
+    ("SNR dB", _number("snr_db", "{:.1f}")),
+    ("decode x real time", _number("decode_x_real_time", "{:,.1f}")),
+]
 HOUR_COLUMNS: list[Column] = [
     ("converter", _name),
     ("samples", lambda row: "exact" if row["exact"] else "close"),
@@ -200,7 +215,9 @@ def _sound_chart(rows: Sequence[Row]) -> Figure:
     """What a bit buys: spectral convergence and SNR against bits per sample, for each sound."""
     figure = Figure(figsize=(11, 4.5), dpi=100, layout="constrained")
     axes: Any = figure.subplots(1, 2)
-    plain = [r for r in rows if r["channel"] == NO_CHANNEL and "spectral_convergence_db" in r]
+    plain = [
+        r for r in rows if r["channel"] == NO_CHANNEL and "bits_per_sample" in r and "snr_db" in r
+    ]
     names = list(dict.fromkeys(map(_name, plain)))
     best = 120.0  # where exact stands
     for axis, key, label in (

@@ -5,6 +5,7 @@ Nothing is trained here: the speech is of training recordings, the pictures are 
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import re
 import resource
@@ -22,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarking.channels import PICTURE_CHANNELS, SOUND_CHANNELS, transmit
+from benchmarking.foreign_pictures import FOREIGN_PICTURES
 from converters import (
     Converter,
     ConverterError,
@@ -32,11 +34,19 @@ from converters import (
     find_header,
     presets,
 )
+from converters.foreign import Foreign
 from converters.header import SoundFormat
 from converters.media import BLOCK
 from converters.picture_files import read_picture, write_picture
 from converters.sound_files import read_sound, write_sound
-from metrics.signal import log_spectral_distance, psnr, snr, spectral_convergence, ssim
+from metrics.signal import (
+    fitted_level,
+    log_spectral_distance,
+    psnr,
+    snr,
+    spectral_convergence,
+    ssim,
+)
 
 __all__ = ["NO_CHANNEL", "Row", "measure", "measure_all", "n_measured"]
 
@@ -82,6 +92,8 @@ def measure(kind: str, preset: str, folder: Path) -> list[Row]:
         folder: of WAV and PNG files, as `signals.write` makes them.
     """
     converter, before = presets()[kind][preset], _memory()
+    if isinstance(converter, Foreign):
+        return [{"kind": kind, "preset": preset} | row for row in _foreign_rows(converter, folder)]
     trips = [*_trips(converter, folder)]
     # Loading and compiling at first use are no part of any time.
     _run_recording_warnings(trips[0][1], NO_CHANNEL)
@@ -107,6 +119,34 @@ def _trips(converter: Converter, folder: Path) -> Iterator[tuple[Path, Trip, Ite
     if type(converter).encode_picture is not Converter.encode_picture:
         for path in sorted(folder.glob("*.png")):
             yield path, partial(_picture_trip, converter, read_picture(path)), SOUND_CHANNELS
+
+
+def _foreign_rows(converter: Foreign, folder: Path) -> Iterator[Row]:
+    """Sound -> picture as the other program draws it -> sound, whose level is fitted."""
+    for path in sorted(folder.glob("*.wav")):
+        sound = read_sound(path)
+        rate, n = sound.format.sample_rate, 5 * sound.format.sample_rate
+        true = sound.samples()[:n, :1] / sound.format.full_scale
+        picture = FOREIGN_PICTURES[converter.program](true[:, 0], rate)
+        header = find_header(picture)
+        decoder = (
+            converter_of(header) if header else dataclasses.replace(converter, sample_rate=rate)
+        )
+        clock = time.perf_counter()
+        with _without_warnings():
+            found = decoder.decode_sound(iter([picture])).samples() / 32768
+        seconds = time.perf_counter() - clock
+        n = min(len(true), len(found))
+        true, found = true[:n], found[:n]
+        found = found * fitted_level(true, found)
+        yield {
+            "signal": path.stem,
+            "channel": NO_CHANNEL,
+            "exact": False,
+            "snr_db": snr(true, found),
+            "spectral_convergence_db": spectral_convergence(true, found),
+            "decode_x_real_time": n / rate / seconds,
+        }
 
 
 def measure_hour(kind: str, preset: str, music: Path) -> Row:

@@ -10,7 +10,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.signal import stft
 
-__all__ = ["log_spectral_distance", "psnr", "snr", "spectral_convergence", "ssim"]
+__all__ = [
+    "fitted_level", "log_spectral_distance", "psnr", "snr", "spectral_convergence", "ssim",
+]  # fmt: skip
 
 N_FFT, HOP = 2048, 512
 MIN_LEVEL = 1e-5  # of full scale in a bin; less is silence
@@ -48,6 +50,17 @@ def spectral_convergence(
     a, b = (_magnitude(x, n_fft, hop) for x in (true, found))
     error, size = np.linalg.norm(b - a), np.linalg.norm(a)
     return float(20 * np.log10(error / size)) if error and size else (np.inf if error else -np.inf)
+
+
+def fitted_level(true: np.ndarray, found: np.ndarray) -> float:
+    """The factor under which the magnitudes of `found` are nearest to those of `true`.
+
+    Args:
+        true, found: (n, n_channels) floats.
+    """
+    _check(true, found)
+    a, b = _magnitude(true), _magnitude(found)
+    return float((a * b).sum() / max((b * b).sum(), 1e-30))
 
 
 def log_spectral_distance(true: np.ndarray, found: np.ndarray) -> float:

@@ -27,12 +27,12 @@ from converters.base import Converter
 from converters.colors import to_grey
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat, Value
 from converters.media import Picture, Sound, crc_of, warn
+from converters.palettes import GREY, levels_of, recognize
 from converters.spectrogram.barcode import add_barcode, read_barcode
 from converters.spectrogram.edits import detect_crop, stretch, warn_sound_changed
 from converters.spectrogram.layout import TileLayout
 from converters.spectrogram.lossless import as_integers
 from converters.spectrogram.options import MAX_PEAK, Options
-from converters.spectrogram.palettes import GREY, levels_of, recognize
 from converters.spectrogram.sonify import Sonification
 from converters.spectrogram.streams import rechunk
 from converters.spectrogram.tiles import decode_tiles, encode_tiles

@@ -12,10 +12,10 @@ import numpy as np
 from converters.base import DECODING
 from converters.header import ConverterError, Header, PictureFormat, SoundFormat
 from converters.media import Sound
+from converters.palettes import GREY, PALETTES
 from converters.spectrogram.axis import AXES, Axis, bins_between, make_axis
 from converters.spectrogram.companding import SCALES, Companding
 from converters.spectrogram.layout import TileLayout
-from converters.spectrogram.palettes import GREY, PALETTES
 from converters.spectrogram.pixels import PROFILES, PixelEncoding
 from converters.spectrogram.sonify import Sonification
 from converters.spectrogram.statistics import peak_and_exponent

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from converters.colors import convert_pixels
-from converters.spectrogram.palettes import GREY, colorize, levels_of
+from converters.palettes import GREY, colorize, levels_of
 
 __all__ = ["PROFILES", "PixelEncoding"]
 

@@ -11,7 +11,14 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from metrics.signal import log_spectral_distance, psnr, snr, spectral_convergence, ssim
+from metrics.signal import (
+    fitted_level,
+    log_spectral_distance,
+    psnr,
+    snr,
+    spectral_convergence,
+    ssim,
+)
 
 
 def rng() -> np.random.Generator:
@@ -43,6 +50,12 @@ def test_spectral_convergence_depends_on_magnitude_and_not_on_phase() -> None:
     assert spectral_convergence(true, -true) == -np.inf
     assert spectral_convergence(true, 0.9 * true) == pytest.approx(-20, abs=1e-6)
     assert spectral_convergence(true, 0 * true) == pytest.approx(0)
+
+
+def test_a_level_is_fitted_by_magnitudes_alone() -> None:
+    true = sound()
+    assert fitted_level(true, -0.25 * true) == pytest.approx(4)
+    assert fitted_level(true, 0 * true) == 0
 
 
 def test_log_spectral_distance_is_the_difference_of_levels() -> None:

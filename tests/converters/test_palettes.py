@@ -11,9 +11,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from converters import ConverterError, ConverterWarning, Picture, Sound
+from converters.palettes import GREY, PALETTES, colorize, levels_of, recognize
 from converters.picture_files import read_picture
 from converters.spectrogram import Spectrogram
-from converters.spectrogram.palettes import GREY, PALETTES, colorize, levels_of, recognize
 from tests.converters.spectrogram.tools import SMALL, convergence, decode, encode, music, save
 
 COLORED = PALETTES[1:]
