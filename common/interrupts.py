@@ -91,8 +91,15 @@ def at_stop(cleanup: Callable[[], None]) -> Iterator[None]:
         _cleanups.remove(cleanup)
 
 
-def guard_imports() -> None:
-    """Signals end the process in one line; for the seconds in which libraries are loaded."""
+def guard_imports(quietly: bool = False) -> None:
+    """Signals end the process in one line; for the seconds in which libraries are loaded.
+
+    Args:
+        quietly: whether they print nothing, here and in processes that are forked from this one.
+    """
+    global _react
+    if quietly:
+        _react = _exit_quietly
     for number in SIGNALS:
         # A process that was started to ignore a signal goes on ignoring it.
         if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
