@@ -28,6 +28,7 @@ MAX_RESIZED = 64  # channels of a picture that was made smaller
 STRETCH = "; the sound keeps its duration: for one that is as much longer or shorter, add --stretch"
 MIXED = 0.95  # as colours are a little pale
 BLUR = np.array([1, 2, 3, 4, 3, 2, 1]) / 16  # columns: over so many, a hue turns once in most bins
+GREY_BLUR = np.array([1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1]) / 36  # as luminance varies with each hue
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class TileLayout:
         maximum; the mean of a colour and its opposite is grey of half their brightness."""
         if not self.encoding.in_color:
             return pixels.astype(np.float32)
-        mixed = ndimage.convolve1d(pixels.astype(np.float32), BLUR, axis=1)
+        blur = GREY_BLUR if (pixels == pixels[..., :1]).all() else BLUR
+        mixed = ndimage.convolve1d(pixels.astype(np.float32), blur, axis=1)
         mixed = ndimage.convolve1d(mixed, np.array([1, 2, 1]) / 4, axis=0)
         return (mixed.max(-1) + mixed.min(-1)) * MIXED
 

@@ -72,7 +72,8 @@ def test_phases_are_kept_where_they_fit_a_sound(options: dict[str, Any]) -> None
     assert len(messages) == 1 and "phases are kept" in messages[0]
     assert snr(samples, found.samples()) > 24
     grey = np.asarray(Image.fromarray(tile.pixels).convert("L"))
-    for pixels, bound in ((jpeg(tile.pixels, 2).pixels, -4.8), (grey, -2)):
+    # JPEG: pictures are brighter than they were, so that a level is more dB; it was -5.
+    for pixels, bound in ((jpeg(tile.pixels, 2).pixels, -4.8), (grey, -3)):
         found, messages = decode_with_warnings([dataclasses.replace(tile, pixels=pixels)])
         assert len(messages) == 1 and "phases are inconsistent" in messages[0]
         assert convergence(samples, found.samples()[:, 0], n_fft, hop) < bound
