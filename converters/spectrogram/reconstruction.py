@@ -39,10 +39,10 @@ def reconstruct_spectra(
 ) -> Iterator[np.ndarray]:
     """Blocks of polar rows -> blocks of spectra (n_channels, n_bins, n_columns).
 
-    Stored phases are kept. Missing ones among them begin as those of steady tones, and are adapted
-    to their neighbors by Griffin and Lim's algorithm (1984). Where there are none, they are found
-    by PGHI and fast Griffin-Lim. Blocks overlap, so that the result does not depend on where one
-    ends.
+    Stored phases are kept. Missing ones among them are those of steady tones; where rows are bins,
+    they are adapted to their neighbors by Griffin and Lim's algorithm (1984). Where there are none,
+    they are found by PGHI and fast Griffin-Lim. Blocks overlap, so that the result does not depend
+    on where one ends.
     """
     margin = 4 * n_fft // hop
     first = next(polar, None)
@@ -100,6 +100,10 @@ def _iterate(
 ) -> np.ndarray:
     """Spectra of a sound with these rows: each round projects on those of a sound, then sets the
     unknown phases, or corrects the spectra by the error of the rows."""
+    if not axis.exact and unknown.any():
+        tones = _tones(np.where(unknown, magnitude, 0), phase, axis, n_fft // 2 + 1)
+        rest = np.where(unknown, 0, magnitude), phase, np.zeros_like(unknown)
+        return tones + _iterate(*rest, axis, n_fft, hop)
     rows = _to_complex(magnitude, phase)
     spectra = axis.to_bins(rows)
     for _ in range(ROUNDS if unknown.any() else REFINEMENTS):
@@ -107,6 +111,16 @@ def _iterate(
         rows[unknown] = magnitude[unknown] * _normalize(projected[unknown])
         spectra = rows if axis.exact else spectra + axis.to_bins(rows - projected)
     return spectra
+
+
+def _tones(magnitude: np.ndarray, phase: np.ndarray, axis: Axis, n_bins: int) -> np.ndarray:
+    """Spectra of a tone for each row, whose powers add up to these magnitudes."""
+    assert axis.matrix is not None
+    lobes = axis.lobes(n_bins)
+    shown = (axis.matrix @ abs(lobes)) ** 2  # the power that each row shows of each tone
+    power = np.stack([shown @ each for each in np.square(magnitude)])
+    amplitude = np.square(magnitude) / np.sqrt(np.maximum(power, np.finfo(power.dtype).tiny))
+    return np.stack([lobes @ each for each in _to_complex(amplitude, phase)])
 
 
 def _add_phases(magnitude: np.ndarray, n_fft: int, hop: int) -> np.ndarray:

@@ -24,7 +24,6 @@ from converters.spectrogram.streams import (
 
 __all__ = ["Sonification", "crc_of_int16"]
 
-LOBE = 4  # bins to each side: 60 dB below the tone
 PEAK = 10 ** (-1 / 20)  # of the samples: -1 dBFS
 
 
@@ -98,18 +97,7 @@ class Sonification:
 
     @cached_property
     def _lobes(self) -> sparse.csr_array:
-        """(n_bins, height): the spectrum of a tone at the frequency of each row, under a Hann
-        window, its phase counted from the middle of the frame."""
-        bins = np.round(self.axis.centers)[:, None] + np.arange(-LOBE, LOBE + 1)
-        offset = bins - self.axis.centers[:, None]
-        rest = np.where(np.isclose(np.abs(offset), 1), 2.0, 1 - offset**2)
-        value = np.where(rest == 2, 0.5, np.sinc(offset) / rest)
-        row = np.broadcast_to(np.arange(self.axis.n_rows)[:, None], bins.shape)
-        inside = (bins >= 0) & (bins <= self.n_fft // 2)
-        where = bins[inside].astype(np.intp), row[inside]
-        return sparse.csr_array(
-            (value[inside], where), shape=(self.n_fft // 2 + 1, self.axis.n_rows)
-        )
+        return self.axis.lobes(self.n_fft // 2 + 1)
 
     def _magnitude(self, spectra: np.ndarray) -> np.ndarray:
         """(n_bins, n_columns) complex -> (height, n_columns): how much of each row is in it."""

@@ -190,6 +190,26 @@ def test_a_row_painted_white_is_a_clean_tone(profile: str) -> None:
         assert purity(found.samples()[:, 0].astype(float), row * 8000 / 256, 8000, 256) > 50
 
 
+@pytest.mark.parametrize("axis", ["log", "mel"])
+def test_a_row_painted_white_is_a_clean_tone_on_any_axis(axis: str) -> None:
+    """Of the frequency and the level of the row, however near the next ones are."""
+    samples = np.zeros(9000, np.int16)
+    samples[:1000] = music(1000)
+    (tile,) = encode(Sound.of(samples, 8000), axis=axis, strip=False, **SMALL)
+    maker = Spectrogram.from_header(as_header(tile)).at_rate(8000)
+    layout = maker.layout_of(tile.name, as_header(tile))
+    rows = maker.frequency_axis(layout.n_rows)
+    white = layout.peak * layout.companding.magnitude(np.array(0.8))
+    for row in range(0, layout.n_rows, 11):
+        pixels = tile.pixels.copy()
+        pixels[layout.n_rows - 1 - row] = 204
+        found, _ = decode_with_warnings([save(tile, pixels=pixels)])
+        tone = found.samples()[:, 0] / 32768
+        assert purity(tone, rows.centers[row] * 8000 / 256, 8000, 256) > 50
+        shown = rows.to_rows(np.abs(stft(tone, 256, 64))[None])[0, row, 50:-20]
+        assert abs(20 * np.log10(np.median(shown) / white)) < 1
+
+
 def test_a_resized_picture_keeps_length_and_magnitudes(source: PairedDataset) -> None:
     samples = speech(source)[:30_000]
     for profile in ("colour", "magnitude"):
