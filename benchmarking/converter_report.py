@@ -104,7 +104,8 @@ def _markdown(rows: Sequence[Row]) -> str:
         parts += [
             "\n## Spectrograms of other programs\n",
             "Five seconds, drawn by the published definitions, decoded; the level is fitted, as "
-            "the pictures do not hold it.\n",
+            "the pictures do not hold it. Riffusion's end at 10 kHz; autotel's clip what is raised "
+            "above white.\n",
             _table(foreign, FOREIGN_COLUMNS),
         ]
     if refused:
