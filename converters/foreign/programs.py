@@ -21,6 +21,7 @@ __all__ = ["from_bands", "from_hue", "from_mel"]
 ROUNDS = 96
 PHASE_ROUNDS = 32  # for a part of the phases
 FINER = 4  # points between bins at which bands are evaluated
+MAX_CELLS = 1 << 24  # of bands at points between bins
 NEAR = 0.3  # bins: so far from a row its phase still holds
 QUIET = 0.01  # of brightness, where autotel's hue is no phase
 
@@ -150,8 +151,13 @@ def _search(channels: list[np.ndarray], n_fft: int, hop: int, n: int) -> np.ndar
         )
 
 
-def _points(n_fft: int, options: Options) -> np.ndarray:
-    """Frequencies in Hz, FINER to a bin."""
+def _points(n_bands: int, n_fft: int, options: Options) -> np.ndarray:
+    """Frequencies in Hz, FINER to a bin, at which so many bands are evaluated."""
+    if n_bands * FINER * n_fft // 2 > MAX_CELLS:
+        raise ConverterError(
+            f"{n_bands} rows are too many for frames of {n_fft} samples: take a lower sample rate "
+            "or fewer rows"
+        )
     return np.arange(FINER * n_fft // 2 + 1) * options.sample_rate / (FINER * n_fft)
 
 
@@ -160,14 +166,14 @@ def _mel_bands(n_bands: int, n_fft: int, options: Options) -> np.ndarray:
     low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (options.f_min, options.f_max))
     corners = 700 * (10 ** (np.linspace(low, high, n_bands + 2) / 2595) - 1)
     below, center, above = (corners[i : n_bands + i, None] for i in range(3))
-    hertz = _points(n_fft, options)
+    hertz = _points(n_bands, n_fft, options)
     rise, fall = (hertz - below) / (center - below), (above - hertz) / (above - center)
     return np.minimum(rise, fall).clip(0)
 
 
 def _band_gains(n_bands: int, n_fft: int, options: Options) -> np.ndarray:
     """(n_bands, n_points): Hann windows over frequency, in cents on a log axis, else in Hz."""
-    hertz = _points(n_fft, options)
+    hertz = _points(n_bands, n_fft, options)
     step = (1 - options.overlap) * options.bandwidth
     place, center = hertz, max(options.f_min - options.bandwidth / 2, 0) + options.bandwidth / 2
     if options.axis == "log":

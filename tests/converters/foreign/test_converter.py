@@ -123,6 +123,25 @@ def test_any_picture_is_a_sound_or_an_error() -> None:
             assert len(samples) and np.abs(samples.astype(int)).max() <= 29_300
 
 
+def test_pictures_that_take_too_much_are_refused() -> None:
+    long, high = np.zeros((500, 10_000), np.uint8), np.zeros((4000, 20), np.uint8)
+    mel = PRESETS["riffusion"]
+    all_bad: tuple[tuple[Foreign, np.ndarray, str], ...] = (
+        (mel, long, "cut it into parts of 95 s"),
+        (dataclasses.replace(mel, step=1e4), high[:2, :3], "steps are too long"),
+        (dataclasses.replace(mel, window=1e4), high, "rows are too many"),
+        (PRESETS["krajj7"], high, "rows are too many"),
+        (PRESETS["autotel"], high, "do not fit a hop"),
+        (mel, np.zeros((5000, 4000), np.uint8), "do not fit"),
+    )
+    for converter, pixels, message in all_bad:
+        with (
+            pytest.warns(ConverterWarning, match="is taken as"),
+            pytest.raises(ConverterError, match=message),
+        ):
+            converter.decode_sound(iter([Picture(pixels)]))
+
+
 def test_bad_options() -> None:
     all_bad: tuple[dict[str, Any], ...] = (
         {"program": "x"}, {"axis": "mel"}, {"step": 0.0}, {"f_max": 30_000.0}, {"hop": 0},
