@@ -27,6 +27,7 @@ from common.files import check_writable
 from drawing.draws import Drawn, draw, names_of
 from drawing.outputs import FOLDER, check_free, printable, write
 from drawing.sounds import Row, read_words
+from judges import load_judge
 from models import GenerativeModel
 from training import checkpoint
 
@@ -72,7 +73,8 @@ def main() -> None:
     rows, failed = read_words(paths, options.microphone)
     if rows:
         models = dict(zip(names_of(found), built, strict=True))
-        drawn = draw(rows, models, options.draws, options.seed, device)
+        judge = load_judge(found[0].run.data, "a", device)
+        drawn = draw(rows, models, judge, options.draws, options.seed, device)
         _show(rows, drawn)
         for line in write(rows, drawn, options.out):
             print(line)
@@ -147,9 +149,9 @@ def _build(found: checkpoint.Checkpoint, path: Path, device: torch.device) -> Ge
 def _show(rows: Sequence[Row], drawn: Sequence[Drawn]) -> None:
     for i, row in enumerate(rows):
         read = [
-            f"{each.name} reads {reading[0]} ({100 * reading[1]:.0f} %)"
+            f"{each.name} draws {reading[0]} ({100 * reading[1]:.0f} %)"
             for each in drawn
-            if (reading := each.reading(i))
+            for reading in [each.reading(i)]
         ]
         where = f"a word of {row.word.seconds:.2f} s at {row.word.start:.2f} s"
         print("; ".join([f"{printable(row.path)}: {where}", *read]))

@@ -28,8 +28,7 @@ import models
 from common.command_line import flags, parse, value_of
 from common.errors import InputError, command, suggest
 from common.files import exclusive
-from datasets import PairedDataset, Task
-from datasets.pairing import Batches, Pairing
+from datasets import Batches, Labels, PairedDataset, Task, check_pairing
 from datasets.splits import part
 from models import Config
 from training import checkpoint
@@ -54,8 +53,12 @@ class Options:
     """Which modality is generated from which."""
     split: str = "official"
     """'official', or 'speaker:NAME': that speaker is held out of training."""
-    pairing: Pairing = "resampled"
-    """A fresh image of the digit at every draw, a fixed one, or (the control) one of any digit."""
+    pairing: str = "resampled"
+    """A fresh image of the digit at every draw (resampled), one of K lasting partners of the
+    recording (fixed-1, fixed-4 ...; one-to-one is fixed-1), or, the control, one of any digit
+    (shuffled)."""
+    labels: Labels = "none"
+    """What learns from digit labels: nothing, or the warm start alone."""
     seed: int = 0
     """Of weights, batches and noise."""
     max_seconds: float | None = None
@@ -87,10 +90,12 @@ def main() -> None:
     model = build(config, run.spec)
     if options.task not in model.tasks:
         raise InputError(f"model '{name}' serves {', '.join(model.tasks)}, not {options.task}")
-    check_batch_size(build(config, run.spec), config.batch_size, fabric.device)
+    check_batch_size(build(config, run.spec), fabric.device)
     model = model.to(fabric.device)
     train = part(dataset, options.split, "train").to(fabric.device)
-    batches = Batches(train, options.pairing, config.batch_size, options.seed, fabric.global_rank)
+    batches = Batches(
+        train, options.pairing, config.batch_size, options.seed, fabric.global_rank, options.labels
+    )
     trainer = Trainer(model, batches, fabric, config.ema)
     if found:
         restore(trainer, found)
@@ -176,6 +181,7 @@ def _refuse_foreign_flags(name: str, preset: str, arguments: list[str]) -> None:
 def _check_options(options: Options) -> Options:
     if options.checkpoint_every < 1 or options.validate_every < 0:
         raise InputError("--checkpoint-every must be at least 1, --validate-every at least 0")
+    check_pairing(options.pairing)
     if options.max_seconds is not None and not options.max_seconds > 0:
         raise InputError(f"--max-seconds must be above 0, not {options.max_seconds}")
     if not 0 <= options.seed < 1 << 32:
@@ -209,13 +215,13 @@ def _fabric(options: Options) -> Fabric:
 def _describe(
     name: str, preset: str, options: Options, config: Config, dataset: PairedDataset
 ) -> Run:
-    spec = datasets.spec(options.task)
+    spec = datasets.spec(options.task, options.labels)
     return Run(
         model=name, preset=preset, config=dataclasses.asdict(config), data=dataset.name,
         data_fingerprint=dataset.fingerprint, task=options.task, split=options.split,
-        pairing=options.pairing, seed=options.seed, precision=options.precision,
-        x_shape=spec.x_shape, c_shape=spec.c_shape, code=code_version(),
-        processes=int(os.environ.get("WORLD_SIZE", 1)),
+        pairing=options.pairing, labels=options.labels, seed=options.seed,
+        precision=options.precision, x_shape=spec.x_shape, c_shape=spec.c_shape,
+        code=code_version(), processes=int(os.environ.get("WORLD_SIZE", 1)),
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ __all__ = ["LoggedRun", "chart", "read", "write"]
 NAME = "compare"
 # What the numbers of one table agree in, and what else is named where it differs.
 MEASURE = ("task", "data", "data_fingerprint", "split")
-TREATMENT = ("pairing", "processes", "precision")
+TREATMENT = ("pairing", "labels", "processes", "precision")
 FLOPS, SECONDS = "progress/training_flops", "progress/training_seconds"
 
 
@@ -172,7 +172,7 @@ COLUMNS = (
     ("coverage within digit", "coverage_within_digit", "{:.3f}"),
     ("coverage", "coverage", "{:.3f}"),
     ("FD", "fd", "{:.2f}"),
-    ("audio classifier %", "classifier_accuracy", "{:.1%}"),
+    ("warm start %", "recognition_accuracy", "{:.1%}"),
 )
 
 

@@ -19,7 +19,7 @@ from benchmarking import report
 from common.errors import InputError, suggest
 from common.files import ROOT
 from common.processes import run_script
-from datasets import PairedDataset, Pairing, check_split
+from datasets import Labels, PairedDataset, check_pairing, check_split
 from evaluation import outputs
 from evaluation.baselines import BASELINES
 from evaluation.evaluator import PROTOCOL
@@ -47,8 +47,10 @@ class Options:
     """Which seeds."""
     split: str = "official"
     """'official' or 'speaker:NAME'."""
-    pairing: Pairing = "resampled"
-    """How sounds get their images."""
+    pairing: str = "resampled"
+    """How sounds get their images: resampled, one-to-one, fixed-K or shuffled."""
+    labels: Labels = "none"
+    """What learns from digit labels: nothing, or the warm start alone."""
     max_seconds: float = 600.0
     """Longest training of a run."""
     data: datasets.Data = "auto"
@@ -123,6 +125,7 @@ def check(options: Options) -> Options:
             raise InputError(f"unknown preset '{preset}': {suggest(preset, sorted(presets))}")
     if not presets & {*(options.presets or PRESETS)}:
         raise InputError(f"give --presets: none of the models has {' or '.join(PRESETS)}")
+    check_pairing(options.pairing)
     if not options.max_seconds > 0:
         raise InputError(f"--max-seconds {options.max_seconds:g}: more than 0")
     if any(not 0 <= seed < 2**32 for seed in options.seeds):
@@ -137,7 +140,7 @@ def plan(options: Options, dataset: PairedDataset) -> list[Job]:
         InputError: an unknown split.
     """
     check_split(dataset, options.split)
-    where = (dataset.name, options.split, options.pairing)
+    where = (dataset.name, options.split, options.pairing, options.labels)
     jobs = []
     for preset, seed, name in itertools.product(
         options.presets or PRESETS, options.seeds, options.models or models.names()
@@ -198,6 +201,7 @@ def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
     if found is None or (found.step < job.config.steps and found.seconds < options.max_seconds):
         arguments = ["--model", job.model, "--preset", job.preset, "--seed", str(job.seed)]
         arguments += ["--split", options.split, "--pairing", options.pairing]
+        arguments += ["--labels", options.labels]
         arguments += ["--max-seconds", str(options.max_seconds), "--out", str(job.folder)]
         arguments += ["--data", dataset.name, "--resume", "auto", *data]
         for name in _differences(

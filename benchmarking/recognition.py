@@ -64,7 +64,7 @@ class Classifier(ConditionalModel):
     """The warm start of every model, and nothing else."""
 
     def phases(self) -> Sequence[Phase]:
-        return (self.classification_phase(),)
+        return self.warm_start_phases()
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
         raise NotImplementedError("a classifier draws no samples")
@@ -88,8 +88,7 @@ def run(options: Options) -> None:
         classifier = train_classifier(train, seed, options.steps)
         for name, c in pictures.items():
             with torch.no_grad():
-                logits = classifier.digit_logits(c.unsqueeze(1) / 255)
-            assert logits is not None
+                logits = classifier.digit_cosines(c.unsqueeze(1) / 255)
             correct[name].append(logits.argmax(1) == held_out.c_digit)
 
     n = f"{len(held_out.c)} validation recordings, {options.seeds} classifiers"
@@ -131,8 +130,8 @@ def train_classifier(train: Part, seed: int, steps: int) -> Classifier:
     """A classifier of the training recordings, with its averaged weights."""
     seed_everything(seed, verbose=False)
     config = ClassifierConfig(steps=steps, warm_start=steps)
-    model = config.build(datasets.spec("audio2image"))
-    batches = Batches(train, "resampled", config.batch_size, seed)
+    model = config.build(datasets.spec("audio2image", "warm-start"))
+    batches = Batches(train, "resampled", config.batch_size, seed, labels="warm-start")
     trainer = Trainer(model, batches, Fabric(accelerator="cpu", devices=1), config.ema)
     for _ in trange(steps, desc=f"classifier {seed}", leave=False, disable=None):
         trainer.advance()

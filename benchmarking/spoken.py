@@ -115,7 +115,7 @@ def main() -> None:
         for model in models:
             row = read.get((word, model))
             right[model] += row is not None and row["digit"] == str(digit)
-            share = f"{row['digit']} ({float(row['probability']):.0%})" if row else "not drawn"
+            share = f"{row['digit']} ({float(row['share']):.0%})" if row else "not drawn"
             cells.append(share)
         what = f"{each.suffix}, {each.note}"
         lines.append([word, each.voice, str(each.words_per_minute), what, *cells])

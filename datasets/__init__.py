@@ -12,21 +12,31 @@ from pathlib import Path
 from typing import Literal
 
 from datasets.base import (
+    LABELS,
     SPLITS,
     TASKS,
     Batch,
     Images,
+    Labels,
     PairedDataset,
     Recordings,
     Task,
     TaskSpec,
 )
-from datasets.pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
+from datasets.pairing import (
+    PAIRINGS,
+    Batches,
+    check_pairing,
+    fixed_pairs,
+    n_partners,
+    seed_of,
+)
 from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import Part, check_split, part, recording_split, test_part
 
 __all__ = [
     "DATA",
+    "LABELS",
     "PAIRINGS",
     "SPLITS",
     "TASKS",
@@ -34,17 +44,19 @@ __all__ = [
     "Batches",
     "Data",
     "Images",
+    "Labels",
     "PairedDataset",
-    "Pairing",
     "Part",
     "Recordings",
     "Task",
     "TaskSpec",
+    "check_pairing",
     "check_split",
     "default_dir",
+    "fixed_pairs",
     "from_pixels",
     "load",
-    "one_to_one",
+    "n_partners",
     "part",
     "recording_split",
     "seed_of",
@@ -94,7 +106,8 @@ def load(data: Data = "auto", data_dir: Path | None = None) -> PairedDataset:
         return offline.load(data_dir)
 
 
-def spec(task: Task) -> TaskSpec:
+def spec(task: Task, labels: Labels = "none") -> TaskSpec:
     """Shapes and ranges of a task: images (1, 28, 28), log-mel pictures (1, 64, 64)."""
     image, sound = (1, 28, 28), (1, 64, 64)
-    return TaskSpec(task, image, sound) if task == "audio2image" else TaskSpec(task, sound, image)
+    x, c = (image, sound) if task == "audio2image" else (sound, image)
+    return TaskSpec(task, x, c, labels)

@@ -7,10 +7,15 @@ from typing import Literal
 
 from torch import Tensor
 
-__all__ = ["SPLITS", "TASKS", "Batch", "Images", "PairedDataset", "Recordings", "Task", "TaskSpec"]
+__all__ = [
+    "LABELS", "SPLITS", "TASKS", "Batch", "Images", "Labels", "PairedDataset", "Recordings", "Task",
+    "TaskSpec",
+]  # fmt: skip
 
 Task = Literal["audio2image", "image2audio"]
 TASKS: tuple[Task, ...] = ("audio2image", "image2audio")
+Labels = Literal["none", "warm-start"]
+LABELS: tuple[Labels, ...] = ("none", "warm-start")
 SPLITS = ("train", "validation", "test")  # an item's split is its index here; -1: in none
 
 
@@ -60,6 +65,7 @@ class TaskSpec:
     task: Task
     x_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
     c_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
+    labels: Labels = "none"  # what may learn from digit labels: nothing, or the warm start alone
     n_digits: int = 10
 
 
@@ -69,4 +75,4 @@ class Batch:
 
     x: Tensor  # (b, *x_shape) float32 in [0, 1]
     c: Tensor  # (b, *c_shape) float32 in [0, 1], augmented in training
-    digit: Tensor  # (b,) int64, of the condition
+    digit: Tensor | None = None  # (b,) int64, of the condition; None where nothing learns from it

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, get_args
+import re
 
 import torch
 from torch import Tensor
 
+from common.errors import InputError
 from datasets.augment import augment
-from datasets.base import Batch
+from datasets.base import Batch, Labels
 from datasets.pixels import from_pixels
 from datasets.splits import Part
 
-__all__ = ["PAIRINGS", "Batches", "Pairing", "one_to_one", "seed_of"]
+__all__ = ["PAIRINGS", "Batches", "check_pairing", "fixed_pairs", "n_partners", "seed_of"]
 
-Pairing = Literal["resampled", "one-to-one", "shuffled"]
-PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
+PAIRINGS = ("resampled", "one-to-one", "fixed-K", "shuffled")
 
 
 def seed_of(*key: int | str) -> int:
@@ -25,20 +25,50 @@ def seed_of(*key: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def one_to_one(part: Part, seed: int) -> tuple[Tensor, Tensor]:
-    """A fixed partner of the same digit for each recording, while images last.
+def check_pairing(pairing: str) -> None:
+    """That there is such a pairing.
+
+    Raises:
+        InputError: there is none.
+    """
+    if n_partners(pairing) is None and pairing not in ("resampled", "shuffled"):
+        raise InputError(
+            f"unknown pairing '{pairing}': give resampled, one-to-one, fixed-K (K lasting partners "
+            "of each recording, such as fixed-4) or shuffled"
+        )
+
+
+def n_partners(pairing: str) -> int | None:
+    """K of `fixed-K`, 1 of `one-to-one`, None of a pairing that draws partners anew."""
+    if pairing == "one-to-one":
+        return 1
+    found = re.fullmatch(r"fixed-([1-9][0-9]{0,3})", pairing)
+    return int(found[1]) if found else None
+
+
+def fixed_pairs(part: Part, pairing: str, seed: int) -> tuple[Tensor, Tensor] | None:
+    """The pairs of a pairing whose pairs last, None of another.
+
+    Partners have the same digit. No image has two recordings while images last; after that,
+    `fixed-K` uses them again, and `one-to-one` leaves recordings without one.
 
     Returns:
-        Two (n,) int64: index of the image, index of the recording. No index comes twice.
+        Two (n,) int64: index of the image, index of the recording, which comes K times.
     """
+    k = n_partners(pairing)
+    if k is None:
+        return None
     generator = torch.Generator().manual_seed(seed_of("one-to-one", seed))
     images, recordings = [], []
     for digit in part.c_digit.unique().tolist():
         x = (part.x_digit == digit).nonzero().squeeze(1).cpu()
         c = (part.c_digit == digit).nonzero().squeeze(1).cpu()
-        n = min(len(x), len(c))
-        images.append(x[torch.randperm(len(x), generator=generator)[:n]])
-        recordings.append(c[torch.randperm(len(c), generator=generator)[:n]])
+        x = x[torch.randperm(len(x), generator=generator)]
+        c = c[torch.randperm(len(c), generator=generator)]
+        if pairing == "one-to-one":
+            c = c[: len(x)]
+        images.append(x[torch.arange(k * len(c)) % len(x)])
+        recordings.append(c.repeat_interleave(k))
     device = part.x.device
     return torch.cat(images).to(device), torch.cat(recordings).to(device)
 
@@ -48,36 +78,49 @@ class Batches:
 
     Args:
         part: the training part, on the device that trains.
-        pairing: `resampled`: a fresh image of the recording's digit at every draw; `one-to-one`:
-            always the same image; `shuffled`: a fresh image of any digit.
+        pairing: `resampled`: a fresh image of the recording's digit at every draw; `fixed-K`: one
+            of the same K images; `one-to-one`: `fixed-1`; `shuffled`: a fresh image of any digit.
         rank: of the process, where several train together; each draws batches of its own.
+        labels: whether batches hold digits.
+
+    Raises:
+        InputError: there is no such pairing.
     """
 
     def __init__(
-        self, part: Part, pairing: Pairing, batch_size: int, seed: int, rank: int = 0
+        self,
+        part: Part,
+        pairing: str,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        labels: Labels = "none",
     ) -> None:
+        check_pairing(pairing)
         self.part, self.pairing, self.batch_size = part, pairing, batch_size
-        self.seed, self.rank = seed, rank
+        self.seed, self.rank, self.labels = seed, rank, labels
         self.generator = torch.Generator(part.x.device)
         count = part.x_digit.bincount(minlength=10)
-        if pairing == "resampled" and (count[part.c_digit.unique()] == 0).any():
+        if pairing != "shuffled" and (count[part.c_digit.unique()] == 0).any():
             raise ValueError("a spoken digit has no image")
         self._count, self._start = count, count.cumsum(0) - count
-        self._pairs = one_to_one(part, seed) if pairing == "one-to-one" else None
+        self._pairs = fixed_pairs(part, pairing, seed)
 
-    def __call__(self, step: int, phase: str = "", k: int = 0) -> Batch:
+    def __call__(
+        self, step: int, phase: str = "", k: int = 0, batch_size: int | None = None
+    ) -> Batch:
         part, generator = self.part, self.generator
         generator.manual_seed(seed_of(self.seed, step, phase, k, self.rank))
-        image, recording = self._draw()
+        image, recording = self._draw(batch_size or self.batch_size)
         return Batch(
             x=from_pixels(part.x[image]),
             c=augment(from_pixels(part.c[recording]), generator),
-            digit=part.c_digit[recording],
+            digit=None if self.labels == "none" else part.c_digit[recording],
         )
 
-    def _draw(self) -> tuple[Tensor, Tensor]:
-        """(b,) indices of images and of recordings."""
-        u, v = torch.rand(2, self.batch_size, generator=self.generator, device=self.part.x.device)
+    def _draw(self, n: int) -> tuple[Tensor, Tensor]:
+        """(n,) indices of images and of recordings."""
+        u, v = torch.rand(2, n, generator=self.generator, device=self.part.x.device)
         if self._pairs is not None:
             images, recordings = self._pairs
             pair = (u * len(images)).long()

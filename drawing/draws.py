@@ -1,4 +1,4 @@
-"""What models draw for words, and what their own classifiers read."""
+"""What models draw for words, and how a judge reads it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from common.errors import InputError
 from common.progress import Progress
 from datasets import from_pixels, seed_of, to_pixels
 from drawing.sounds import Row
+from judges import Judge
 from models import GenerativeModel
 from training.checkpoint import Checkpoint
 
@@ -24,19 +25,19 @@ class Drawn:
 
     name: str
     images: Tensor  # (r, k, 28, 28) uint8
-    posterior: Tensor | None  # (r, n_digits): of its own classifier, if it has one
+    digits: Tensor  # (r, k) int64, by judge A
 
-    def reading(self, row: int) -> tuple[int, float] | None:
-        """The most probable digit and its probability."""
-        if self.posterior is None:
-            return None
-        return int(self.posterior[row].argmax()), float(self.posterior[row].max())
+    def reading(self, row: int) -> tuple[int, float]:
+        """The digit that most draws show, and their share."""
+        counts = self.digits[row].bincount(minlength=10)
+        return int(counts.argmax()), int(counts.max()) / len(self.digits[row])
 
 
 def names_of(found: Sequence[Checkpoint]) -> list[str]:
-    """Of the models: as much of their runs as tells them apart."""
+    """Of the models: as much of their runs as distinguishes them."""
     about = [
-        (c.run.model, c.run.preset, c.run.data, c.run.split, c.run.pairing, f"seed {c.run.seed}",
+        (c.run.model, c.run.preset, c.run.data, c.run.split, c.run.pairing,
+         f"labels {c.run.labels}", f"seed {c.run.seed}",
          f"step {c.step:,}")
         for c in found
     ]  # fmt: skip
@@ -54,6 +55,7 @@ def names_of(found: Sequence[Checkpoint]) -> list[str]:
 def draw(
     rows: Sequence[Row],
     models: Mapping[str, GenerativeModel],
+    judge: Judge,
     n_draws: int,
     seed: int,
     device: torch.device,
@@ -70,7 +72,7 @@ def draw(
     made = []
     with Progress("drawing", len(models) * len(rows), unit="sound") as bar:
         for name, model in models.items():
-            images, logits = [], []
+            images = []
             for row in rows:
                 c = from_pixels(row.word.picture[None]).to(device)
                 # The same noise for every sound: a column differs by the sounds alone.
@@ -79,9 +81,8 @@ def draw(
                 if not x.isfinite().all():
                     raise InputError(f"{name} draws values that are not finite: its run diverged")
                 images.append(to_pixels(x).cpu())
-                logits.append(model.digit_logits(c))
                 bar.update()
-            known = [each.cpu() for each in logits if each is not None]
-            posterior = torch.cat(known).softmax(1) if known else None
-            made.append(Drawn(name, torch.stack(images), posterior))
+            drawn = torch.stack(images)  # (r, k, 28, 28)
+            digits = judge(drawn.flatten(0, 1))[1].argmax(1).view(drawn.shape[:2])
+            made.append(Drawn(name, drawn, digits))
     return made

@@ -67,8 +67,8 @@ def write(rows: Sequence[Row], drawn: Sequence[Drawn], out: Path | None) -> list
             "start": f"{row.word.start:.3f}",
             "seconds": f"{row.word.seconds:.3f}",
             "model": each.name,
-            "digit": reading[0] if (reading := each.reading(i)) else "",
-            "probability": f"{reading[1]:.4f}" if reading else "",
+            "digit": each.reading(i)[0],
+            "share": f"{each.reading(i)[1]:.4f}",
         }
         for i, row in enumerate(rows)
         for each in drawn
@@ -93,7 +93,7 @@ def _picture(rows: Sequence[Row], drawn: Sequence[Drawn], start: int) -> bytes:
 
     def reading(each: Drawn, i: int) -> str:
         found = each.reading(i)
-        return f"{found[0]}\n{100 * found[1]:.0f} %" if found else "none"
+        return f"{found[0]}\n{100 * found[1]:.0f} %"
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # characters of a name that the font lacks

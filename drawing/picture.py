@@ -38,8 +38,8 @@ def picture(
     header = 0.3 + 0.2 * max(title.count("\n") + 1 for title in titles.values())
     width = 1 + len(draws) * (gap + group)
     note = _wrap(
-        "sound: log-mel picture, time to the right, pitch upwards. Beside it the digit that the "
-        "model's own classifier reads, and its probability; then draws that differ in noise.",
+        "sound: log-mel picture, time to the right, pitch upwards. Beside it the digit that a "
+        "classifier of digits reads in most draws, and in how many; then the draws.",
         width,
     )
     labels = [_shorten(name) for name in names]

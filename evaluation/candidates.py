@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 import datasets
 from common.errors import InputError, suggest
-from datasets import TASKS, Part, from_pixels, one_to_one, to_pixels
+from datasets import TASKS, Part, fixed_pairs, from_pixels, n_partners, to_pixels
 from evaluation.baselines import BASELINES, Draw, Name
 from evaluation.scorecard import Estimate, estimate_mean, pool_pixels
 from metrics.cost import sampling_cost
@@ -74,16 +74,21 @@ class Candidate:
     def extra_metrics(
         self, train: Part, test: Part, generator: torch.Generator
     ) -> dict[str, Estimate]:
-        """Accuracy of the model's own audio classifier; memorization of one-to-one pairs."""
+        """Accuracy of the model's warm start; memorization of one-to-one pairs."""
         metrics: dict[str, Estimate] = {}
         if self.model is not None:
-            logits = [self.model.digit_logits(from_pixels(c)) for c in test.c.split(BATCH_SIZE)]
-            if predicted := [each.argmax(1) for each in logits if each is not None]:
-                correct = torch.cat(predicted) == test.c_digit
+            model, x = self.model, from_pixels(test.x)
+            found = [
+                model.recognize(from_pixels(c), x, test.x_digit) for c in test.c.split(BATCH_SIZE)
+            ]
+            if recognized := [each for each in found if each is not None]:
+                correct = torch.cat(recognized) == test.c_digit
                 recording = torch.arange(len(correct), device=correct.device)
-                metrics["classifier_accuracy"] = estimate_mean(correct, recording, test.c_digit)
-        if self.checkpoint is not None and self.checkpoint.run.pairing == "one-to-one":
-            x, c = one_to_one(train, self.checkpoint.run.seed)
+                metrics["recognition_accuracy"] = estimate_mean(correct, recording, test.c_digit)
+        run = self.checkpoint.run if self.checkpoint else None
+        pairs = fixed_pairs(train, run.pairing, run.seed) if run else None
+        if run and pairs and n_partners(run.pairing) == 1:
+            x, c = pairs
             real, digit = train.x[x], train.x_digit[x]
             drawn = self.draw(train.c[c], digit, generator)
             pair = torch.arange(len(x), device=x.device)

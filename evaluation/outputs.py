@@ -121,7 +121,7 @@ def show(card: dict[str, Any]) -> None:
 def _number(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    share = name.startswith(("accuracy", "classifier", "precision", "recall", "coverage"))
+    share = name.startswith(("accuracy", "recognition", "precision", "recall", "coverage"))
     return f"{value:.2%}" if share else f"{value:.3g}"
 
 

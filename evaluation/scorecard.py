@@ -41,7 +41,7 @@ STAGES = 5  # calls of `on_progress` in `score`
 BETTER = {
     "accuracy": "higher",
     "accuracy_judge_b": "higher",
-    "classifier_accuracy": "higher",
+    "recognition_accuracy": "higher",
     "fd": "lower",
     "kid": "lower",
     "precision": "higher",

@@ -9,16 +9,10 @@ import importlib
 import pkgutil
 
 from common.errors import InputError, suggest
-from models._base import (
-    ConditionalConfig,
-    ConditionalModel,
-    Config,
-    GenerativeModel,
-    Logs,
-    OptimizerConfig,
-    Phase,
-)
+from models._base import Config, GenerativeModel, Logs, OptimizerConfig, Phase
+from models._conditional import ConditionalConfig, ConditionalModel
 from models._networks import (
+    ConditionalPrior,
     ImageDecoder,
     ImageEncoder,
     ProjectionDiscriminator,
@@ -32,6 +26,7 @@ from models._networks import (
 __all__ = [
     "ConditionalConfig",
     "ConditionalModel",
+    "ConditionalPrior",
     "Config",
     "GenerativeModel",
     "ImageDecoder",

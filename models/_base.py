@@ -5,19 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.errors import InputError
 from datasets import Batch, Task, TaskSpec
-from models._networks import SoundEncoder
 
 __all__ = [
-    "ConditionalConfig",
-    "ConditionalModel",
     "Config",
     "GenerativeModel",
     "Logs",
@@ -52,6 +48,7 @@ class Phase:
         optimizer: its settings.
         repeat: updates per step, each on a fresh batch.
         start, stop: the window of steps in which it runs; no stop: to the end.
+        batch_size: of its batches; None: the run's.
     """
 
     name: str
@@ -61,6 +58,7 @@ class Phase:
     repeat: int = 1
     start: int = 0
     stop: int | None = None
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.repeat < 1:
@@ -115,89 +113,20 @@ class GenerativeModel(nn.Module, ABC):
             (b, *spec.x_shape) in [0, 1].
         """
 
-    def digit_logits(self, c: Tensor) -> Tensor | None:
-        """(b, n_digits): the digit by the model's own classifier, if it has one."""
+    def embed_condition(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor | None:
+        """(b, *c_shape) -> (b, cond_dim): all that the network that samples gets of c, if there is
+        such an embedding."""
         return None
 
+    def recognize(self, c: Tensor, x: Tensor, x_digit: Tensor) -> Tensor | None:
+        """The digit of each condition by the model's warm start, if it has one.
 
-@dataclass(frozen=True)
-class ConditionalConfig(Config):
-    """Settings of the models whose condition passes through a `SoundEncoder`."""
+        Args:
+            c: (b, *spec.c_shape) in [0, 1].
+            x: (n, *spec.x_shape) in [0, 1], targets among which it may look for the nearest.
+            x_digit: (n,) int64, their digits.
 
-    batch_size: int = 64
-    ema: float = 0.998
-    warm_start: int = 1000
-    """Steps at the start in which the sound encoder alone learns, by naming digits. After them it
-    is frozen. 0: none; it then learns from the generative losses only."""
-    warm_start_lr: float = 2e-3
-    """Highest learning rate of the warm start."""
-    condition_on: Literal["posterior", "embedding"] = "posterior"
-    """What the other networks get of a sound: the posterior of its digit, sufficient where partners
-    are drawn within the digit; or the whole embedding, speaker and noise included, which a
-    generator then uses in place of its own noise."""
-    embedding_dim: int = 128
-    """Size of the sound encoder's embedding."""
-    encoder_width: int = 24
-    """Channels of the sound encoder's first layer."""
-    width: int = 32
-    """Channels of the image networks at full resolution."""
-
-
-class ConditionalModel(GenerativeModel):
-    """A model that sees a condition through a shared encoder.
-
-    The encoder's warm start is the same for all models: digit classification on the run's own
-    split, in its first steps, counted in its budget.
-    """
-
-    config: ConditionalConfig
-
-    def __init__(self, spec: TaskSpec, config: ConditionalConfig):
-        super().__init__(spec, config)
-        self.encoder = SoundEncoder(spec.c_shape, config.embedding_dim, config.encoder_width)
-        self.classifier = nn.Linear(config.embedding_dim, spec.n_digits)
-        on_posterior = config.condition_on == "posterior"
-        self.cond_dim = spec.n_digits if on_posterior else config.embedding_dim
-
-    def embed_condition(self, c: Tensor) -> Tensor:
-        """(b, *c_shape) -> (b, cond_dim). A warm-started encoder gets no gradient here."""
-        trains = torch.is_grad_enabled() and self.config.warm_start == 0
-        with torch.set_grad_enabled(trains):
-            embedding = self.encoder(c)
-            if self.config.condition_on == "embedding":
-                return embedding
-            # Scaled to the size of an embedding and of the noise beside it.
-            return self.classifier(embedding).softmax(1) * self.cond_dim**0.5
-
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        """Of the sound encoder, for the phase that trains it where no warm start does."""
-        return [] if self.config.warm_start else list(self.encoder.parameters())
-
-    def classification_phase(self) -> Phase:
-        """The warm start; without one, only the classifier learns, from a detached embedding."""
-        warm_start = self.config.warm_start
-        parameters = [*self.classifier.parameters()]
-        if warm_start:
-            parameters += self.encoder.parameters()
-        return Phase(
-            name="classify",
-            parameters=parameters,
-            loss=self.classification_loss,
-            optimizer=OptimizerConfig(
-                lr=self.config.warm_start_lr,
-                betas=(0.9, 0.98),
-                weight_decay=0.05,
-                cosine=warm_start > 0,
-            ),
-            stop=warm_start or None,
-        )
-
-    def classification_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        with torch.set_grad_enabled(self.config.warm_start > 0):
-            embedding = self.encoder(batch.c)
-        logits = self.classifier(embedding)
-        loss = F.cross_entropy(logits, batch.digit, label_smoothing=0.1)
-        return loss, {"cross_entropy": loss.detach()}
-
-    def digit_logits(self, c: Tensor) -> Tensor:
-        return self.classifier(self.encoder(c))
+        Returns:
+            (b,) int64.
+        """
+        return None

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 __all__ = [
+    "ConditionalPrior",
     "ImageDecoder",
     "ImageEncoder",
     "ProjectionDiscriminator",
@@ -137,6 +138,33 @@ class ImageEncoder(nn.Module):
     def convolve(self, x: Tensor) -> Tensor:
         """The last features that still have a place in the image: (b, 4w, 7, 7)."""
         return self.convolutions(2 * x - 1)
+
+
+class ConditionalPrior(nn.Module):
+    """p(z | c): Gaussian, of independent units; begins as N(0, 1). Not `learned`: stays so."""
+
+    def __init__(self, cond_dim: int, z_dim: int, learned: bool):
+        super().__init__()
+        self.z_dim = z_dim
+        self.out = nn.Linear(cond_dim, 2 * z_dim) if learned else None
+        if self.out is not None:
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
+
+    def forward(self, cond: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, cond_dim) -> mu, logvar (b, z_dim)."""
+        if self.out is None:
+            zeros = cond.new_zeros(len(cond), self.z_dim)
+            return zeros, zeros
+        mu, logvar = self.out(cond).chunk(2, 1)
+        return mu, logvar
+
+    def sample(self, cond: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(b, cond_dim) -> z (b, z_dim)."""
+        mu, logvar = self(cond)
+        return mu + (0.5 * logvar).exp() * torch.randn(
+            mu.shape, generator=generator, device=cond.device
+        )
 
 
 class ProjectionDiscriminator(nn.Module):

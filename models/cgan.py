@@ -63,7 +63,7 @@ class CGAN(ConditionalModel):
     def phases(self) -> Sequence[Phase]:
         adam = OptimizerConfig(lr=self.config.lr, betas=(0.0, 0.9))
         return (
-            self.classification_phase(),
+            *self.warm_start_phases(),
             Phase(
                 name="discriminator",
                 parameters=[*self.discriminator.parameters()],
@@ -102,7 +102,7 @@ class CGAN(ConditionalModel):
         return loss, {"adversarial": loss.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.generate(self.embed_condition(c), generator)
+        return self.generate(self.embed_condition(c, generator), generator)
 
 
 PRESETS: dict[str, Config] = {"reference": CGANConfig(), "original": original.CGANConfig()}

@@ -1,9 +1,12 @@
 """Conditional variational autoencoder.
 
 Sohn, Lee & Yan, "Learning Structured Output Representation using Deep Conditional Generative
-Models", NeurIPS 2015 (eq. 4): q(z | x, c), p(z | c), p(x | z, c). What differs: pixels are
-Bernoulli, and the KL is weighted by beta (Higgins et al., ICLR 2017). Beta, z and the prior were
-chosen on validation samples from the prior, never on reconstructions: results/selection/cvae.csv.
+Models", NeurIPS 2015 (eq. 4): q(z | x, c), p(z | c), p(x | z, c). What differs: the KL is weighted
+by beta (Higgins et al., ICLR 2017). A gray pixel is the mean of a Bernoulli variable: the cross-
+entropy is the mean negative log-likelihood of images binarized at random (Salakhutdinov & Murray,
+ICML 2008), so that for beta = 1 the loss is a bound, in nats, on that of binarized images; for the
+beta of the preset it is none. Beta, z and the prior were chosen on validation samples from the
+prior, never on reconstructions: results/selection/cvae.csv.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from datasets import Batch, TaskSpec
 from models import (
     ConditionalConfig,
     ConditionalModel,
+    ConditionalPrior,
     Config,
     ImageDecoder,
     ImageEncoder,
@@ -63,17 +67,13 @@ class CVAE(ConditionalModel):
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
         self.to_latent = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
         self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
-        self.learned_prior = None
-        if config.prior == "learned":
-            self.learned_prior = nn.Linear(self.cond_dim, 2 * config.z_dim)
-            nn.init.zeros_(self.learned_prior.weight)  # begins as N(0, 1)
-            nn.init.zeros_(self.learned_prior.bias)
+        self.prior = ConditionalPrior(self.cond_dim, config.z_dim, config.prior == "learned")
 
     def phases(self) -> Sequence[Phase]:
-        parts = (self.recognition, self.to_latent, self.decoder, self.learned_prior)
-        parameters = [p for part in parts if part for p in part.parameters()]
+        parts = (self.recognition, self.to_latent, self.decoder, self.prior)
+        parameters = [p for part in parts for p in part.parameters()]
         return (
-            self.classification_phase(),
+            *self.warm_start_phases(),
             Phase(
                 name="generator",
                 parameters=parameters + self.encoder_parameters(),
@@ -83,16 +83,8 @@ class CVAE(ConditionalModel):
             ),
         )
 
-    def prior(self, cond: Tensor) -> tuple[Tensor, Tensor]:
-        """mu, logvar of p(z | c), (b, z_dim) each."""
-        if self.learned_prior is None:
-            zeros = cond.new_zeros(len(cond), self.config.z_dim)
-            return zeros, zeros
-        mu, logvar = self.learned_prior(cond).chunk(2, 1)
-        return mu, logvar
-
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
-        """-ELBO in nats per image, the KL weighted by beta."""
+        """Sohn et al., eq. 4, negative, in nats per image; the KL weighted by beta."""
         cond = self.embed_condition(batch.c)
         h = torch.cat((self.recognition(batch.x), cond), 1)
         mu, logvar = self.to_latent(h).chunk(2, 1)  # (b, z_dim)
@@ -106,10 +98,8 @@ class CVAE(ConditionalModel):
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        cond = self.embed_condition(c)
-        mu, logvar = self.prior(cond)
-        eps = torch.randn(mu.shape, generator=generator, device=c.device)
-        return self.decoder(mu + (0.5 * logvar).exp() * eps, cond).sigmoid()
+        cond = self.embed_condition(c, generator)
+        return self.decoder(self.prior.sample(cond, generator), cond).sigmoid()
 
 
 PRESETS: dict[str, Config] = {"reference": CVAEConfig(), "original": original.CVAEConfig()}

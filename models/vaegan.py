@@ -3,8 +3,11 @@
 Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", ICML 2016 (eq. 7-9,
 algorithm 1): the reconstruction error is measured in the features of the discriminator, which
 judges reconstructions and samples from the prior alike. What differs: everything sees the
-condition; the discriminator projects on the embedded condition, is spectrally normalized and
-learns by the hinge loss; DiffAugment by translation.
+condition, the prior too (Sohn et al., NeurIPS 2015); the Gaussian of the features has not unit
+variance but that of their errors (Rybkin et al., "Simple and Effective VAE Training with Calibrated
+Decoders", ICML 2021, eq. 9), as spectral normalization makes them small; the discriminator projects
+on the embedded condition, is spectrally normalized and learns by the hinge loss; DiffAugment by
+translation.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from datasets import Batch, TaskSpec
 from models import (
     ConditionalConfig,
     ConditionalModel,
+    ConditionalPrior,
     Config,
     ImageDecoder,
     ImageEncoder,
@@ -45,10 +49,9 @@ class VAEGANConfig(ConditionalConfig):
     """Size of the latent."""
     lr: float = 4e-4
     """Learning rate of all parts."""
-    beta: float = 0.1
-    """Weight of the KL divergence in the encoder's loss. At 1 the latent carries nothing of x:
-    spectrally normalised features are small against its nats."""
-    gamma: float = 0.3
+    beta: float = 1.0
+    """Weight of the KL divergence in the encoder's loss."""
+    gamma: float = 0.03
     """Weight of the reconstruction against the adversarial term in the decoder's loss."""
     max_shift: int = 3
     """DiffAugment: largest translation of what the discriminator sees, in pixels."""
@@ -58,7 +61,7 @@ class VAEGANConfig(ConditionalConfig):
 
 
 class VAEGAN(ConditionalModel):
-    """x = decoder(z, cond(c)), z ~ N(0, 1)."""
+    """x = decoder(z, cond(c)), z ~ p(z | c)."""
 
     config: VAEGANConfig
 
@@ -67,13 +70,15 @@ class VAEGAN(ConditionalModel):
         features = 4 * config.width
         self.recognition = ImageEncoder(spec.x_shape, features, config.width)
         self.to_latent = nn.Linear(features + self.cond_dim, 2 * config.z_dim)
+        self.prior = ConditionalPrior(self.cond_dim, config.z_dim, learned=True)
         self.decoder = ImageDecoder(spec.x_shape, config.z_dim, self.cond_dim, config.width)
         self.discriminator = ProjectionDiscriminator(spec.x_shape, self.cond_dim, config.width)
 
     def phases(self) -> Sequence[Phase]:
+        encoder = (self.recognition, self.to_latent, self.prior)
         adam, start = OptimizerConfig(lr=self.config.lr, betas=(0.0, 0.9)), self.config.warm_start
         return (
-            self.classification_phase(),
+            *self.warm_start_phases(),
             Phase(
                 name="discriminator",
                 parameters=[*self.discriminator.parameters()],
@@ -83,7 +88,7 @@ class VAEGAN(ConditionalModel):
             ),
             Phase(
                 name="encoder",
-                parameters=[*self.recognition.parameters(), *self.to_latent.parameters()],
+                parameters=[p for part in encoder for p in part.parameters()],
                 loss=self.encoder_loss,
                 optimizer=adam,
                 start=start,
@@ -110,21 +115,22 @@ class VAEGAN(ConditionalModel):
         """x_rec (b, *x_shape) and the KL divergence in nats per image."""
         mu, logvar = self.encode(x, cond)
         z = reparameterize(mu, logvar)
-        kl = kl_divergence(mu, logvar).sum(1).mean()
+        kl = kl_divergence(mu, logvar, self.prior(cond)).sum(1).mean()
         return self.decode(z, cond), kl
 
     def feature_error(self, x: Tensor, x_rec: Tensor) -> Tensor:
-        """-log p(phi(x) | z) up to a constant, in nats per image: Larsen et al., eq. 7-8."""
+        """-log p(phi(x) | z) up to a constant, in nats per image: Larsen et al., eq. 7-8, with the
+        variance of most likelihood, which is the mean squared error (Rybkin et al., eq. 9)."""
         # One call: each would move the spectral norms, and the two sets of features apart.
         target, found = self.discriminator.phi.convolve(torch.cat((x, x_rec))).chunk(2)
-        return 0.5 * (found - target).square().flatten(1).sum(1).mean()
+        error = (found - target).float().square()
+        return 0.5 * error[0].numel() * error.mean().log()
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         with torch.no_grad():
             cond = self.embed_condition(batch.c)
             x_rec, _ = self.reconstruct(batch.x, cond)
-            z = torch.randn(len(x_rec), self.config.z_dim, device=x_rec.device)
-            x_prior = self.decode(z, cond)
+            x_prior = self.decode(self.prior.sample(cond), cond)
         x = translate(torch.cat((batch.x, x_rec, x_prior)), self.config.max_shift)
         real, rec, prior = self.discriminator(x, cond.repeat(3, 1)).chunk(3)
         loss_real = F.relu(1 - real).mean()
@@ -143,7 +149,7 @@ class VAEGAN(ConditionalModel):
         with torch.no_grad():
             mu, logvar = self.encode(batch.x, cond)
             z = reparameterize(mu, logvar)
-        z = torch.cat((z, torch.randn_like(z)))
+            z = torch.cat((z, self.prior.sample(cond)))
         fake = self.decode(z, cond.repeat(2, 1))  # reconstructions, then prior samples
         reconstruction = self.feature_error(batch.x, fake[: len(batch.x)])
         seen = translate(fake, self.config.max_shift)
@@ -153,8 +159,8 @@ class VAEGAN(ConditionalModel):
         return loss, terms
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        z = torch.randn((len(c), self.config.z_dim), generator=generator, device=c.device)
-        return self.decode(z, self.embed_condition(c))
+        cond = self.embed_condition(c, generator)
+        return self.decode(self.prior.sample(cond, generator), cond)
 
 
 PRESETS: dict[str, Config] = {"reference": VAEGANConfig(), "original": original.VAEGANConfig()}

@@ -66,7 +66,7 @@ class WGAN(ConditionalModel):
     def phases(self) -> Sequence[Phase]:
         adam = OptimizerConfig(lr=self.config.lr, betas=(0.0, 0.9))
         return (
-            self.classification_phase(),
+            *self.warm_start_phases(),
             Phase(
                 name="discriminator",
                 parameters=[*self.critic.parameters()],
@@ -107,7 +107,7 @@ class WGAN(ConditionalModel):
         return loss, {"adversarial": loss.detach()}
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.generate(self.embed_condition(c), generator)
+        return self.generate(self.embed_condition(c, generator), generator)
 
 
 PRESETS: dict[str, Config] = {"reference": WGANConfig(), "original": original.WGANConfig()}

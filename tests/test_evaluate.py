@@ -48,6 +48,7 @@ def _write(folder: Path, source: PairedDataset, **changes: Any) -> Path:
         task="audio2image",
         split="official",
         pairing="one-to-one",
+        labels="none",
         seed=0,
         precision="32-true",
         x_shape=spec.x_shape,
@@ -99,7 +100,7 @@ def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
     for key in ("data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "code", "n"):
         assert card["fingerprint"][key]
     assert set(card["metrics"]) == {
-        *("accuracy", "accuracy_judge_b", "classifier_accuracy", "partner_rank"),
+        *("accuracy", "accuracy_judge_b", "recognition_accuracy", "partner_rank"),
         *(f"{name}_judge_296" for name in ("fd", "kid", "precision", "recall")),
         *(f"{name}_judge_296" for name in ("density", "coverage")),
         *("diversity", "diversity_relative", "vendi", "authentic_pct", "copying_z"),

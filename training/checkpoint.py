@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 NAME = "checkpoint.safetensors"
-FORMAT = "synesthesia-checkpoint-2"
+FORMAT = "synesthesia-checkpoint-3"
 GROUPS = ("model", "ema", "optimizer")
 MAX_BYTES = 4 << 30
 

@@ -33,7 +33,8 @@ class TrainingFlops:
             self.phases = [
                 (phase.start, phase.stop, run.processes * phase.repeat * flops)
                 for phase in model.phases()
-                for flops in [_flops(model, phase, run.config["batch_size"], device)]
+                for size in [phase.batch_size or run.config["batch_size"]]
+                for flops in [_flops(model, phase, size, device)]
             ]
 
     def until(self, step: int) -> int:

@@ -35,13 +35,16 @@ class Stopwatch:
 
 
 class BatchSource(Protocol):
-    """(step, phase, k) -> batch, a pure function of these, of `seed` and of `rank`."""
+    """(step, phase, k) -> batch, a pure function of these, of `seed` and of `rank`; of `batch_size`
+    pairs, unless a phase has its own."""
 
     seed: int
     rank: int  # of the process, where several train together
     batch_size: int
 
-    def __call__(self, step: int, phase: str = "", k: int = 0) -> Batch: ...
+    def __call__(
+        self, step: int, phase: str = "", k: int = 0, batch_size: int | None = None
+    ) -> Batch: ...
 
 
 class Trainer:
@@ -88,6 +91,8 @@ class Trainer:
             if phase.runs_at(self.step):
                 for k in range(phase.repeat):
                     logs |= self._update(phase, k)
+        if any(phase.stop == self.step + 1 for phase in self.phases):
+            self._share_buffers()
         with self.watch("step"):
             self.ema.update(self.step)
         self._waiting.append((self.step, list(logs), torch.stack(list(logs.values()))))
@@ -98,7 +103,7 @@ class Trainer:
     def _update(self, phase: Phase, k: int) -> dict[str, Tensor]:
         watch, parameters = self.watch, phase.parameters
         with watch("data"):
-            batch = self.batches(self.step, phase.name, k)
+            batch = self.batches(self.step, phase.name, k, phase.batch_size)
         with watch("forward"), self.fabric.autocast():
             torch.manual_seed(seed_of("noise", self.batches.seed, self.step, phase.name, k,
                                       self.batches.rank))  # fmt: skip
@@ -127,6 +132,12 @@ class Trainer:
         flat = cast(Tensor, self.fabric.all_reduce(flat, reduce_op="mean"))
         for g, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             g.copy_(part.view_as(g))
+
+    def _share_buffers(self) -> None:
+        """Of the first process, with those that train together: each filled them by its batches."""
+        if self.fabric.world_size > 1:
+            for buffer in self.model.buffers():
+                buffer.copy_(self.fabric.broadcast(buffer))
 
     def flush(self) -> None:
         """Fetches the logs of the steps since the last flush and checks that they are finite.

@@ -20,8 +20,8 @@ COPIES = 6  # of a condition while it is drawn and augmented
 OVERHEAD = 2
 
 
-def check_batch_size(model: GenerativeModel, batch_size: int, device: torch.device) -> None:
-    """Refuses a batch whose activations are larger than the memory that is free.
+def check_batch_size(model: GenerativeModel, device: torch.device) -> None:
+    """Refuses batches whose activations are larger than the memory that is free.
 
     Args:
         model: a copy that may be changed: steps are tried on it, on the CPU.
@@ -32,23 +32,26 @@ def check_batch_size(model: GenerativeModel, batch_size: int, device: torch.devi
     free = available_bytes(device)
     if free is None:
         return
-    each = bytes_per_pair(model)
-    if batch_size * each > free:
-        raise InputError(
-            f"--batch-size {batch_size:,} takes about {batch_size * each / 2**30:,.1f} GiB and "
-            f"{free / 2**30:.1f} GiB are free: give at most --batch-size {max(free // each, 1):,}"
-        )
+    for phase, each in zip(model.phases(), bytes_per_pair(model), strict=True):
+        n = phase.batch_size or model.config.batch_size
+        if n * each > free:
+            raise InputError(
+                f"a batch of {n:,} takes about {n * each / 2**30:,.1f} GiB in phase "
+                f"'{phase.name}' and {free / 2**30:.1f} GiB are free: at most "
+                f"{max(free // each, 1):,} fit; see the --batch-size flags"
+            )
 
 
-def bytes_per_pair(model: GenerativeModel) -> int:
-    """Bytes that a step takes for each pair of a batch, nearly: by the tensors that its largest
-    phase saves for the backward pass, and the pair itself."""
-    spec, found = model.spec, []
-    for n in PROBE:
-        batch = _zeros(spec, n)
-        found.append(max(_saved_bytes(model, batch, i) for i in range(len(model.phases()))))
+def bytes_per_pair(model: GenerativeModel) -> list[int]:
+    """Bytes that a step takes for each pair of a batch, nearly, for each phase: by the tensors that
+    it saves for the backward pass, and the pair itself."""
+    spec = model.spec
     sizes = math.prod(spec.x_shape) + COPIES * math.prod(spec.c_shape)
-    return OVERHEAD * (found[1] - found[0]) // (PROBE[1] - PROBE[0]) + 4 * sizes
+    found = []
+    for i in range(len(model.phases())):
+        first, second = (_saved_bytes(model, _zeros(spec, n), i) for n in PROBE)
+        found.append(OVERHEAD * (second - first) // (PROBE[1] - PROBE[0]) + 4 * sizes)
+    return found
 
 
 def _zeros(spec: TaskSpec, n: int) -> Batch:

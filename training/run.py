@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import models
 from common.errors import InputError, suggest
 from common.files import ROOT
-from datasets import Task, TaskSpec
+from datasets import Labels, Task, TaskSpec
 from models import Config, GenerativeModel
 
 __all__ = [
@@ -26,17 +26,17 @@ RUNS = ROOT / "results" / "runs"
 
 
 def run_folder(
-    root: Path, model: str, preset: str, data: str, split: str, pairing: str, seed: int,
-    task: Task = "audio2image",
+    root: Path, model: str, preset: str, data: str, split: str, pairing: str, labels: Labels,
+    seed: int, task: Task = "audio2image",
 ) -> Path:  # fmt: skip
     """The folder of a run below `root`: the one scheme for all commands."""
-    what = f"{data}-{task}-{split.replace(':', '-')}-{pairing}"
+    what = f"{data}-{task}-{split.replace(':', '-')}-{pairing}-labels-{labels}"
     return root / model / preset / what / f"seed{seed}"
 
 
 @dataclass(frozen=True)
 class Run:
-    """model x preset x settings x data x task x split x pairing x seed."""
+    """model x preset x settings x data x task x split x pairing x labels x seed."""
 
     model: str
     preset: str
@@ -46,6 +46,7 @@ class Run:
     task: Task
     split: str
     pairing: str
+    labels: Labels
     seed: int
     precision: str
     x_shape: tuple[int, int, int]
@@ -55,12 +56,20 @@ class Run:
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec(self.task, self.x_shape, self.c_shape)
+        return TaskSpec(self.task, self.x_shape, self.c_shape, self.labels)
 
     def folder(self) -> Path:
         """Where the run lives by default."""
         return run_folder(
-            RUNS, self.model, self.preset, self.data, self.split, self.pairing, self.seed, self.task
+            RUNS,
+            self.model,
+            self.preset,
+            self.data,
+            self.split,
+            self.pairing,
+            self.labels,
+            self.seed,
+            self.task,
         )
 
     def build(self) -> GenerativeModel:

@@ -78,7 +78,7 @@ def _layout(phases: Iterable[str]) -> dict[str, dict[str, list[str | list[str]]]
             "accuracy": chart("validation/accuracy"),
             "coverage within a digit": chart("validation/coverage_within_digit"),
             "distance": chart(r"validation/fd_judge_\d+"),
-            "accuracy of the audio classifier": chart("validation/classifier_accuracy"),
+            "accuracy of the warm start": chart("validation/recognition_accuracy"),
         },
         "losses, as sign(x) log10(1 + |x|)": {
             f"loss: {phase}": chart(f"log_loss/{phase}") for phase in phases
@@ -168,7 +168,7 @@ class RunLog:
         """Into the run's own writer: `add_hparams` would open a second run beside it."""
         settings: dict[str, bool | str | float | int] = {
             "model": run.model, "preset": run.preset, "data": run.data, "split": run.split,
-            "pairing": run.pairing, "seed": run.seed,
+            "pairing": run.pairing, "labels": run.labels, "seed": run.seed,
         }  # fmt: skip
         for key, value in run.config.items():
             settings[key] = value if isinstance(value, bool | str | float | int) else str(value)

@@ -54,7 +54,8 @@ def row_of(folder: Path) -> dict[str, Any]:
     run = found.run
     about = {
         "model": run.model, "preset": run.preset, "data": run.data, "split": run.split,
-        "pairing": run.pairing, "seed": run.seed, "code": run.code, "step": found.step,
+        "pairing": run.pairing, "labels": run.labels, "seed": run.seed, "code": run.code,
+        "step": found.step,
         "training_seconds": round(found.seconds),
     }  # fmt: skip
     return about | {f"config.{k}": v for k, v in sorted(run.config.items())} | metrics

@@ -71,7 +71,7 @@ class Session:
             self.validated = self.log.last_validation
             if self.log.is_short:
                 tqdm.write(f"warning: {folder / LOG} had lost lines: it is continued as it is")
-                self.save()  # so that the next session knows this log
+                self.save()  # so that the next session finds this log
             trainer.on_logs = self.log.scalars
             trainer.intact = self.intact
             if validation:

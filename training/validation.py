@@ -12,6 +12,7 @@ from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import part
 from judges import load_judge
 from metrics.accuracy import accuracy
+from metrics.diversity import condition_share, diversity_of_draws
 from metrics.frechet import frechet_distance
 from metrics.prdc import prdc, within_group_coverage
 from models import GenerativeModel
@@ -33,7 +34,21 @@ class Validation:
         self.digit = held_out.x_digit[image]
         self.judge = load_judge(dataset.name, "b")
         self.fd_name = f"fd_judge_{len(image)}"
-        self.real = self.judge(held_out.x[image])[0]
+        self.x = held_out.x[image]
+        self.real = self.judge(self.x)[0]
+        # Another image of the digit beside each: its distance is the diversity of real images.
+        other = [held_out.x_digit == digit for digit in range(10)]
+        pools = [each.nonzero().squeeze(1) for each in other]
+        self.other = self.judge(
+            held_out.x[
+                torch.stack(
+                    [
+                        pools[d][torch.randint(len(pools[d]), (), generator=generator)]
+                        for d in self.digit.tolist()
+                    ]
+                )
+            ]
+        )[0]
         order = [(held_out.c_digit == digit).nonzero().squeeze(1) for digit in range(10)]
         self.c = torch.stack(
             [
@@ -54,9 +69,11 @@ class Validation:
         self.partners = held_out.x[first]
 
     def metrics(self, model: GenerativeModel) -> dict[str, float]:
-        """accuracy, fd_judge_N, coverage, coverage_within_digit; classifier_accuracy of the model's
-        own classifier."""
+        """By judge B: accuracy, fd_judge_N, coverage, coverage_within_digit; of two draws for a
+        recording, diversity_given_sound (1: as two real images of a digit) and sound_share (0: a
+        recording decides nothing but the digit). recognition_accuracy of the model's warm start."""
         features, logits = self.judge(_draw(model, self.c))
+        again = self.judge(_draw(model, self.c, SEED + 1))[0]
         found = {
             "accuracy": accuracy(logits.argmax(1), self.digit),
             self.fd_name: frechet_distance(self.real, features),
@@ -64,11 +81,14 @@ class Validation:
             "coverage_within_digit": within_group_coverage(
                 self.real, self.digit, features, self.digit
             ),
+            "diversity_given_sound": diversity_of_draws(features, again)
+            / diversity_of_draws(self.real, self.other),
+            "sound_share": condition_share(features, again, self.digit),
         }
-        named = _classify(model, self.c)
-        if named is None:
+        recognized = _recognize(model, self.c, self.x, self.digit)
+        if recognized is None:
             return found
-        return found | {"classifier_accuracy": accuracy(named, self.digit)}
+        return found | {"recognition_accuracy": accuracy(recognized, self.digit)}
 
     def draws(self, model: GenerativeModel, n: int = N_DRAWS) -> Tensor:
         """(10, n, 28, 28) uint8: n draws for one validation recording of each digit."""
@@ -82,10 +102,10 @@ class Validation:
 
 
 @torch.no_grad()
-def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
+def _draw(model: GenerativeModel, c: Tensor, seed: int = SEED) -> Tensor:
     """(n, 64, 64) uint8 -> (n, 28, 28) uint8 on the CPU, noise fixed."""
     device = next(model.parameters()).device
-    generator = torch.Generator(device).manual_seed(SEED)
+    generator = torch.Generator(device).manual_seed(seed)
     return torch.cat(
         [
             to_pixels(model.sample(from_pixels(chunk.to(device)), generator)).cpu()
@@ -95,8 +115,9 @@ def _draw(model: GenerativeModel, c: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _classify(model: GenerativeModel, c: Tensor) -> Tensor | None:
-    """(n,) the digits by the model's own classifier, if it has one."""
+def _recognize(model: GenerativeModel, c: Tensor, x: Tensor, x_digit: Tensor) -> Tensor | None:
+    """(n,) the digits by the model's warm start, if it has one."""
     device = next(model.parameters()).device
-    logits = [model.digit_logits(from_pixels(chunk.to(device))) for chunk in c.split(250)]
-    return None if logits[0] is None else torch.cat(logits).argmax(1).cpu()  # type: ignore[arg-type]
+    x, x_digit = from_pixels(x.to(device)), x_digit.to(device)
+    found = [model.recognize(from_pixels(each.to(device)), x, x_digit) for each in c.split(250)]
+    return None if found[0] is None else torch.cat(found).cpu()  # type: ignore[arg-type]

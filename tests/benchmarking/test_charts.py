@@ -25,7 +25,7 @@ def curves(
     rng = np.random.default_rng(0)
     losses = {
         f"loss/{phase}": (STEPS, [*(scale * (1 + rng.random(200)))])
-        for phase in ("classify", "discriminator", "generator")
+        for phase in ("align", "discriminator", "generator")
     }
     at = [50, 100, 150]
     scalars = losses | {
@@ -69,7 +69,7 @@ def test_two_runs_of_a_model_differ_in_their_marker_alone() -> None:
 def test_a_phase_has_one_style_in_all_models() -> None:
     figure = comparison([curves("cgan"), curves("cvae")])
     patterns: list[str] = []
-    for phase in ("classify", "discriminator", "generator"):
+    for phase in ("align", "discriminator", "generator"):
         lines = lines_of(figure, f"loss: {phase}").values()
         found = {str(line._dash_pattern[1]) for line in lines}
         assert (len(lines), len(found)) == (2, 1)
@@ -165,7 +165,7 @@ def test_nothing_is_cut_off_and_text_is_legible_at_850_pixels(n: int) -> None:
     assert 0 <= needed.x0 < needed.x1 <= figure.get_figwidth()
     assert 0 <= needed.y0 < needed.y1 <= figure.get_figheight()
     texts = [t for t in figure.findobj(lambda artist: isinstance(artist, Text)) if _text(t)]
-    assert {f"loss: {phase}" for phase in ("classify", "generator")} < {*map(_text, texts)}
+    assert {f"loss: {phase}" for phase in ("align", "generator")} < {*map(_text, texts)}
     pixels = 850 / figure.get_figwidth() / 72  # of a point
     assert min(float(t.get_fontsize()) * pixels for t in texts if isinstance(t, Text)) >= 12
     width = axis_of(figure, "accuracy").get_window_extent().width

@@ -33,6 +33,7 @@ def test_a_run_with_other_settings_is_not_published(
         task="audio2image",
         split="official",
         pairing="resampled",
+        labels="none",
         seed=0,
         precision="32-true",
         x_shape=(1, 28, 28),

@@ -10,12 +10,14 @@ import torch
 from scipy.stats import chi2_contingency, chisquare
 from torch import Tensor
 
+from common.errors import InputError
 from datasets.base import Batch, PairedDataset
-from datasets.pairing import PAIRINGS, Batches, Pairing, one_to_one, seed_of
+from datasets.pairing import Batches, check_pairing, fixed_pairs, seed_of
 from datasets.splits import Part, part
 from tests.datasets.toy import numbers, toy_dataset
 
 SIZE = 64
+PAIRINGS = ("resampled", "one-to-one", "fixed-3", "shuffled")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,7 @@ def same(a: Batch, b: Batch) -> bool:
 
 
 def parts_of(batch: Batch) -> Iterator[Tensor]:
-    for field in dataclasses.fields(batch):
-        yield getattr(batch, field.name)
+    yield from (batch.x, batch.c)
 
 
 # Batches
@@ -50,26 +51,31 @@ def parts_of(batch: Batch) -> Iterator[Tensor]:
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
 def test_shapes_and_ranges(
-    pairing: Pairing, source: PairedDataset, offline_source: PairedDataset
+    pairing: str, source: PairedDataset, offline_source: PairedDataset
 ) -> None:
     for each in (source, offline_source):
-        batch = Batches(part(each, "official", "train"), pairing, 17, seed=0)(3)
+        train = part(each, "official", "train")
+        assert Batches(train, pairing, 17, seed=0)(3, batch_size=5).c.shape == (5, 1, 64, 64)
+        batch = Batches(train, pairing, 17, seed=0, labels="warm-start")(3)
         assert (batch.x.shape, batch.x.dtype) == ((17, 1, 28, 28), torch.float32)
         assert (batch.c.shape, batch.c.dtype) == ((17, 1, 64, 64), torch.float32)
+        assert batch.digit is not None
         assert (batch.digit.shape, batch.digit.dtype) == ((17,), torch.int64)
         for pictures in (batch.x, batch.c):
             assert pictures.min() >= 0 and 0.5 < pictures.max() <= 1
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
-def test_digit_is_that_of_the_recording(pairing: Pairing, toy: Part, plain: None) -> None:
+def test_digit_is_that_of_the_recording(pairing: str, toy: Part, plain: None) -> None:
     dataset = toy_dataset()
-    batch = Batches(toy, pairing, SIZE, seed=0)(0)
+    batch = Batches(toy, pairing, SIZE, seed=0, labels="warm-start")(0)
     recording = numbers((255 * batch.c[:, 0]).round())
+    assert batch.digit is not None
     assert torch.equal(batch.digit, dataset.recordings.digit[recording])
+    assert Batches(toy, pairing, SIZE, seed=0)(0).digit is None
 
 
-# The three pairings
+# The pairings
 
 
 def test_resampled_draws_a_fresh_partner_of_the_same_digit(toy: Part, plain: None) -> None:
@@ -93,17 +99,57 @@ def test_one_to_one_is_fixed(toy: Part, plain: None) -> None:
     assert len(drawn & {*zip(image.tolist(), recording.tolist(), strict=True)}) < len(drawn) / 5
 
 
-def test_one_to_one_pairs(toy: Part, source: PairedDataset) -> None:
-    for p in (toy, part(source, "official", "train")):
-        image, recording = one_to_one(p, 5)
+def test_one_to_one_pairs(toy: Part, source: PairedDataset, offline_source: PairedDataset) -> None:
+    parts = [part(each, "official", "train") for each in (source, offline_source)]
+    for p in (toy, *parts):
+        image, recording = lasting(p, "one-to-one", 5)
         assert torch.equal(p.x_digit[image], p.c_digit[recording])
         # No item twice, and none left over where the other side had one.
         assert len(image.unique()) == len(recording.unique()) == len(image)
         wanted = torch.minimum(p.x_digit.bincount(), p.c_digit.bincount())
         assert torch.equal(p.c_digit[recording].bincount(), wanted)
-        again = one_to_one(p, 5)
+        again = lasting(p, "one-to-one", 5)
         assert torch.equal(image, again[0]) and torch.equal(recording, again[1])
-        assert not torch.equal(image, one_to_one(p, 6)[0])
+        assert not torch.equal(image, lasting(p, "one-to-one", 6)[0])
+    one = lasting(parts[0], "fixed-1", 5)
+    assert all(map(torch.equal, one, lasting(parts[0], "one-to-one", 5)))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 100])
+def test_fixed_partners(k: int, toy: Part, source: PairedDataset) -> None:
+    for p in (toy, part(source, "official", "train")):
+        image, recording = lasting(p, f"fixed-{k}", 5)
+        assert torch.equal(p.x_digit[image], p.c_digit[recording])
+        assert torch.equal(recording.bincount(), torch.full((len(p.c),), k))
+        n_images, n_recordings = p.x_digit.bincount(), p.c_digit.bincount()
+        partners = image.bincount(minlength=len(p.x))
+        for digit in range(10):
+            # Images are used equally often, and a recording has as many different ones as it can.
+            used = partners[p.x_digit == digit]
+            assert used.max() - used.min() <= 1
+            first = (recording == (p.c_digit == digit).nonzero()[0]).nonzero().squeeze(1)
+            assert len(image[first].unique()) == min(k, int(n_images[digit]))
+            assert used.max() > 1 or k * n_recordings[digit] <= n_images[digit]
+
+
+def test_fixed_partners_last(toy: Part, plain: None) -> None:
+    image, recording = pairs(Batches(toy, "fixed-3", SIZE, seed=0), range(300))
+    drawn = {*zip(image.tolist(), recording.tolist(), strict=True)}
+    assert len(drawn) == 3 * len(toy.c)
+
+
+def test_unknown_pairings() -> None:
+    for pairing in ("resampled", "one-to-one", "fixed-1", "fixed-16", "shuffled"):
+        check_pairing(pairing)
+    for pairing in ("fixed", "fixed-0", "fixed-K", "fixed--1", "fixed-99999", "random", ""):
+        with pytest.raises(InputError, match=f"unknown pairing '{pairing}': give resampled"):
+            check_pairing(pairing)
+
+
+def lasting(p: Part, pairing: str, seed: int) -> tuple[Tensor, Tensor]:
+    found = fixed_pairs(p, pairing, seed)
+    assert found is not None
+    return found
 
 
 def test_shuffled_digits_are_independent(toy: Part, plain: None) -> None:
@@ -123,7 +169,7 @@ def test_shuffled_digits_are_independent(toy: Part, plain: None) -> None:
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
-def test_every_item_is_as_likely(pairing: Pairing, toy: Part, plain: None) -> None:
+def test_every_item_is_as_likely(pairing: str, toy: Part, plain: None) -> None:
     dataset = toy_dataset()
     image, recording = pairs(Batches(toy, pairing, SIZE, seed=0), range(200))
     there = numbers(toy.c)
@@ -134,8 +180,10 @@ def test_every_item_is_as_likely(pairing: Pairing, toy: Part, plain: None) -> No
 
 
 def test_digits_of_the_real_data_are_uniform(source: PairedDataset) -> None:
-    batches = Batches(part(source, "official", "train"), "resampled", 256, seed=0)
-    drawn = torch.cat([batches(step).digit for step in range(20)])
+    train = part(source, "official", "train")
+    batches = Batches(train, "resampled", 256, seed=0, labels="warm-start")
+    digits = [batches(step).digit for step in range(20)]
+    drawn = torch.cat([each for each in digits if each is not None])
     assert chisquare(drawn.bincount(minlength=10)).pvalue > 0.01
 
 
@@ -146,10 +194,10 @@ def test_a_digit_without_an_image() -> None:
         dataset.images, **{k: v[keep] for k, v in vars(dataset.images).items()}
     )
     p = part(dataclasses.replace(dataset, images=images), "official", "train")
-    with pytest.raises(ValueError, match="no image"):
-        Batches(p, "resampled", SIZE, seed=0)
-    for pairing in ("one-to-one", "shuffled"):
-        assert Batches(p, pairing, SIZE, seed=0)(0).x.shape == (SIZE, 1, 28, 28)
+    for pairing in ("resampled", "one-to-one", "fixed-2"):
+        with pytest.raises(ValueError, match="no image"):
+            Batches(p, pairing, SIZE, seed=0)
+    assert Batches(p, "shuffled", SIZE, seed=0)(0).x.shape == (SIZE, 1, 28, 28)
 
 
 # Repeatable
@@ -158,7 +206,7 @@ KEYS = [(0, "", 0), (1, "", 0), (0, "critic", 0), (0, "critic", 1), (1, "critic"
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
-def test_a_batch_depends_on_its_key_alone(pairing: Pairing, toy: Part) -> None:
+def test_a_batch_depends_on_its_key_alone(pairing: str, toy: Part) -> None:
     first = Batches(toy, pairing, SIZE, seed=7)
     torch.manual_seed(0)
     in_order = [first(*key) for key in KEYS]
@@ -178,12 +226,11 @@ def test_the_global_generator_is_left_alone(toy: Part) -> None:
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
-def test_a_batch_differs_with_each_part_of_its_key(pairing: Pairing, toy: Part) -> None:
+def test_a_batch_differs_with_each_part_of_its_key(pairing: str, toy: Part) -> None:
     batches = [Batches(toy, pairing, SIZE, seed, rank) for seed in (0, 1) for rank in (0, 1)]
     drawn = [batch(*key) for batch in batches for key in KEYS]
     for i, a in enumerate(drawn):
         for b in drawn[:i]:
-            assert not torch.equal(a.digit, b.digit)
             assert not any(torch.equal(u, v) for u, v in zip(a.c, b.c, strict=True))
 
 

@@ -43,7 +43,8 @@ def write_run(folder: Path, preset: str = "reference", **changes: Any) -> Path:
     tensors = {f"ema.{k}": v for k, v in config.build(spec).state_dict().items()}
     run = Run(
         model="cgan", preset=preset, config=dataclasses.asdict(config), data="offline",
-        data_fingerprint="none", task="audio2image", split="official", pairing="resampled", seed=0,
+        data_fingerprint="none", task="audio2image", split="official", pairing="resampled",
+        labels="none", seed=0,
         precision="32-true", x_shape=spec.x_shape, c_shape=spec.c_shape, code="test",
     )  # fmt: skip
     run = dataclasses.replace(run, **changes)

@@ -5,7 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from metrics.diversity import vendi_score, within_digit_diversity, within_digit_vendi
+from metrics.diversity import (
+    condition_share,
+    diversity_of_draws,
+    vendi_score,
+    within_digit_diversity,
+    within_digit_vendi,
+)
 
 
 def cloud(n: int, d: int, seed: int = 0) -> Tensor:
@@ -86,3 +92,39 @@ def test_bad_input_is_refused() -> None:
             within_digit_diversity(features, digit)
         with pytest.raises(ValueError):
             within_digit_vendi(features, digit)
+
+
+def test_diversity_of_draws_by_hand() -> None:
+    first = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    second = torch.tensor([[3.0, 4.0], [1.0, 2.0]])
+    assert diversity_of_draws(first, second) == pytest.approx(((25 + 1) / 2) ** 0.5)
+    assert diversity_of_draws(first, first) == 0
+    a, b = cloud(500, 300), cloud(500, 300, seed=1)
+    assert diversity_of_draws(a, b) == pytest.approx(600**0.5, rel=0.01)
+    for wrong in (first[:1], first[:, :1], torch.full((2, 2), torch.nan)):
+        with pytest.raises(ValueError):
+            diversity_of_draws(first, wrong)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_of_the_condition_is_found(share: float) -> None:
+    """x = sqrt(s) u(condition) + sqrt(1 - s) noise, beside means of the digits, which are no part
+    of it."""
+    n, digit = 2000, torch.arange(2000) % 10
+    mean, condition = 5 * cloud(10, 30, seed=1)[digit], cloud(n, 30, seed=2)
+    draws = [
+        mean + share**0.5 * condition + (1 - share) ** 0.5 * cloud(n, 30, seed=seed)
+        for seed in (3, 4)
+    ]
+    assert condition_share(draws[0], draws[1], digit) == pytest.approx(share, abs=0.02)
+
+
+def test_the_share_of_the_condition_by_hand() -> None:
+    # Digit 0: within 1, 4; between (0 - 3)^2, (1 - 1)^2. Digit 1 has one condition.
+    first, second = torch.tensor([[0.0], [1.0], [9.0]]), torch.tensor([[1.0], [3.0], [5.0]])
+    found = condition_share(first, second, torch.tensor([0, 0, 1]))
+    assert found == pytest.approx(1 - (1 + 4) / (9 + 0))
+    with pytest.raises(ValueError, match="no two conditions"):
+        condition_share(first, second, torch.arange(3))
+    with pytest.raises(ValueError, match="the same"):
+        condition_share(torch.zeros(4, 2), torch.zeros(4, 2), torch.zeros(4))

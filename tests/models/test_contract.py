@@ -8,7 +8,7 @@ import inspect
 import itertools
 import sys
 from collections.abc import Iterator
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
@@ -17,34 +17,41 @@ from torch import Tensor
 
 import datasets
 import models
-from datasets import Batch
+from datasets import Batch, Labels
 from datasets.pairing import seed_of
-from models import Config, GenerativeModel, Phase
+from models import GenerativeModel, Phase
 from training.loop import Trainer
 
 SPEC = datasets.spec("audio2image")
 
 
-def variants() -> Iterator[tuple[str, str, str, str]]:
+def variants() -> Iterator[tuple[str, str, str, str | int]]:
     """(model, preset, "", "") for each preset, and (model, preset, setting, choice) for every other
-    choice of a setting that has a few."""
+    choice of a setting that has a few, for labels, and for no warm start."""
     for name in models.names():
         for preset, config in models.presets(name).items():
             yield name, preset, "", ""
+            if hasattr(config, "warm_start"):
+                yield name, preset, "warm_start", 0
+                yield name, preset, "labels", "warm-start"
             for setting, kind in get_type_hints(type(config)).items():
                 for choice in get_args(kind) if get_origin(kind) is Literal else ():
                     if choice != getattr(config, setting):
                         yield name, preset, setting, choice
 
 
-def small(name: str, preset: str, setting: str, choice: str) -> Config:
+def small(name: str, preset: str, setting: str, choice: str | int) -> GenerativeModel:
     """The variant, narrow and without a long warm start, so that a step is quick."""
     config = models.presets(name)[preset]
-    if setting:
-        config = dataclasses.replace(config, **{setting: choice})  # type: ignore[arg-type]
-    sizes = {"width": 8, "encoder_width": 8, "warm_start": 2, "batch_size": 4}
+    sizes: dict[str, Any] = {
+        "width": 8, "encoder_width": 8, "warm_start": 2, "warm_start_batch_size": 4, "batch_size": 4
+    }  # fmt: skip
+    if setting == "labels":
+        spec = dataclasses.replace(SPEC, labels="warm-start")
+    else:
+        spec, sizes = SPEC, sizes | {setting: choice}
     known = {f.name for f in dataclasses.fields(config)}
-    return dataclasses.replace(config, **{k: v for k, v in sizes.items() if k in known})
+    return dataclasses.replace(config, **{k: v for k, v in sizes.items() if k in known}).build(spec)
 
 
 class RandomBatches:
@@ -53,22 +60,28 @@ class RandomBatches:
 
     seed, rank, batch_size = 0, 0, 4
 
-    def __call__(self, step: int = 0, phase: str = "", k: int = 0) -> Batch:
+    def __init__(self, labels: Labels = "none") -> None:
+        self.labels = labels
+
+    def __call__(
+        self, step: int = 0, phase: str = "", k: int = 0, batch_size: int | None = None
+    ) -> Batch:
         generator = torch.Generator().manual_seed(seed_of(step, phase, k))
         level = torch.rand(4, 1, 1, 1, generator=generator)
         c = level * torch.rand(4, *SPEC.c_shape, generator=generator)
         digit = torch.randint(0, 10, (4,), generator=generator)
-        return Batch(c[:, :, : SPEC.x_shape[1], : SPEC.x_shape[2]].clone(), c, digit)
+        x = c[:, :, : SPEC.x_shape[1], : SPEC.x_shape[2]].clone()
+        return Batch(x, c, digit if self.labels == "warm-start" else None)
 
 
-@pytest.fixture(params=variants(), ids=lambda p: "-".join(filter(None, p)))
+@pytest.fixture(params=variants(), ids=lambda p: "-".join(str(each) for each in p if each != ""))
 def model(request: pytest.FixtureRequest) -> GenerativeModel:
     torch.manual_seed(0)
-    return small(*request.param).build(SPEC)
+    return small(*request.param)
 
 
 def trained(model: GenerativeModel, steps: int = 6, lr: float | None = None) -> Trainer:
-    trainer = Trainer(model, RandomBatches(), Fabric(accelerator="cpu"), 0.0)
+    trainer = Trainer(model, RandomBatches(model.spec.labels), Fabric(accelerator="cpu"), 0.0)
     if lr is not None:
         trainer.phases = tuple(
             dataclasses.replace(p, optimizer=dataclasses.replace(p.optimizer, lr=lr))
@@ -95,7 +108,9 @@ def test_every_parameter_is_named_by_a_phase(model: GenerativeModel) -> None:
 def test_phases_have_the_common_names_and_no_parameter_twice(model: GenerativeModel) -> None:
     """The same tags for the same role, so that the charts of all models overlay."""
     phases = model.phases()
-    assert {phase.name for phase in phases} <= {"classify", "encoder", "generator", "discriminator"}
+    assert {phase.name for phase in phases} <= {
+        *("align", "classify", "encoder", "generator", "discriminator")
+    }
     assert len({phase.name for phase in phases}) == len(phases)
     for phase in phases:
         assert len({id(p) for p in phase.parameters}) == len(phase.parameters)
@@ -125,7 +140,7 @@ def test_adversaries_pull_in_opposite_directions(model: GenerativeModel) -> None
     """Either side lowers its own loss; the judged side raises the loss of its judge."""
     trained(model)
     model.train()
-    batch = RandomBatches()(99)
+    batch = RandomBatches(model.spec.labels)(99)
 
     def loss_of(phase: Phase) -> Tensor:
         torch.manual_seed(7)  # the same noise each time

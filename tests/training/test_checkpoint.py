@@ -24,8 +24,9 @@ SPEC = datasets.spec("audio2image")
 CONFIG = CVAEConfig(width=8, encoder_width=8, batch_size=4)
 RUN = Run(
     model="cvae", preset="reference", config=dataclasses.asdict(CONFIG), data="offline",
-    data_fingerprint="0" * 64, task="audio2image", split="official", pairing="resampled", seed=3,
-    precision="32-true", x_shape=SPEC.x_shape, c_shape=SPEC.c_shape, code="abc+",
+    data_fingerprint="0" * 64, task="audio2image", split="official", pairing="resampled",
+    labels="none", seed=3, precision="32-true",
+    x_shape=SPEC.x_shape, c_shape=SPEC.c_shape, code="abc+",
 )  # fmt: skip
 
 
@@ -188,7 +189,7 @@ def changed(**settings: Any) -> dict[str, Any]:
         ({"config": changed(width=-8)}, "--width must be a number"),
         ({"config": changed(steps=0)}, "--steps and --batch-size must be at least 1"),
         ({"config": changed(ema=10**400)}, "--ema"),
-        ({"config": changed(condition_on="posterio")}, "did you mean posterior"),
+        ({"config": changed(prior="standrd")}, "did you mean standard"),
         ({"config": changed(prior=3)}, "there are: standard, learned"),
         ({"config": changed(width=10**9)}, "these settings make no network"),
         ({"config": changed(embedding_dim=0)}, "without weights"),

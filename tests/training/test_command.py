@@ -146,7 +146,7 @@ def test_a_clock_that_was_set_back_hides_no_points(
         path.rename(path.with_name(path.name.replace(str(stamp), str(stamp + 3600))))
     assert call(*given, "--steps", "7", "--resume").code == 0
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert [event.step for event in events.Scalars("loss/classify")] == [0, 1, 2]
+    assert [event.step for event in events.Scalars("loss/align")] == [0, 1, 2]
     assert [event.step for event in events.Scalars("loss/generator")] == [3, 4, 5, 6]
 
 
@@ -179,15 +179,15 @@ def test_charts_and_log_of_a_resumed_run_show_each_step_once(
     (tmp_path / NAME).write_bytes(second)
     assert call(*given, "--steps", "6", "--resume").code == 0
     events = EventAccumulator(str(tmp_path)).Reload()
-    classify = [event.step for event in events.Scalars("loss/classify")]
-    assert sorted(set(classify)) == [0, 1, 2]
+    align = [event.step for event in events.Scalars("loss/align")]
+    assert sorted(set(align)) == [0, 1, 2]
     assert [event.step for event in events.Scalars("loss/generator")] == [3, 4, 5]
     assert [event.step for event in events.Scalars("validation/accuracy")] == [2, 6]
     logged = read_scalars(tmp_path)
     flops = TrainingFlops(checkpoint.load(tmp_path).run)
     spent = [flops.until(2), flops.until(6)]
     assert logged["progress/training_flops"] == ([2, 6], spent)
-    assert logged["loss/classify"][0] == [0, 1, 2]
+    assert logged["loss/align"][0] == [0, 1, 2]
     assert logged["loss/generator"][0] == [3, 4, 5]
     assert logged["validation/accuracy"][0] == [2, 6]
 

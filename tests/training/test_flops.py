@@ -22,7 +22,8 @@ def small_run(model: str = "wgan", processes: int = 1, **settings: int) -> Run:
     config = dataclasses.asdict(models.presets(model)["reference"]) | small
     return Run(
         model=model, preset="reference", config=config, data="offline", data_fingerprint="",
-        task="audio2image", split="official", pairing="resampled", seed=0, precision="32-true",
+        task="audio2image", split="official", pairing="resampled", labels="none",
+        seed=0, precision="32-true",
         x_shape=(1, 28, 28), c_shape=(1, 64, 64), code="abc", processes=processes,
     )  # fmt: skip
 
@@ -40,7 +41,7 @@ def test_every_update_of_every_phase_counts() -> None:
     warm, one = flops.until(1), flops.until(4) - flops.until(3)
     assert one == sum(each for _, stop, each in flops.phases if stop is None)
     for steps in (1, 3, 4, 10):
-        parts = updates(phases["classify"], steps) * warm
+        parts = updates(phases["align"], steps) * warm
         assert flops.until(steps) == parts + updates(phases["generator"], steps) * one
 
 
@@ -51,7 +52,7 @@ def test_processes_count() -> None:
 
 @pytest.mark.parametrize("model", models.names())
 def test_the_count_is_that_of_a_whole_batch(model: str) -> None:
-    run = small_run(model, batch_size=11)
+    run = small_run(model, batch_size=11, warm_start_batch_size=11)
     whole = run.build()
     batch = Batch(torch.rand(11, 1, 28, 28), torch.rand(11, 1, 64, 64), torch.arange(11) % 10)
     for phase, (*_, flops) in zip(whole.phases(), TrainingFlops(run).phases, strict=True):

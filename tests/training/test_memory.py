@@ -24,20 +24,25 @@ def small(name: str, width: int) -> Config:
 
 def test_bytes_grow_with_the_network_and_count_its_activations() -> None:
     narrow, wide = (memory.bytes_per_pair(small("cgan", w).build(SPEC)) for w in (8, 32))
-    assert 1.5 * narrow < wide < 8 * narrow
+    assert len(wide) == 3 and wide[0] == narrow[0]  # the warm start has other networks
+    assert 1.5 * narrow[2] < wide[2] < 8 * narrow[2]
     # At least the activations of the generator's last layer, (32, 28, 28) float32.
-    assert wide > 4 * 32 * 28 * 28
+    assert wide[2] > 4 * 32 * 28 * 28
 
 
 def test_what_fits_and_what_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = small("cgan", 8).build(SPEC)
-    each = memory.bytes_per_pair(model)
+    config = dataclasses.replace(small("cgan", 8), batch_size=100, **{"warm_start_batch_size": 50})
+    each = max(memory.bytes_per_pair(config.build(SPEC))[1:])
     monkeypatch.setattr(memory, "available_bytes", lambda device: 100 * each)
-    memory.check_batch_size(model, 100, CPU)
-    with pytest.raises(InputError, match=r"--batch-size 101 takes .* at most --batch-size 100$"):
-        memory.check_batch_size(model, 101, CPU)
+    memory.check_batch_size(config.build(SPEC), CPU)
+    larger = dataclasses.replace(config, batch_size=101)
+    with pytest.raises(InputError, match=r"a batch of 101 takes .* at most 100 fit"):
+        memory.check_batch_size(larger.build(SPEC), CPU)
+    larger = dataclasses.replace(config, **{"warm_start_batch_size": 100_000})
+    with pytest.raises(InputError, match=r"of 100,000 takes .* in phase 'align' and"):
+        memory.check_batch_size(larger.build(SPEC), CPU)
     monkeypatch.setattr(memory, "available_bytes", lambda device: None)
-    memory.check_batch_size(model, 10**9, CPU)
+    memory.check_batch_size(dataclasses.replace(config, batch_size=10**9).build(SPEC), CPU)
 
 
 def test_free_memory_is_known_here() -> None:

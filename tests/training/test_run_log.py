@@ -23,7 +23,8 @@ PHASES: Sequence[Phase] = (
 CONFIG = dataclasses.asdict(models.presets("cvae")["reference"])
 RUN = Run(
     model="cvae", preset="reference", config=CONFIG, data="offline", data_fingerprint="0" * 64,
-    task="audio2image", split="official", pairing="resampled", seed=0, precision="32-true",
+    task="audio2image", split="official", pairing="resampled", labels="none",
+    seed=0, precision="32-true",
     x_shape=(1, 28, 28), c_shape=(1, 64, 64), code="abc",
 )  # fmt: skip
 
@@ -97,7 +98,9 @@ def test_sounds_are_written_once_for_all_runs_of_a_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_log, "RUNS", tmp_path / "results")
-    mine = run_folder(tmp_path / "mine", "cvae", "reference", "offline", "official", "resampled", 0)
+    mine = run_folder(
+        tmp_path / "mine", "cvae", "reference", "offline", "official", "resampled", "none", 0
+    )
     for folder in (mine, tmp_path / "results" / "a", tmp_path / "c"):
         write_sounds(folder, RUN, torch.rand(10, 8192))
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())

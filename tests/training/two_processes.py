@@ -25,9 +25,11 @@ class Constant:
     def __init__(self, rank: int) -> None:
         self.rank = rank
 
-    def __call__(self, step: int, phase: str = "", k: int = 0) -> Batch:
+    def __call__(
+        self, step: int, phase: str = "", k: int = 0, batch_size: int | None = None
+    ) -> Batch:
         x = torch.full((1, 1, 28, 28), float(self.rank))
-        return Batch(x, torch.zeros(1, 1, 64, 64), torch.zeros(1, dtype=torch.long))
+        return Batch(x, torch.zeros(1, 1, 64, 64))
 
 
 fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")

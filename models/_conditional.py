@@ -1,0 +1,162 @@
+"""Models whose condition is embedded: the warm start that they share, and what it gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from datasets import Batch, TaskSpec
+from models._base import Config, GenerativeModel, Logs, OptimizerConfig, Phase
+from models._networks import ImageEncoder, SoundEncoder
+
+__all__ = ["ConditionalConfig", "ConditionalModel"]
+
+
+@dataclass(frozen=True)
+class ConditionalConfig(Config):
+    """Settings of the models whose condition is embedded."""
+
+    batch_size: int = 64
+    ema: float = 0.998
+    warm_start: int = 1000
+    """Steps at the start in which the condition's encoder alone learns, by aligning the run's own
+    pairs (with `--labels warm-start`: by naming digits). After them it is frozen. 0: none; it then
+    learns from the generative losses only."""
+    warm_start_lr: float = 2e-3
+    """Highest learning rate of the warm start."""
+    warm_start_batch_size: int = 128
+    """Pairs in a batch of the warm start."""
+    temperature: float = 0.1
+    """Of the cosines in the warm start, and between the embeddings of possible partners."""
+    embedding_dim: int = 32
+    """Size of the embedding."""
+    embedding_noise: float = 0.05
+    """Standard deviation of the noise on each unit of the embedding, whose norm is at most 1. It
+    drowns what differs between sounds with the same partners, speaker and noise: a generator would
+    use these in place of its own noise."""
+    encoder_width: int = 24
+    """Channels of the sound encoder's first layer."""
+    width: int = 32
+    """Channels of the image networks at full resolution."""
+
+
+class ConditionalModel(GenerativeModel):
+    """A model that gets of a condition the expected embedding of its partner.
+
+    The warm start aligns an encoder of conditions with one of targets on the run's own pairs
+    (InfoNCE, van den Oord et al. 2018; symmetric as in CLIP, Radford et al. 2021, section 2.3). Its
+    optimum is cos(e(c), f(x)) / temperature = log p(x, c) / (p(x) p(c)) up to a constant, so that
+
+        E[f(x) | c] = sum_j softmax_j(cos(e(c), f(x_j)) / temperature) f(x_j)
+
+    over targets x_j drawn from p(x). It keeps what pairs share and contracts the rest. With labels,
+    the targets are the digits themselves, and everything else is the same. The warm start is one
+    for all models, on the run's own split and seed, counted in its budget.
+    """
+
+    config: ConditionalConfig
+    references: Tensor  # (n, embedding_dim), f(x_j)
+
+    N_REFERENCES = 1024  # embeddings of the targets that the warm start saw last
+
+    def __init__(self, spec: TaskSpec, config: ConditionalConfig):
+        super().__init__(spec, config)
+        self.cond_dim = config.embedding_dim
+        self.encoder = SoundEncoder(spec.c_shape, self.cond_dim, config.encoder_width)
+        if config.warm_start and spec.labels == "none":
+            self.target_encoder = TargetEncoder(spec.x_shape, self.cond_dim)
+            self.register_buffer("references", torch.zeros(self.N_REFERENCES, self.cond_dim))
+        elif config.warm_start:
+            self.digit_embedding = nn.Embedding(spec.n_digits, self.cond_dim)
+
+    def embed_condition(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(b, *c_shape) -> (b, cond_dim). A warm-started encoder gets no gradient here."""
+        trains = torch.is_grad_enabled() and self.config.warm_start == 0
+        with torch.set_grad_enabled(trains):
+            embedding = F.normalize(self.encoder(c), dim=1)
+            if self.config.warm_start:
+                embedding = self.expected_partner(embedding)
+            noise = torch.randn(embedding.shape, generator=generator, device=c.device)
+            embedding = embedding + self.config.embedding_noise * noise
+            return embedding * self.cond_dim**0.5  # to the size of the noise beside it
+
+    def expected_partner(self, embedding: Tensor) -> Tensor:
+        """E[f(x) | c] of (b, embedding_dim) unit embeddings of c: the same shape, norms up to 1."""
+        if self.spec.labels == "none":
+            references = self.references
+        else:
+            references = F.normalize(self.digit_embedding.weight, dim=1)
+        similarity = embedding @ references.T / self.config.temperature  # (b, n)
+        return similarity.softmax(1) @ references
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """Of the encoder, for the phase that trains it where no warm start does."""
+        return [] if self.config.warm_start else list(self.encoder.parameters())
+
+    def warm_start_phases(self) -> tuple[Phase, ...]:
+        """The warm start, if there is one."""
+        config = self.config
+        if config.warm_start == 0:
+            return ()
+        aligns = self.spec.labels == "none"
+        partner = self.target_encoder if aligns else self.digit_embedding
+        return (
+            Phase(
+                name="align" if aligns else "classify",
+                parameters=[*self.encoder.parameters(), *partner.parameters()],
+                loss=self.alignment_loss if aligns else self.classification_loss,
+                optimizer=OptimizerConfig(
+                    lr=config.warm_start_lr, betas=(0.9, 0.98), weight_decay=0.05, cosine=True
+                ),
+                stop=config.warm_start,
+                batch_size=config.warm_start_batch_size,
+            ),
+        )
+
+    def alignment_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        """InfoNCE in both directions, in nats."""
+        e = F.normalize(self.encoder(batch.c), dim=1)
+        f = F.normalize(self.target_encoder(batch.x), dim=1)
+        with torch.no_grad():
+            recent = torch.cat((self.references, f.float()))
+            self.references.copy_(recent[-len(self.references) :])
+        logits = e @ f.T / self.config.temperature  # (b, b)
+        pair = torch.arange(len(e), device=e.device)
+        to_target = F.cross_entropy(logits, pair)
+        to_condition = F.cross_entropy(logits.T, pair)
+        terms = {"to_target": to_target.detach(), "to_condition": to_condition.detach()}
+        return 0.5 * (to_target + to_condition), terms
+
+    def classification_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
+        assert batch.digit is not None  # with labels, batches hold them
+        loss = F.cross_entropy(self.digit_cosines(batch.c), batch.digit, label_smoothing=0.1)
+        return loss, {"cross_entropy": loss.detach()}
+
+    def recognize(self, c: Tensor, x: Tensor, x_digit: Tensor) -> Tensor | None:
+        if self.config.warm_start == 0:
+            return None
+        if self.spec.labels == "warm-start":
+            return self.digit_cosines(c).argmax(1)
+        e = F.normalize(self.encoder(c), dim=1)
+        f = torch.cat([F.normalize(self.target_encoder(each), dim=1) for each in x.split(500)])
+        return x_digit[(e @ f.T).argmax(1)]
+
+    def digit_cosines(self, c: Tensor) -> Tensor:
+        """(b, n_digits): of the embedding of c with those of the digits, over the temperature."""
+        e = F.normalize(self.encoder(c), dim=1)
+        return e @ F.normalize(self.digit_embedding.weight, dim=1).T / self.config.temperature
+
+
+class TargetEncoder(nn.Module):
+    """Target -> embedding, for the alignment alone."""
+
+    def __init__(self, x_shape: tuple[int, int, int], embedding_dim: int, width: int = 16):
+        super().__init__()
+        self.body = ImageEncoder(x_shape, 4 * width, width)
+        self.out = nn.Linear(4 * width, embedding_dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # (b, *x_shape) in [0, 1] -> (b, embedding_dim)
+        return self.out(self.body(x))
