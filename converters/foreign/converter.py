@@ -29,8 +29,6 @@ __all__ = ["CONVERTER", "PRESETS", "Foreign"]
 PROGRAMS = ("riffusion", "krajj7", "autotel")
 PEAK = 10 ** (-1 / 20)
 MAX_PIXELS = 1 << 24
-MAX_SAMPLES = 1 << 22  # all are reconstructed together, in 500 bytes each
-MIN_SAMPLES, SAMPLES_PER_PIXEL = 1 << 18, 100  # more are no work that a picture is worth
 RATES = (8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
 BOUNDS = {
     "f_min": (0.0, 1e6), "f_max": (1.0, 1e6), "step": (0.1, 1e4), "window": (1.0, 1e4),
@@ -114,14 +112,6 @@ class Foreign(Converter):
         height, width = picture.pixels.shape[:2]
         if height * width > MAX_PIXELS or height < 2:
             raise ConverterError(f"{picture.name}: {width} x {height} pixels do not fit")
-        n = width * maker._samples_per_column
-        if n > MAX_SAMPLES:
-            raise ConverterError(
-                f"{picture.name}: {n / maker.sample_rate:,.0f} s are too long: cut it into "
-                f"parts of {MAX_SAMPLES / maker.sample_rate:,.0f} s"
-            )
-        if n > max(MIN_SAMPLES, SAMPLES_PER_PIXEL * height * width):
-            raise ConverterError(f"{picture.name}: its steps are too long for {height} rows")
         samples = maker._decode(picture)
         peak = np.abs(samples).max(initial=0)
         samples = np.rint(samples * (PEAK * 32767 / peak if peak else 0)).astype(np.int16)

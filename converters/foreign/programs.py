@@ -22,6 +22,8 @@ ROUNDS = 96
 PHASE_ROUNDS = 32  # for a part of the phases
 FINER = 4  # points between bins at which bands are evaluated
 MAX_CELLS = 1 << 24  # of bands at points between bins
+MAX_BINS = 1 << 24  # of all frames, which are reconstructed together, in 120 bytes each
+MIN_BINS, BINS_PER_PIXEL = 1 << 20, 256  # more are no work that a picture is worth
 NEAR = 0.3  # bins: so far from a row its phase still holds
 QUIET = 0.01  # of brightness, where autotel's hue is no phase
 
@@ -68,6 +70,7 @@ def from_mel(amplitude: np.ndarray, options: Options) -> np.ndarray:
         raise ConverterError(f"a step of {options.step:g} ms is less than a sample")
     overlap = max(2 * round(options.window * rate / 2000 / hop), 2)
     n_fft = hop * overlap
+    _check_work(amplitude, n_fft, amplitude.shape[2] + 2 * overlap)
     bands = _at_bins(_mel_bands(amplitude.shape[1], n_fft, options), n_fft)
     n = max((amplitude.shape[2] - 1) * hop, 1)
     # The frame of column j has its middle at sample j * hop.
@@ -91,6 +94,7 @@ def from_bands(amplitude: np.ndarray, options: Options) -> np.ndarray:
     hop = n_fft // 8
     n = max(round(amplitude.shape[2] * options.step * rate / 1000), 1)
     n_frames = count_frames(n, n_fft, hop)
+    _check_work(amplitude, n_fft, n_frames)
     middle = (np.arange(n_frames) - n_fft // hop + 1) * hop + n_fft / 2
     column = middle / rate * 1000 / options.step - 0.5
     frames = np.stack([np.interp(column, np.arange(len(row)), row) for row in amplitude[0]])
@@ -113,6 +117,8 @@ def from_hue(value: np.ndarray, hue: np.ndarray, options: Options) -> np.ndarray
         (n_samples, 1) float, of any level.
     """
     n_fft, hop, rate = 2 * (len(value) - 1), options.hop, options.sample_rate
+    margin = n_fft // hop - 1  # all frames over the first and last samples
+    _check_work(value, n_fft, value.shape[1] + 2 * margin)
     bins = np.arange(n_fft // 2 + 1)
     hertz = np.linspace(0, rate / 2, len(value))
     if options.axis == "log":
@@ -132,7 +138,6 @@ def from_hue(value: np.ndarray, hue: np.ndarray, options: Options) -> np.ndarray
         magnitude = (1 - part) * magnitude[columns[0]] + part * magnitude[columns[1]]
         phase = np.where(distance[:, None] < NEAR, phase[nearest], np.nan)
         magnitude[bins < place[0] - 1] = 0
-    margin = n_fft // hop - 1  # all frames over the first and last samples
     magnitude, phase = (np.pad(each, ((0, 0), (margin, margin))) for each in (magnitude, phase))
     turns = bins[:, None] * np.arange(phase.shape[1]) * hop / n_fft % 1  # of steady tones
     unknown = np.isnan(phase)
@@ -149,6 +154,17 @@ def _search(channels: list[np.ndarray], n_fft: int, hop: int, n: int) -> np.ndar
         return np.stack(
             [sound_from_magnitude(each, n_fft, hop, n, ROUNDS, on_round) for each in channels], 1
         )
+
+
+def _check_work(pixels: np.ndarray, n_fft: int, n_frames: int) -> None:
+    n_bins = (n_fft // 2 + 1) * n_frames
+    if n_bins > MAX_BINS:
+        raise ConverterError(
+            f"{pixels.shape[-1]} columns become {n_bins:,} bins, at most {MAX_BINS:,} fit: cut the "
+            "picture into parts"
+        )
+    if n_bins > max(MIN_BINS, BINS_PER_PIXEL * pixels.size):
+        raise ConverterError(f"{pixels.size} pixels do not hold {n_bins:,} bins")
 
 
 def _points(n_bands: int, n_fft: int, options: Options) -> np.ndarray:

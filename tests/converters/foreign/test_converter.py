@@ -127,9 +127,10 @@ def test_pictures_that_take_too_much_are_refused() -> None:
     long, high = np.zeros((500, 10_000), np.uint8), np.zeros((4000, 20), np.uint8)
     mel = PRESETS["riffusion"]
     all_bad: tuple[tuple[Foreign, np.ndarray, str], ...] = (
-        (mel, long, "cut it into parts of 95 s"),
-        (dataclasses.replace(mel, step=1e4), high[:2, :3], "steps are too long"),
-        (dataclasses.replace(mel, window=1e4), high, "rows are too many"),
+        (mel, long, "cut the picture into parts"),
+        (dataclasses.replace(mel, step=1e4), high[:2, :3], "do not hold"),
+        (dataclasses.replace(mel, window=5e3, step=500), high, "rows are too many"),
+        (dataclasses.replace(mel, window=8e3, step=0.1), long[:17, :400], "cut the picture"),
         (PRESETS["krajj7"], high, "rows are too many"),
         (PRESETS["autotel"], high, "do not fit a hop"),
         (mel, np.zeros((5000, 4000), np.uint8), "do not fit"),
