@@ -25,7 +25,7 @@ from training.checkpoint import Checkpoint
 from training.flops import TrainingFlops
 from training.run import Run
 
-__all__ = ["Candidate"]
+__all__ = ["BATCH_SIZE", "Candidate"]
 
 BATCH_SIZE = 250  # more is slower on a CPU; the noise of a sample depends on it
 

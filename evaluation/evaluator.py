@@ -21,6 +21,7 @@ from converters.mel64.features import MEL64
 from datasets import PairedDataset, part, recording_split, seed_of, test_part
 from evaluation import outputs
 from evaluation.candidates import Candidate
+from evaluation.conditioning import STRIDE, draws_metrics, speaker_probe
 from evaluation.scorecard import (
     STAGES,
     JudgeOutputs,
@@ -36,7 +37,7 @@ from training.run import code_version
 
 __all__ = ["PROTOCOL", "Evaluator", "evaluate"]
 
-PROTOCOL = "audio2image-2"
+PROTOCOL = "audio2image-3"
 SEED = 0  # of conditions and noise: the same for all models
 JUDGE_BATCH = 100  # images
 N_DRAWS = 8  # of one sound in the sample grid
@@ -146,7 +147,7 @@ def evaluate(
     seconds = time.perf_counter() - start
     cost = candidate.cost(evaluator.train) | {"samples_per_second": len(images) / seconds}
 
-    with tqdm(total=STAGES + 2, leave=False, disable=None) as bar:
+    with tqdm(total=STAGES + 3, leave=False, disable=None) as bar:
 
         def on_progress(stage: str) -> None:
             bar.set_description(stage)
@@ -157,6 +158,15 @@ def evaluate(
         on_progress("judges on samples")
         fake = evaluator.judge(images)
         metrics = score(fake, real, recording, on_progress)
+        again = candidate.draw(
+            test.c[recording][::STRIDE], digit[::STRIDE], evaluator.generator("noise again")
+        )
+        metrics |= draws_metrics(
+            fake.every(STRIDE), evaluator.judge(again), real.test.features, real.train,
+            digit[::STRIDE],
+        )  # fmt: skip
+        on_progress("probes")
+        metrics |= speaker_probe(candidate, evaluator.train, evaluator.generator("probe"))
         metrics |= candidate.extra_metrics(evaluator.train, test, evaluator.generator("partners"))
         if candidate.name == "real-data":  # its images are the held-out ones
             metrics = {k: v for k, v in metrics.items() if not k.startswith("nearest_held_out")}

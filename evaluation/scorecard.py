@@ -18,7 +18,7 @@ from metrics.diversity import within_digit_diversity, within_digit_vendi
 from metrics.frechet import frechet_distance, resampled_frechet_distance
 from metrics.kid import kernel_distance, resampled_kernel_distance
 from metrics.neighbors import auth_pct, copying_statistic, nearest, nearest_distance
-from metrics.prdc import prdc
+from metrics.prdc import prdc, within_group_coverage
 
 __all__ = [
     "BETTER",
@@ -48,9 +48,13 @@ BETTER = {
     "recall": "higher",
     "density": "as real",
     "coverage": "higher",
+    "coverage_within_digit": "higher",
     "diversity": "as real",
     "diversity_relative": "as real",
     "vendi": "as real",
+    "diversity_given_sound": "as real",
+    "sound_share": "as real",
+    "speaker_probe": "chance",
     "nearest_train_median": "not below real",
     "nearest_train_q01": "not below real",
     "nearest_held_out_median": "as real",
@@ -79,6 +83,10 @@ class JudgeOutputs:
     digit_a: Tensor  # (n,) int64, predicted by judge A
     digit_b: Tensor  # (n,) int64, predicted by judge B
     pixels: Tensor  # (n, p) float32
+
+    def every(self, stride: int) -> JudgeOutputs:
+        """Of every `stride`-th image."""
+        return JudgeOutputs(*(each[::stride] for each in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,9 @@ class RealStatistics:
             "recall": neighbors.recall,
             "density": neighbors.density,
             "coverage": neighbors.coverage,
+            "coverage_within_digit": within_group_coverage(
+                test.features, self.digit, self.train, self.digit, K
+            ),
             "diversity": within_digit_diversity(test.features, self.digit),
             "diversity_relative": 1.0,
             "vendi": within_digit_vendi(test.features, self.digit),
@@ -164,6 +175,9 @@ def score(
         "diversity": diversity,
         "diversity_relative": diversity / floor["diversity"],
         "vendi": within_digit_vendi(fake.features, digit),
+        "coverage_within_digit": within_group_coverage(
+            real.test.features, digit, fake.features, digit, K
+        ),
         "copying_z": copying_statistic(distance, real.distance),
     }
 
@@ -179,7 +193,15 @@ def score(
     metrics |= {name: Estimate(value) for name, value in values.items()}
     n = len(digit)
     suffix = f"_judge_{n // 1000}k" if n % 1000 == 0 else f"_judge_{n}"
-    depends_on_n = ("fd", "kid", "precision", "recall", "density", "coverage")
+    depends_on_n = (
+        "fd",
+        "kid",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "coverage_within_digit",
+    )
     return {
         name + (suffix if name in depends_on_n else ""): estimate._replace(
             real=floor.get(name), real_train=train_floor.get(name)

@@ -23,8 +23,10 @@ class ConditionalConfig(Config):
     ema: float = 0.998
     warm_start: int = 1000
     """Steps at the start in which the condition's encoder alone learns, by aligning the run's own
-    pairs (with `--labels warm-start`: by naming digits). After them it is frozen. 0: none; it then
-    learns from the generative losses only."""
+    pairs (with `--labels warm-start`: by naming digits). 0: none; it then learns from the generative
+    losses only."""
+    freeze: bool = True
+    """Freezes the encoder after the warm start. Else it goes on as there, beside the model."""
     warm_start_lr: float = 2e-3
     """Highest learning rate of the warm start."""
     warm_start_batch_size: int = 128
@@ -111,7 +113,7 @@ class ConditionalModel(GenerativeModel):
                 optimizer=OptimizerConfig(
                     lr=config.warm_start_lr, betas=(0.9, 0.98), weight_decay=0.05, cosine=True
                 ),
-                stop=config.warm_start,
+                stop=config.warm_start if config.freeze else None,
                 batch_size=config.warm_start_batch_size,
             ),
         )
