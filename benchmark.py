@@ -58,7 +58,7 @@ class ReportOptions:
 
 
 def _progress() -> Progress:
-    return Progress("round trips", round_trips.n_measured(), unit="process")
+    return Progress("round trips", round_trips.n_measured(), unit="measurement")
 
 
 def measure_converters(options: ConverterOptions) -> None:

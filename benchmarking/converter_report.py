@@ -105,7 +105,7 @@ def _markdown(rows: Sequence[Row]) -> str:
             "\n## Spectrograms of other programs\n",
             "Five seconds, drawn by the published definitions, decoded; the level is fitted, as "
             "the pictures do not hold it. Riffusion's end at 10 kHz; autotel's clip what is raised "
-            "above white.\n",
+            "above white, and hold little of the first and last 700 samples.\n",
             _table(foreign, FOREIGN_COLUMNS),
         ]
     if refused:

@@ -25,6 +25,7 @@ MAX_CELLS = 1 << 24  # of bands at points between bins
 MAX_BINS = 1 << 24  # of all frames, which are reconstructed together, in 120 bytes each
 MIN_BINS, BINS_PER_PIXEL = 1 << 20, 256  # more are no work that a picture is worth
 NEAR = 0.3  # bins: so far from a row its phase still holds
+MIN_COVERAGE = 0.01  # of squared windows: where less is known samples are softer
 QUIET = 0.01  # of brightness, where autotel's hue is no phase
 
 
@@ -146,7 +147,13 @@ def from_hue(value: np.ndarray, hue: np.ndarray, options: Options) -> np.ndarray
     for _ in range(PHASE_ROUNDS if (unknown & (magnitude > 0)).any() else 0):
         consistent = stft(istft(spectra, n_fft, hop, n), n_fft, hop)[unknown]
         spectra[unknown] = magnitude[unknown] * np.exp(1j * np.angle(consistent))
-    return istft(spectra, n_fft, hop, n)[:, None]
+    # Its first and last samples lie under fewer frames than others.
+    squares = (np.sin(np.pi * np.arange(n_fft) / n_fft) ** 4).reshape(-1, hop)
+    coverage = np.zeros((n // hop, hop))
+    for i, square in enumerate(squares):
+        coverage[i : i + value.shape[1]] += square
+    coverage = (coverage / squares.sum(0)).ravel()
+    return (istft(spectra, n_fft, hop, n) / np.maximum(coverage, MIN_COVERAGE))[:, None]
 
 
 def _search(channels: list[np.ndarray], n_fft: int, hop: int, n: int) -> np.ndarray:

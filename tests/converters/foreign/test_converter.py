@@ -53,7 +53,7 @@ def test_phases_of_hue_come_back() -> None:
         found = decode(
             autotel(true, RATE), dataclasses.replace(PRESETS["autotel"], sample_rate=RATE)
         )
-    inner = slice(4096, min(len(true), len(found)) - 4096)
+    inner = slice(1000, min(len(true), len(found)) - 1000)  # to where less than 0.01 is known
     a, b = true[inner, None], found[inner]
     assert snr(a, b * (a * b).sum() / (b * b).sum()) > 45
 
