@@ -216,9 +216,8 @@ def _sound_chart(rows: Sequence[Row]) -> Figure:
     """What a bit buys: spectral convergence and SNR against bits per sample, for each sound."""
     figure = Figure(figsize=(11, 4.5), dpi=100, layout="constrained")
     axes: Any = figure.subplots(1, 2)
-    plain = [
-        r for r in rows if r["channel"] == NO_CHANNEL and "bits_per_sample" in r and "snr_db" in r
-    ]
+    needed = {"bits_per_sample", "snr_db", "spectral_convergence_db"}
+    plain = [row for row in rows if row["channel"] == NO_CHANNEL and needed <= row.keys()]
     names = list(dict.fromkeys(map(_name, plain)))
     best = 120.0  # where exact stands
     for axis, key, label in (
