@@ -34,11 +34,9 @@ from models import Config
 from training import checkpoint
 from training.loop import Trainer
 from training.memory import check_batch_size
-from training.run import Run, build, check_settings, code_version
+from training.run import Precision, Run, build, check_settings, code_version
 from training.session import Limits, Session, restore
 from training.validation import Validation
-
-Precision = Literal["32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True)

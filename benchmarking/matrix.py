@@ -26,7 +26,7 @@ from evaluation.evaluator import PROTOCOL
 from judges import load_judge
 from models import Config
 from training import checkpoint
-from training.run import RUNS, run_folder
+from training.run import RUNS, Precision, Run, run_folder
 
 __all__ = ["Job", "Options", "check", "plan", "run", "run_job"]
 
@@ -51,6 +51,8 @@ class Options:
     """How sounds get their images: resampled, one-to-one, fixed-K or shuffled."""
     labels: Labels = "none"
     """What learns from digit labels: nothing, or the warm start alone."""
+    precision: Precision = "32-true"
+    """Of the forward pass in training."""
     max_seconds: float = 600.0
     """Longest training of a run."""
     data: datasets.Data = "auto"
@@ -191,7 +193,7 @@ def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
     except InputError as error:
         print(f"error: {error}; --fresh trains the run again", file=sys.stderr)
         return False
-    if found is not None and (changed := _differences(job.config, found.run.config)):
+    if found is not None and (changed := _changes(job.config, options, found.run)):
         print(
             f"error: {job.folder} was trained with another {', '.join(changed)}: "
             "--fresh trains it again",
@@ -201,7 +203,7 @@ def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
     if found is None or (found.step < job.config.steps and found.seconds < options.max_seconds):
         arguments = ["--model", job.model, "--preset", job.preset, "--seed", str(job.seed)]
         arguments += ["--split", options.split, "--pairing", options.pairing]
-        arguments += ["--labels", options.labels]
+        arguments += ["--labels", options.labels, "--precision", options.precision]
         arguments += ["--max-seconds", str(options.max_seconds), "--out", str(job.folder)]
         arguments += ["--data", dataset.name, "--resume", "auto", *data]
         for name in _differences(
@@ -214,6 +216,12 @@ def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
         print(f"  already finished: {job.folder} (--fresh trains it again)")
         return True
     return _run("evaluate.py", "--checkpoint", str(job.folder), *data)
+
+
+def _changes(config: Config, options: Options, run: Run) -> list[str]:
+    """What of a run is not as it is to be."""
+    other_precision = ["precision"] if run.precision != options.precision else []
+    return _differences(config, run.config) + other_precision
 
 
 def _differences(config: Config, other: Mapping[str, object]) -> list[str]:

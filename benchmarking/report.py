@@ -79,6 +79,7 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
         "split": fingerprint["split"],
         "pairing": run.get("pairing", ""),
         "labels": run.get("labels", ""),
+        "precision": run.get("precision", ""),
         "seed": run.get("seed", ""),
         "needs_label": candidate["needs_label"],
         "code_trained": run.get("code", ""),

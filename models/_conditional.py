@@ -23,8 +23,8 @@ class ConditionalConfig(Config):
     ema: float = 0.998
     warm_start: int = 1000
     """Steps at the start in which the condition's encoder alone learns, by aligning the run's own
-    pairs (with `--labels warm-start`: by naming digits). 0: none; it then learns from the generative
-    losses only."""
+    pairs (with `--labels warm-start`: by naming digits). 0: none; it then learns from the
+    generative losses only."""
     freeze: bool = True
     """Freezes the encoder after the warm start. Else it goes on as there, beside the model."""
     warm_start_lr: float = 2e-3

@@ -54,7 +54,7 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
         "samples-cgan-reference",
         "samples-cvae-reference",
     ]
-    folder = out / "figures" / "offline-official-resampled"
+    folder = out / "figures" / "offline-official-resampled-labels-none"
     figures = {name: (folder / f"{name}.png").read_bytes() for name in names}
     assert all(figure.startswith(b"\x89PNG") for figure in figures.values())
     made = {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}

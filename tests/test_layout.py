@@ -26,7 +26,9 @@ LAYERS: dict[str, set[str]] = {
     "models": {"common", "datasets"},
     "judges": {"common", "converters", "datasets"},
     "training": {"common", "converters", "datasets", "judges", "metrics", "models"},
-    "drawing": {"common", "conversion", "converters", "datasets", "models", "training"},
+    "drawing": {
+        *("common", "conversion", "converters", "datasets", "judges", "models", "training"),
+    },
     "evaluation": {
         *("common", "converters", "datasets", "judges", "metrics", "models", "training"),
     },

@@ -18,11 +18,13 @@ from datasets import Labels, Task, TaskSpec
 from models import Config, GenerativeModel
 
 __all__ = [
-    "RUNS", "Run", "build", "check_settings", "code_version", "config_from", "run_folder",
+    "RUNS", "Precision", "Run", "build", "check_settings", "code_version", "config_from",
+    "run_folder",
 ]  # fmt: skip
 
 
 RUNS = ROOT / "results" / "runs"
+Precision = Literal["32-true", "bf16-mixed"]
 
 
 def run_folder(

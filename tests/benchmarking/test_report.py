@@ -118,7 +118,7 @@ def test_damaged_rows_are_named(content: bytes, says: str, tmp_path: Path) -> No
 
 def test_rows_of_an_older_format_are_refused(tmp_path: Path) -> None:
     (tmp_path / report.ROWS).write_text("subject,preset\ncgan,source\n")
-    with pytest.raises(InputError, match="rows of another format than synesthesia-rows-2"):
+    with pytest.raises(InputError, match="rows of another format than synesthesia-rows-3"):
         report.add_row(tmp_path, card())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -88,6 +89,28 @@ def test_phases_run_in_their_window_and_repeat_on_fresh_batches(batches: Batches
     assert model.b.item() == after
 
 
+def test_a_phase_may_have_batches_of_its_own_size(batches: Batches) -> None:
+    sizes: dict[str, set[int]] = {"first": set(), "second": set()}
+
+    class Sized(Line):
+        def phases(self) -> Sequence[Phase]:
+            first, second = super().phases()
+            return first, dataclasses.replace(second, batch_size=7)
+
+        def first(self, batch: Batch) -> tuple[Tensor, Logs]:
+            sizes["first"].add(len(batch.c))
+            return super().first(batch)
+
+        def second(self, batch: Batch) -> tuple[Tensor, Logs]:
+            sizes["second"].add(len(batch.c))
+            return super().second(batch)
+
+    trainer = trainer_of(Sized(), batches)
+    for _ in range(5):
+        trainer.advance()
+    assert sizes == {"first": {4}, "second": {7}}
+
+
 def test_a_phase_leaves_no_gradient_on_what_it_does_not_name(batches: Batches) -> None:
     model = Line()
     trainer = trainer_of(model, batches)
@@ -154,4 +177,4 @@ def test_gradients_are_averaged_over_processes() -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.count("gradient 1.0000") == 2
+    assert done.stdout.count("gradient 1.0000 kept 0.0000") == 2

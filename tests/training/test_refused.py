@@ -44,7 +44,7 @@ REFUSED = {
     "seed": (("--model", "cgan", "--seed", "-1"), ("--seed",)),
     "interval": (("--model", "cgan", "--checkpoint-every", "0"), ("--checkpoint-every",)),
     "time": (("--model", "cgan", "--max-seconds", "nan"), ("--max-seconds",)),
-    "choice": (("--model", "cgan", "--pairing", "x"), ("--pairing", "one-to-one")),
+    "choice": (("--model", "cgan", "--pairing", "x"), ("unknown pairing 'x'", "one-to-one")),
     "odd width": (("--model", "cgan", "--width", "3"), ("divisible",)),
     "no width": (("--model", "cgan", "--width", "0"), ("without weights",)),
     "no gpu": (("--model", "cgan", "--device", "cuda"), ("--device cuda", "--device cpu")),
@@ -53,7 +53,10 @@ REFUSED = {
     "split": (("--model", "cgan", "--split", "speakers"), ("'speakers'", "speaker:NAME")),
     "speaker": (("--model", "cgan", "--split", "speaker:bob"), ("unknown speaker 'bob'",)),
     "resume": (("--model", "cgan", "--resume", "maybe"), ("--resume", "auto")),
-    "batch": (("--model", "cgan", "--batch-size", "100000000"), ("GiB", "at most --batch-size")),
+    "batch": (
+        ("--model", "cgan", "--batch-size", "100000000"),
+        ("GiB", "see the --batch-size flags"),
+    ),
     "nothing there": (("--model", "cgan", "--resume"), ("nothing to resume", NAME)),
 }
 

@@ -1,19 +1,33 @@
-"""One of two processes that train together; prints its averaged gradient."""
+"""One of two processes that train together; prints its averaged gradient, and a buffer that each
+filled by its own batches, after the end of a phase."""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
 from datasets import Batch
-from models import Logs
+from models import Logs, Phase
 from tests.training.test_loop import Line
 from training.loop import Trainer
 
 
 class Own(Line):
+    kept: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.tensor(5.0))
+
+    def phases(self) -> Sequence[Phase]:
+        return [dataclasses.replace(super().phases()[0], stop=1)]
+
     def first(self, batch: Batch) -> tuple[Tensor, Logs]:
+        self.kept.fill_(batch.x.mean())
         loss = (self.a - batch.x.mean()).square()
         return loss, {}
 
@@ -38,4 +52,6 @@ model = Own()
 trainer = Trainer(model, Constant(fabric.global_rank), fabric, 0.0)
 trainer._update(trainer.phases[0], 0)
 assert model.a.grad is not None
-print(f"gradient {model.a.grad.item():.4f}", flush=True)
+gradient = model.a.grad.item()
+trainer.advance()
+print(f"gradient {gradient:.4f} kept {model.kept.item():.4f}", flush=True)
