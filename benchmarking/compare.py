@@ -100,10 +100,10 @@ def read(folder: Path) -> LoggedRun:
 def labels(runs: Sequence[LoggedRun]) -> list[str]:
     """A short name for each run: its model, and in what else it differs from the others."""
     names = [each.run.model for each in runs]
-    for field in ("preset", "pairing", "seed"):
+    for field in ("preset", "pairing", "labels", "seed"):
         values = [str(getattr(each.run, field)) for each in runs]
         if len({*values}) > 1:
-            form = "seed {}" if field == "seed" else "{}"
+            form = {"seed": "seed {}", "labels": "labels {}"}.get(field, "{}")
             names = [
                 f"{name}, {form.format(value)}" for name, value in zip(names, values, strict=True)
             ]

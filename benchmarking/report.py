@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from benchmarking import compare
-from common import files, markdown, plots
+from benchmarking import compare, tables
+from common import files, plots
 from common.errors import InputError
 from common.files import ROOT, write_atomically
 from evaluation import outputs
@@ -93,6 +93,9 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
         short = _short(name)
         row[short] = estimate["value"]
         row |= {f"{short}_{end}": estimate[end] for end in ("low", "high", "real")}
+    row |= {
+        f"recording_{name}": " ".join(map(str, each)) for name, each in card["by_recording"].items()
+    }
     row |= card["cost"]
     return {name: "" if value is None else str(value) for name, value in row.items()}
 
@@ -109,13 +112,13 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
     rows = read_rows(out)
     if not rows:
         raise InputError(f"no rows in {out / ROWS}: run `python benchmark.py` first")
-    tables = {}
+    text = ""
     for data, split in dict.fromkeys((row["data"], row["split"]) for row in rows):
         chosen = [row for row in rows if (row["data"], row["split"]) == (data, split)]
         _refuse_mixed(chosen, f"{data}, {split}")
-        tables[f"{data}, split {split}, n = {int(chosen[0]['n']):,}"] = leaderboard(chosen)
-    text = "\n".join(f"### {title}\n\n{table}\n" for title, table in tables.items())
-    write_atomically(out / TABLE, (HEAD + text + FOOT).encode())
+        title = f"{data}, split {split}, n = {int(chosen[0]['n']):,}"
+        text += f"### {title}\n\n{tables.leaderboard(chosen)}\n\n"
+    write_atomically(out / TABLE, (tables.HEAD + text[:-1] + tables.FOOT).encode())
 
     by_folder: dict[str, list[Run]] = {}
     for row, run in find_runs(rows, runs):
@@ -181,85 +184,6 @@ def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None
         images |= {row["model"]: draws[:, 0], f"{row['model']}, again": draws[:, 1]}
     figure = plots.side_by_side(images, [f"{digit}" for digit in range(10)])
     write_atomically(folder / "side-by-side.png", plots.png(figure))
-
-
-HEAD = """<!-- Made by benchmark.py. Do not edit. -->
-# Results
-
-"""
-FOOT = """
-Every row: one training run, scored by `evaluate.py` with judge A on the test split; intervals are
-95 % bootstraps over test recordings. *accuracy*: generated digits that the judge predicts as
-spoken; *warm start*: test recordings whose digit the run's warm start recognizes (the nearest test
-image in the space where it aligned pairs; with labels, its classifier), the ceiling of its row;
-*FD*, *KID*: distances to test images in judge features (floor: training images, in the row of real
-data: validation images); *density*, *coverage*: k = 5; *diversity*: within a digit, real = 1. No
-run learns from digit labels, but for the warm start of those marked *labels*. Rows marked * are
-given the true digit.
-"""
-COLUMNS = (
-    # title, metric, form, interval too
-    ("accuracy %", "accuracy", "{:.1%}", True),
-    ("judge B %", "accuracy_judge_b", "{:.1%}", False),
-    ("warm start %", "recognition_accuracy", "{:.1%}", False),
-    ("FD", "fd", "{:.2f}", True),
-    ("KID", "kid", "{:.3f}", False),
-    ("density", "density", "{:.2f}", False),
-    ("coverage", "coverage", "{:.3f}", True),
-    ("diversity", "diversity_relative", "{:.2f}", False),
-)
-COSTS = ("parameters", "steps", "training TFLOP", "training s", "samples/s", "commit")
-
-
-def leaderboard(rows: Sequence[Row]) -> str:
-    """The table: by accuracy, `reference` presets first, then others, then the baselines."""
-
-    def order(row: Row) -> tuple[int, str, float]:
-        rank = {"reference": 0, "": 2}.get(row["preset"], 1)
-        return rank, row["preset"], -float(row["accuracy"])
-
-    lines = []
-    for row in sorted(rows, key=order):
-        cells = [_label(row, pairing=True) + ("*" if row["needs_label"] == "True" else "")]
-        cells += [_cell(row, metric, form, wide) for _, metric, form, wide in COLUMNS]
-        cells += [
-            f"{int(row['parameters']):,}" if row.get("parameters") else "",
-            f"{int(row['steps']):,}" if row["steps"] else "",
-            f"{float(row['training_flops']) / 1e12:,.0f}" if row.get("training_flops") else "",
-            f"{float(row['training_seconds']):.0f}" if row["training_seconds"] else "",
-            f"{float(row['samples_per_second']):,.0f}",
-            f"`{row['code_trained'] or row['code_evaluated']}`",
-        ]
-        lines.append(cells)
-    real = next((row for row in rows if row.get("accuracy_real")), rows[0])
-    floor = f"Real test images: judge A {float(real['accuracy_real']):.2%}"
-    floor += f"; FD of training images {float(real['fd_real']):.2f}"
-    floor += f"; coverage of training images {float(real['coverage_real']):.3f}."
-    titles = ("model", *(title for title, *_ in COLUMNS), *COSTS)
-    return f"{markdown.table(titles, lines)}\n\n{floor}"
-
-
-def _label(row: Row, pairing: bool = False) -> str:
-    """The name to show."""
-    label = row["model"] + (f" ({row['preset']})" if row["preset"] else "")
-    if pairing and row["pairing"] not in ("", "resampled"):
-        label += f", {row['pairing']}"
-    if row["labels"] not in ("", "none"):
-        label += ", labels"
-    return label + (f", seed {row['seed']}" if row["seed"] not in ("", "0") else "")
-
-
-def _cell(row: Row, metric: str, form: str, wide: bool) -> str:
-    if not row.get(metric):
-        return ""
-
-    def show(value: str) -> str:
-        return form.format(float(value)).rstrip("%")
-
-    text = show(row[metric])
-    if wide and row.get(f"{metric}_low"):
-        text += f" ({show(row[f'{metric}_low'])}..{show(row[f'{metric}_high'])})"
-    return text
 
 
 def _refuse_mixed(rows: Sequence[Row], title: str) -> None:

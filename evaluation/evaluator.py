@@ -137,7 +137,8 @@ def evaluate(
     """Draws the samples, scores them and writes all files.
 
     Returns:
-        What the JSON holds: candidate, fingerprint, metrics, by_digit, by_speaker, confusion, cost.
+        What the JSON holds: candidate, fingerprint, metrics, by_digit, by_speaker, by_recording,
+        confusion, cost.
     """
     test, recording, digit = evaluator.test, evaluator.recording, evaluator.test.x_digit
     start = time.perf_counter()
@@ -180,6 +181,11 @@ def evaluate(
         "metrics": {name: estimate._asdict() for name, estimate in metrics.items()},
         "by_digit": {str(d): estimate._asdict() for d, estimate in by_digit.items()},
         "by_speaker": {speakers[s]: estimate._asdict() for s, estimate in by_speaker.items()},
+        "by_recording": {
+            "drawn": recording.bincount(minlength=len(test.c)).tolist(),
+            "correct": recording[correct].bincount(minlength=len(test.c)).tolist(),
+            "digit": test.c_digit.tolist(),
+        },
         "confusion": confusion_matrix(fake.digit_a, digit).tolist(),
         "cost": cost,
     }

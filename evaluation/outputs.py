@@ -23,7 +23,7 @@ from evaluation.scorecard import BETTER
 __all__ = ["CONFUSION", "GRID", "NAME", "read", "show", "write"]
 
 NAME, GRID, CONFUSION = "scorecard.json", "samples.png", "confusion.png"
-FORMAT = "synesthesia-scorecard-3"
+FORMAT = "synesthesia-scorecard-4"
 
 
 def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> None:

@@ -22,6 +22,8 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "run": {
                 "preset": "reference",
                 "pairing": "resampled",
+                "labels": "none",
+                "precision": "32-true",
                 "seed": 0,
                 "code": "abc",
                 "config": {"lr": 0.1},
@@ -53,6 +55,7 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "coverage_judge_10k": estimate,
             "diversity_relative": estimate,
         },
+        "by_recording": {"drawn": [5, 5], "correct": [5, 4], "digit": [0, 1]},
         "cost": {"steps": 10, "training_seconds": 1.0, "samples_per_second": 5.0, "parameters": 7},
     }
 
