@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from converters.header import MAX_HEADER, SoundFormat
+from converters.header import MAX_HEADER, ConverterError, SoundFormat
 from converters.media import BLOCK
 from converters.quiet import captured_stderr, silent_stderr
 from converters.sound_sizes import CUT, DAMAGED, UNFINISHED, WRONG, Extent, stated_extent
@@ -33,10 +33,19 @@ ESTIMATED = ("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS", "OPUS"
 MPEG_FRAME = 1152  # samples; encoders disagree by less on where a file ends
 # What libsndfile's log says of the length of other formats: AVR, MPC2K, SVX, MAT4, MAT5, WVE.
 LOGGED = re.compile(r"(?:Frames|OneShotHiSamples|Cols) *: (\d+)$|^Data length (\d+) ", re.MULTILINE)
+STATED = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "VOC", "SDS", "HTK")
 NIST = re.compile(rb"\nsample_count -i (\d+)")
 UNWRITTEN = 1  # no sample of a FLAC file has this value as a 32-bit integer
 # What mpg123 says of damage.
 NOTE = re.compile(r"error|resync|illegal|invalid", re.IGNORECASE)
+
+
+class _SoundFile(soundfile.SoundFile):
+    """A file that is read from start to end."""
+
+    def seekable(self) -> bool:
+        """False: else every read seeks, which fails in formats that libsndfile cannot seek in."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Source:
             else:  # soundfile encodes no name that is not of the locale's encoding
                 what = str(self.path) if sys.platform == "win32" else os.fsencode(self.path)
             with silent_stderr():
-                file = stack.enter_context(soundfile.SoundFile(what))
+                file = stack.enter_context(_SoundFile(what))
             yield file
 
     def blocks(self, n: int, dtype: str) -> Iterator[np.ndarray]:
@@ -120,6 +129,10 @@ def examine(path: Path) -> Examined:
         source = Source(path, extent.pieces)
         with source.open() as opened:
             format, n = opened.format, opened.frames
+            if format == "RAW":  # by the suffix: .au, .snd, .vox, .gsm
+                raise ConverterError(
+                    "without a header its rate is not known: convert it to WAV first"
+                )
             rate, n_channels, subtype = opened.samplerate, opened.channels, opened.subtype
             header = comment_header(opened.comment) if header is None else header
             log = opened.extra_info
@@ -132,12 +145,13 @@ def examine(path: Path) -> Examined:
                 rate, n_channels = opened.samplerate, opened.channels
         elif format == "FLAC":
             source, extent, n = _find_end(source, file, size, n)
-        elif not extent.why and format not in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU"):
+        elif not extent.why and format not in STATED:
             extent = Extent(*_logged_claim(file, log, n), extent.pieces)
         if subtype in ESTIMATED:
             with captured_stderr() as captured:
                 n = sum(map(len, Source(path, extent.pieces).blocks(BLOCK, "float32")))
                 notes = captured.text()
+    n = n if extent.n_there is None else min(n, extent.n_there)
     found = SoundFormat(rate, n_channels, n, subtype, format)
     claimed, why = _difference(extent, n, MPEG_FRAME if subtype == "MPEG_LAYER_III" else 0)
     if not why and NOTE.search(notes):

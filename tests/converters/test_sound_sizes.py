@@ -63,6 +63,45 @@ def test_half_a_file_says_how_much_is_there(container: str, tmp_path: Path) -> N
     assert (SAMPLES[:n] == quietly(saved(path, whole))[:n]).all()
 
 
+COMPRESSED = [
+    ("AIFF", "GSM610"), ("AIFF", "IMA_ADPCM"), ("AU", "G721_32"), ("AU", "G723_24"),
+    ("WAV", "IMA_ADPCM"), ("WAV", "MS_ADPCM"), ("WAV", "GSM610"), ("WAV", "G721_32"),
+    ("WAV", "NMS_ADPCM_16"), ("W64", "IMA_ADPCM"),
+]  # fmt: skip
+SAMPLERS = [
+    ("SDS", "PCM_S8"), ("SDS", "PCM_16"), ("SDS", "PCM_24"), ("HTK", "PCM_16"), ("VOC", "PCM_U8"),
+    ("VOC", "PCM_16"), ("VOC", "ULAW"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("container", "subtype"), [*COMPRESSED, *SAMPLERS])
+@pytest.mark.parametrize("part", [0.9, 0.5, 0.3])
+def test_half_a_file_of_any_encoding_says_so(
+    container: str, subtype: str, part: float, tmp_path: Path
+) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, SAMPLES, RATE, subtype, format=container)
+    whole = buffer.getvalue()
+    path = saved(tmp_path / f"x.{container.lower()}", whole)
+    samples = quietly(path)
+    found = read(saved(path, whole[: int(len(whole) * part)]), "is cut off: it holds .* of the 4,")
+    assert part - 0.15 < len(found) / len(samples) < part + 0.05
+    assert np.array_equal(found, samples[: len(found)])
+
+
+def test_encodings_in_which_nothing_can_be_sought_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.aiff"
+    soundfile.write(path, SAMPLES, RATE, "DWVW_16")
+    assert np.array_equal(quietly(path), SAMPLES)
+
+
+@pytest.mark.parametrize("suffix", ["au", "snd", "vox", "gsm"])
+def test_a_file_without_a_header_is_no_sound_of_any_rate(suffix: str, tmp_path: Path) -> None:
+    path = saved(tmp_path / f"x.{suffix}", b"Dear reader, this is a letter. " * 99)
+    with pytest.raises(ConverterError, match="without a header its rate is not known"):
+        read_sound(path)
+
+
 def read_sound_quietly(path: Path) -> tuple[int, int | None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -118,7 +157,7 @@ def test_what_is_no_sound_is_not_read_as_sound(behind: bytes, n: int, tmp_path: 
 
 
 def test_formats_are_read_whole_and_without_a_word(tmp_path: Path) -> None:
-    for container in (*FORMATS, *OTHERS, "VOC", "FLAC"):
+    for container in (*FORMATS, *OTHERS, "VOC", "HTK", "FLAC"):
         for n in (4000, 3999, 1):
             path = saved(tmp_path / "x", file_of(container, SAMPLES[:n]))
             assert np.array_equal(quietly(path), SAMPLES[:n]), (container, n)
