@@ -1,9 +1,11 @@
 """Conditional GAN.
 
-Mirza & Osindero, "Conditional Generative Adversarial Nets", 2014 (arXiv 1411.1784), with the
-projection discriminator of Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018
-(eq. 2-5), spectral normalisation (Miyato et al., ICLR 2018), the hinge loss, and DiffAugment by
-translation (Zhao et al., NeurIPS 2020). The projection is on the embedded condition.
+Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018 (eq. 2-5), with their hinge loss
+and spectral normalization (Miyato et al., ICLR 2018). It is the conditional GAN of Mirza & Osindero
+(2014, arXiv 1411.1784) whose discriminator takes an inner product with the condition where theirs
+concatenates it. What differs from Miyato & Koyama: the condition is the embedding of a sound and no
+class; the generator is scaled and shifted by it and the noise in each block; DiffAugment by
+translation (Zhao et al., NeurIPS 2020).
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ def row(labels: str, seed: int, **values: str) -> dict[str, str]:
     return {
         "model": "cgan", "preset": "reference", "pairing": "resampled", "labels": labels,
         "precision": "32-true", "seed": str(seed), "needs_label": "False",
-        "code_trained": f"c{seed}", "code_evaluated": "e", "recording_drawn": "5 5 5 5", "recording_correct": correct,
+        "code_trained": f"c{seed}", "code_evaluated": "e", "recording_drawn": "5 5 5 5",
+        "recording_correct": correct,
         "recording_digit": "0 0 1 1", "accuracy": str(sum(map(int, correct.split())) / 20),
         "accuracy_low": "0.1", "accuracy_high": "0.9", "accuracy_real": "0.99", "fd": str(2 + seed),
         "fd_real": "0.5", "coverage": "0.8", "coverage_real": "0.95", "steps": "10",
