@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -53,7 +54,7 @@ def test_a_model_is_loaded_in_python_as_written(
     """Its lines run where the run and the recording of the command above them are."""
     (block,) = (b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "sample" in b
                 and "models/mine.py" not in b)  # fmt: skip
-    (path,) = re.findall(r'load_model\("(.*?)"\)', block)
+    (path,) = re.findall(r'load_model\(\s*"(.*?)"\s*\)', block)
     assert f"python draw.py --checkpoint {path} my.wav" in README
     write_run(tmp_path / path)
     (samples,) = synthesize([("en-us+f2", "five", 150, 50, 50)])
@@ -61,8 +62,10 @@ def test_a_model_is_loaded_in_python_as_written(
     monkeypatch.chdir(tmp_path)
     found: dict[str, Any] = {}
     exec(block, found)
-    lines = [line for line in block.splitlines() if line and "import" not in line]
-    assert len(lines) == 3
+    statements = [
+        s for s in ast.parse(block).body if not isinstance(s, ast.Import | ast.ImportFrom)
+    ]
+    assert len(statements) == 3
     for name, shape in (("c", (8, 1, 64, 64)), ("x", (8, 1, 28, 28))):
         assert found[name].shape == shape and 0 <= found[name].min() <= found[name].max() <= 1
     assert len(found["x"].unique(dim=0)) == 8
