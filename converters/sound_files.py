@@ -43,7 +43,8 @@ def read_sound(path: Path, name: str = "", strict: bool = False) -> Sound:
     try:
         file = examine(path)
     except soundfile.SoundFileError as error:
-        raise NotASoundError(f"{name}: not a sound file that can be read ({error})") from error
+        why = getattr(error, "error_string", str(error)).strip(". ")  # else it names objects
+        raise NotASoundError(f"{name}: not a sound file that can be read ({why})") from error
     except ConverterError as error:
         raise ConverterError(f"{name}: not a sound file that can be read ({error})") from error
     format, header = file.format, parse_header(file.header, name)
