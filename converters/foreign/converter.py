@@ -19,7 +19,7 @@ import numpy as np
 
 from converters.base import Converter
 from converters.colors import to_grey
-from converters.foreign.programs import from_bands, from_hue, from_mel
+from converters.foreign.programs import bands_above, from_bands, from_hue, from_mel
 from converters.header import ConverterError, Header, SoundFormat
 from converters.media import Picture, Sound, warn
 from converters.palettes import GREY, levels_of, recognize
@@ -93,6 +93,10 @@ class Foreign(Converter):
                 f"mel bands from {self.f_min:g} to {self.f_max:g} Hz do not fit a sound of "
                 f"{self.sample_rate} Hz"
             )
+        if self.program != "riffusion" and self.f_min >= self.sample_rate / 2:
+            raise ConverterError(
+                f"a sound of {self.sample_rate} Hz has nothing from {self.f_min:g} Hz upwards"
+            )
         if self.axis == "log" and self.program != "riffusion" and self.f_min <= 0:
             raise ConverterError("a log axis needs an f_min above 0")
 
@@ -133,7 +137,13 @@ class Foreign(Converter):
             shade = levels_of(pixels[..., :3], palette) / 255 if known else to_grey(pixels, name)
             shade = shade[::-1] ** 2 if self.square_root else shade[::-1]
             amplitude = (10**shade - 1) / 9 if self.logarithmic else shade
-            return from_bands(amplitude[None], self)
+            samples = from_bands(amplitude[None], self)
+            if lost := bands_above(len(shade), self):
+                warn(
+                    f"{name}: {lost} of {len(shade)} rows lie above {self.sample_rate / 2:g} Hz, "
+                    "half the sample rate, and are left out"
+                )
+            return samples
         n_fft = 2 * (len(pixels) - 1)
         if n_fft % self.hop or not 2 <= n_fft // self.hop <= 256 or pixels.ndim == 2:
             raise ConverterError(

@@ -16,7 +16,7 @@ from converters.phase import sound_from_magnitude
 from converters.progress import progress
 from converters.stft import count_frames, istft, stft
 
-__all__ = ["from_bands", "from_hue", "from_mel"]
+__all__ = ["bands_above", "from_bands", "from_hue", "from_mel"]
 
 ROUNDS = 96
 PHASE_ROUNDS = 32  # for a part of the phases
@@ -204,6 +204,16 @@ def _band_gains(n_bands: int, n_fft: int, options: Options) -> np.ndarray:
         center = 1200 * np.log2(options.f_min)
     offset = (place - (center + np.arange(n_bands)[:, None] * step)) / options.bandwidth
     return np.where(np.abs(offset) < 0.5, 0.5 + 0.5 * np.cos(2 * np.pi * offset), 0)
+
+
+def bands_above(n_bands: int, options: Options) -> int:
+    """How many of krajj7's bands lie above all frequencies of the sound."""
+    step, half = (1 - options.overlap) * options.bandwidth, options.bandwidth / 2
+    if options.axis == "log":
+        room = 1200 * np.log2(options.sample_rate / 2 / options.f_min) + half
+    else:
+        room = options.sample_rate / 2 - max(options.f_min - half, 0)
+    return max(n_bands - 1 - int(room // step), 0)
 
 
 def _at_bins(points: np.ndarray, n_fft: int) -> np.ndarray:

@@ -143,10 +143,31 @@ def test_pictures_that_take_too_much_are_refused() -> None:
             converter.decode_sound(iter([Picture(pixels)]))
 
 
+@pytest.mark.parametrize(
+    ("options", "n_above"),
+    [
+        ({"axis": "log", "f_min": 55.0, "sample_rate": 44_100}, 0),
+        ({"axis": "log", "f_min": 55.0, "sample_rate": 8000}, 377 - (1 + 373)),
+        ({"axis": "log", "f_min": 55.0, "sample_rate": 4000}, 377 - (1 + 313)),
+        ({"axis": "linear", "f_min": 55.0, "sample_rate": 8000}, 377 - (1 + 199)),
+    ],
+)
+def test_rows_above_the_sound_are_a_warning(options: dict[str, Any], n_above: int) -> None:
+    """Rows stand 20 cents or 20 Hz apart; the lower edge of the last is within the sound."""
+    converter = dataclasses.replace(PRESETS["krajj7"], **options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        converter.decode_sound(iter([Picture(np.full((377, 20), 99, np.uint8), name="x.png")]))
+    said = [str(each.message) for each in caught if "lie above" in str(each.message)]
+    start = f"x.png: {n_above} of 377 rows lie above {converter.sample_rate // 2} Hz"
+    assert len(said) == bool(n_above) and all(text.startswith(start) for text in said)
+
+
 def test_bad_options() -> None:
     all_bad: tuple[dict[str, Any], ...] = (
         {"program": "x"}, {"axis": "mel"}, {"step": 0.0}, {"f_max": 30_000.0}, {"hop": 0},
         {"power": float("nan")}, {"program": "krajj7", "axis": "log"},
+        {"program": "krajj7", "f_min": 30_000.0}, {"program": "autotel", "f_min": 22_050.0},
     )  # fmt: skip
     for options in all_bad:
         with pytest.raises(ConverterError):
