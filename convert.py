@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from common.errors import InputError, command
+from common.errors import InputError, command, escaped
 from common.files import remove_temporaries, temporary_folder
 from common.interrupts import stopped_at_once, uninterrupted
 from conversion.arguments import Options, read_arguments
@@ -132,7 +132,7 @@ def _convert_one(
             raise
         except (ConverterError, OSError, MemoryError) as error:
             if isinstance(error, OutputExistsError) and group[0].parent in folders:
-                print(f"skipped: {error}")
+                print(escaped(f"skipped: {error}"))
                 return
             raise InputError(output.hide_spool(_with_name(group, reason(error)))) from error
     if output.to_stdout:
@@ -140,7 +140,7 @@ def _convert_one(
             shutil.copyfileobj(file, sys.stdout.buffer)
         return
     if plan.preview:
-        print(f"preview: {plan.preview}")
+        print(escaped(f"preview: {plan.preview}"))
     if plan.encodes:
         print(f"decode:  {decode_command(plan.outputs[0])}")
 
@@ -192,26 +192,26 @@ def _convert_many(
             bar.update()
             if event.exists and event.group[0].parent in folders:
                 n_skipped += 1
-                tqdm.write(f"skipped: {event.error}", sys.stdout)
+                tqdm.write(escaped(f"skipped: {event.error}"), sys.stdout)
             elif event.error:
                 failed[event.group] = _with_name(event.group, event.error)
     done = "would be converted" if options.dry_run else "done"
     skipped = f"{n_skipped} skipped, " if n_skipped else ""
     print(f"{len(groups) - len(failed) - n_skipped} {done}, {skipped}{len(failed)} failed")
     for text in (failed[group] for group in groups if group in failed):
-        print(f"error: {text}", file=sys.stderr)
+        print(escaped(f"error: {text}"), file=sys.stderr)
     if failed:
         sys.exit(2)
 
 
 def _summary(group: Group, outputs: Sequence[Path], description: str) -> str:
     last = f" ... {outputs[-1].name}" if len(outputs) > 1 else ""
-    return f"{group[0]} -> {outputs[0]}{last}  ({description})"
+    return escaped(f"{group[0]} -> {outputs[0]}{last}  ({description})")
 
 
 def _with_name(group: Group, text: str) -> str:
     """The error, with the name of the input if it lacks it."""
-    return text if group[0].name in text else f"{group[0]}: {text}"
+    return text if escaped(group[0].name) in escaped(text) else f"{group[0]}: {text}"
 
 
 # Information
@@ -230,7 +230,7 @@ def _probe(paths: Sequence[Path], as_json: bool) -> None:
     else:
         print("\n\n".join(map(table, found)))
     for text in failed:
-        print(f"error: {text}", file=sys.stderr)
+        print(escaped(f"error: {text}"), file=sys.stderr)
     if failed:
         sys.exit(2)
 

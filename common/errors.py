@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import functools
 import os
+import re
 import signal
 import sys
 import threading
@@ -13,11 +14,19 @@ from collections.abc import Callable, Iterable
 
 from common.interrupts import ended_by_signals
 
-__all__ = ["InputError", "command", "suggest"]
+__all__ = ["InputError", "command", "escaped", "suggest"]
+
+# Of terminals, and those that turn the direction of what follows.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class InputError(Exception):
     """Names the thing that is wrong, says what is wrong with it and what to do, in one line."""
+
+
+def escaped(text: str) -> str:
+    """Text that may hold names of files, safe to print: control characters are escaped."""
+    return CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -53,10 +62,11 @@ def _run(main: Callable[[], None]) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(escaped(f"error: {error}"), file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        text = f"error: {error.filename or 'file'}: {error.strerror or error}"
+        print(escaped(text), file=sys.stderr)
         sys.exit(2)
     except (MemoryError, RuntimeError) as error:
         # torch has a type for a lack of memory on a GPU alone

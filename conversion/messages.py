@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.errors import escaped
 from converters import ConverterError, ConverterWarning
 
 __all__ = ["decode_command", "print_any_name", "printable", "reason", "report_warnings"]
@@ -40,6 +41,9 @@ def printable(name: str) -> str:
 def decode_command(path: Path | str) -> str:
     """The command line that decodes a file, whatever its name is."""
     name = f"./{path}" if str(path).startswith("-") else str(path)
+    if escaped(name) != name:  # as bash and zsh read it
+        quoted = escaped(name.replace("\\", "\\\\").replace("'", "\\'"))
+        return f"python convert.py $'{quoted}'"
     return shlex.join(["python", "convert.py", name])
 
 
@@ -54,7 +58,7 @@ def reason(error: Exception) -> str:
             text = "not enough memory"
         case _:
             text = f"unexpected error, a bug in this program: {error!r}"
-    return " ".join(text.split())
+    return escaped(" ".join(text.split()))
 
 
 @contextmanager
@@ -66,7 +70,7 @@ def report_warnings(report: Callable[[str], None]) -> Iterator[None]:
         show_other = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: object) -> None:
-            text = " ".join(str(message).split())
+            text = escaped(" ".join(str(message).split()))
             if not issubclass(category, ConverterWarning):
                 show_other(message, category, *where)  # type: ignore[arg-type]
             elif text not in reported:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from common.errors import escaped
 from conversion.files import read_file
 from conversion.messages import decode_command
 from conversion.naming import rate_hint
@@ -58,7 +59,8 @@ def table(found: Mapping[str, Any]) -> str:
     """A description as text, a line for each property."""
     rows = list(_rows(found))
     width = max(len(name) for name, _ in rows)
-    return "\n".join([found["file"], *(f"  {name:{width}}  {text}" for name, text in rows)])
+    lines = [found["file"], *(f"  {name:{width}}  {text}" for name, text in rows)]
+    return "\n".join(map(escaped, lines))
 
 
 def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
