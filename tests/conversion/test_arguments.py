@@ -44,7 +44,7 @@ def test_help_has_the_options_of_the_kind_and_examples(kind: str) -> None:
         (["a.wav", "--with"], "--with needs a value"),
         (["a.wav", "--with", "tone", "--with", "pack"], "--with is given twice"),
         (["a.wav", "--with", "pack", "--preset", "rbg"], "did you mean rgb?"),
-        (["a.wav", "--with", "pack", "--hop", "2"], "it belongs to --with spectrogram"),
+        (["a.wav", "--with", "pack", "--hop", "2"], "it belongs to --with foreign and --with sp"),
         (["a.wav", "--with", "pack", "--widht", "2"], "did you mean --width"),
         (["a.wav", "--with", "pack", "--width", "x"], "--width"),
         (["a.wav", "--with", "pack", "--width", "7"], "width 7: not a multiple"),
