@@ -209,20 +209,13 @@ def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
         for name in _differences(
             job.config, dataclasses.asdict(models.presets(job.model)[job.preset])
         ):
-            arguments += _flag(name, getattr(job.config, name))
+            arguments += ["--" + name.replace("_", "-"), str(getattr(job.config, name))]
         if not _run("train.py", *arguments):
             return False
     elif _is_current(job.folder / outputs.NAME, dataset, found):
         print(f"  already finished: {job.folder} (--fresh trains it again)")
         return True
     return _run("evaluate.py", "--checkpoint", str(job.folder), *data)
-
-
-def _flag(name: str, value: object) -> list[str]:
-    flag = name.replace("_", "-")
-    if isinstance(value, bool):
-        return [f"--{flag}" if value else f"--no-{flag}"]
-    return [f"--{flag}", str(value)]
 
 
 def _changes(config: Config, options: Options, run: Run) -> list[str]:

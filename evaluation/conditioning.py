@@ -14,6 +14,7 @@ from metrics.probe import probe_accuracy
 __all__ = ["STRIDE", "draws_metrics", "speaker_probe"]
 
 STRIDE = 5  # every fifth condition is drawn twice
+MIN_RIGHT = 100  # pairs of draws of the right digit, for the sound's share
 
 
 def draws_metrics(
@@ -28,8 +29,8 @@ def draws_metrics(
 
     Returns:
         `diversity_given_sound`: 1 where two draws are as different as two real images of a digit;
-        `sound_share`: 0 where the sound decides nothing but the digit. Recordings whose digit is
-        always drawn wrong count in it.
+        `sound_share`, of those that both show the right digit: 0 where the sound decides nothing
+        else.
     """
     metrics = {
         "diversity_given_sound": Estimate(
@@ -37,8 +38,9 @@ def draws_metrics(
             real=1.0,
         )
     }
-    if metrics["diversity_given_sound"].value > 0:
-        share = condition_share(first.features, again.features, digit)
+    right = (first.digit_a == digit) & (again.digit_a == digit)
+    if right.sum() > MIN_RIGHT and metrics["diversity_given_sound"].value > 0:
+        share = condition_share(first.features[right], again.features[right], digit[right])
         metrics["sound_share"] = Estimate(share, real=0.0)
     return metrics
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +26,8 @@ class ConditionalConfig(Config):
     """Steps at the start in which the condition's encoder alone learns, by aligning the run's own
     pairs (with `--labels warm-start`: by naming digits). 0: none; it then learns from the
     generative losses only."""
-    freeze: bool = True
-    """Freezes the encoder after the warm start. Else it goes on as there, beside the model."""
+    after_warm_start: Literal["freeze", "continue"] = "freeze"
+    """Whether the encoder goes on learning as there, beside the model."""
     warm_start_lr: float = 2e-3
     """Highest learning rate of the warm start."""
     warm_start_batch_size: int = 128
@@ -113,7 +114,7 @@ class ConditionalModel(GenerativeModel):
                 optimizer=OptimizerConfig(
                     lr=config.warm_start_lr, betas=(0.9, 0.98), weight_decay=0.05, cosine=True
                 ),
-                stop=config.warm_start if config.freeze else None,
+                stop=config.warm_start if config.after_warm_start == "freeze" else None,
                 batch_size=config.warm_start_batch_size,
             ),
         )

@@ -95,20 +95,26 @@ def cards(
 
 def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
     card = cards["model"]
-    assert card["format"] == "synesthesia-scorecard-3"
+    assert card["format"] == "synesthesia-scorecard-4"
     assert card["candidate"]["run"]["model"] == "cgan"
     for key in ("data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "code", "n"):
         assert card["fingerprint"][key]
     assert set(card["metrics"]) == {
         *("accuracy", "accuracy_judge_b", "recognition_accuracy", "partner_rank"),
         *(f"{name}_judge_296" for name in ("fd", "kid", "precision", "recall")),
-        *(f"{name}_judge_296" for name in ("density", "coverage")),
+        *(f"{name}_judge_296" for name in ("density", "coverage", "coverage_within_digit")),
         *("diversity", "diversity_relative", "vendi", "authentic_pct", "copying_z"),
+        *("diversity_given_sound", "speaker_probe"),
         *(f"nearest_{of}_{what}" for of in ("train", "held_out") for what in ("median", "q01")),
     }
     assert set(card["by_digit"]) == {str(d) for d in range(10)}
     assert len(card["by_speaker"]) == 6
     assert sum(map(sum, card["confusion"])) == card["fingerprint"]["n"] == 296
+    by_recording = card["by_recording"]
+    assert sum(by_recording["drawn"]) == 296
+    accuracy = sum(by_recording["correct"]) / 296
+    assert accuracy == pytest.approx(card["metrics"]["accuracy"]["value"])
+    assert {*by_recording["digit"]} == {*range(10)}
     cost = card["cost"]
     assert cost["steps"] == 7 and cost["training_seconds"] == 1.5
     assert 0 < cost["parameters_sampling"] < cost["parameters"]

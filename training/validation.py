@@ -21,6 +21,7 @@ __all__ = ["Validation"]
 
 N_SAMPLES = 1000
 N_DRAWS = 6
+MIN_RIGHT = 100  # pairs of draws of the right digit, for the sound's share
 SEED = 20210927  # of partners and noise; the same for every run
 
 
@@ -70,10 +71,12 @@ class Validation:
 
     def metrics(self, model: GenerativeModel) -> dict[str, float]:
         """By judge B: accuracy, fd_judge_N, coverage, coverage_within_digit; of two draws for a
-        recording, diversity_given_sound (1: as two real images of a digit) and sound_share (0: a
-        recording decides nothing but the digit). recognition_accuracy of the model's warm start."""
+        recording, diversity_given_sound (1: as two real images of a digit) and, where both show the
+        right digit, sound_share (0: a recording decides nothing else). recognition_accuracy of
+        the model's warm start."""
         features, logits = self.judge(_draw(model, self.c))
-        again = self.judge(_draw(model, self.c, SEED + 1))[0]
+        again, logits_again = self.judge(_draw(model, self.c, SEED + 1))
+        right = (logits.argmax(1) == self.digit) & (logits_again.argmax(1) == self.digit)
         found = {
             "accuracy": accuracy(logits.argmax(1), self.digit),
             self.fd_name: frechet_distance(self.real, features),
@@ -83,8 +86,9 @@ class Validation:
             ),
             "diversity_given_sound": diversity_of_draws(features, again)
             / diversity_of_draws(self.real, self.other),
-            "sound_share": condition_share(features, again, self.digit),
         }
+        if right.sum() > MIN_RIGHT:
+            found["sound_share"] = condition_share(features[right], again[right], self.digit[right])
         recognized = _recognize(model, self.c, self.x, self.digit)
         if recognized is None:
             return found
