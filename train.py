@@ -109,6 +109,9 @@ def main() -> None:
             f"cannot write in {folder}: {error.strerror}; what was there before is intact"
         ) from error
     _print_summary(session, stopped_by, options.data_dir)
+    if fabric.world_size > 1:  # else a process may abort at its end
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
     if stopped_by:
         sys.exit(128 + stopped_by)
 

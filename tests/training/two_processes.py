@@ -55,3 +55,5 @@ assert model.a.grad is not None
 gradient = model.a.grad.item()
 trainer.advance()
 print(f"gradient {gradient:.4f} kept {model.kept.item():.4f}", flush=True)
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
