@@ -79,7 +79,7 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
         "split": fingerprint["split"],
         "pairing": run.get("pairing", ""),
         "labels": run.get("labels", ""),
-        "precision": run.get("precision", ""),
+        "training_precision": run.get("precision", ""),
         "seed": run.get("seed", ""),
         "needs_label": candidate["needs_label"],
         "code_trained": run.get("code", ""),
@@ -88,15 +88,18 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
         "config": json.dumps(run.get("config", {}), sort_keys=True),
     }
     fingerprint = fingerprint | {"evaluation_seed": fingerprint["seed"]}
-    row |= {name: _text(fingerprint[name]) for name in SAME}
+    parts: list[dict[str, Any]] = [{name: _text(fingerprint[name]) for name in SAME}]
     for name, estimate in card["metrics"].items():
         short = _short(name)
-        row[short] = estimate["value"]
-        row |= {f"{short}_{end}": estimate[end] for end in ("low", "high", "real")}
-    row |= {
-        f"recording_{name}": " ".join(map(str, each)) for name, each in card["by_recording"].items()
-    }
-    row |= card["cost"]
+        ends = {f"{short}_{end}": estimate[end] for end in ("low", "high", "real")}
+        parts.append({short: estimate["value"]} | ends)
+    parts.append(
+        {f"recording_{k}": " ".join(map(str, each)) for k, each in card["by_recording"].items()}
+    )
+    for part in (*parts, card["cost"]):
+        if double := row.keys() & part.keys():
+            raise ValueError(f"two columns named {min(double)}")
+        row |= part
     return {name: "" if value is None else str(value) for name, value in row.items()}
 
 

@@ -51,7 +51,7 @@ COSTS = (
     ("training s", "training_seconds", 1, "{:,.0f}"),
     ("samples/s", "samples_per_second", 1, "{:,.0f}"),
 )
-GROUP = ("model", "preset", "pairing", "labels", "precision")
+GROUP = ("model", "preset", "pairing", "labels", "training_precision")
 
 
 def leaderboard(rows: Sequence[Row]) -> str:
@@ -70,7 +70,7 @@ def leaderboard(rows: Sequence[Row]) -> str:
             [
                 label_of(group[0]) + ("*" if group[0]["needs_label"] == "True" else ""),
                 str(len(group)) if group[0]["seed"] else "",
-                {"32-true": "fp32", "bf16-mixed": "bf16"}.get(group[0]["precision"], ""),
+                {"32-true": "fp32", "bf16-mixed": "bf16"}.get(group[0]["training_precision"], ""),
                 *(_cell(group, metric, form, wide) for _, metric, form, wide in COLUMNS),
                 *(
                     form.format(_mean(group, name) * scale) if group[0].get(name) else ""

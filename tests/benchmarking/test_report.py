@@ -52,6 +52,7 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "fd_judge_10k": estimate | {"value": 4.0},
             "kid_judge_10k": estimate,
             "density_judge_10k": estimate,
+            "precision_judge_10k": estimate | {"value": 0.25},
             "coverage_judge_10k": estimate,
             "diversity_relative": estimate,
         },
@@ -71,6 +72,16 @@ def test_rows_survive_the_file_and_are_replaced_not_doubled(tmp_path: Path) -> N
     ]
     assert rows[0]["fd"] == "4.0"
     assert rows[0]["code_trained"] == "abc"
+
+
+def test_every_value_has_a_column_of_its_own() -> None:
+    row = report.to_row(card())
+    assert (row["training_precision"], row["precision"]) == ("32-true", "0.25")
+    assert (row["recording_drawn"], row["recording_correct"]) == ("5 5", "5 4")
+    again = card()
+    again["metrics"]["pairing"] = again["metrics"]["accuracy"]
+    with pytest.raises(ValueError, match="two columns named pairing"):
+        report.to_row(again)
 
 
 def test_a_table_refuses_rows_that_were_measured_differently(tmp_path: Path) -> None:

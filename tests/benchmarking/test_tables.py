@@ -11,7 +11,7 @@ def row(labels: str, seed: int, **values: str) -> dict[str, str]:
     correct = CORRECT[labels][seed]
     return {
         "model": "cgan", "preset": "reference", "pairing": "resampled", "labels": labels,
-        "precision": "32-true", "seed": str(seed), "needs_label": "False",
+        "training_precision": "32-true", "seed": str(seed), "needs_label": "False",
         "code_trained": f"c{seed}", "code_evaluated": "e", "recording_drawn": "5 5 5 5",
         "recording_correct": correct,
         "recording_digit": "0 0 1 1", "accuracy": str(sum(map(int, correct.split())) / 20),
@@ -44,11 +44,11 @@ def test_differences_are_of_common_seeds() -> None:
     assert "- cgan (reference): -5.00 (" in text and "2 seeds" in text
     assert "- cgan (reference): +0.00 (+0.00..+0.00), 1 seeds" in leaderboard([*rows[:2], rows[2]])
     assert "minus" not in leaderboard(rows[:2])
-    other = [row("warm-start", seed, precision="bf16-mixed") for seed in (0, 1)]
+    other = [row("warm-start", seed, training_precision="bf16-mixed") for seed in (0, 1)]
     assert "minus" not in leaderboard([*rows[:2], *other])
 
 
 def test_other_precision_is_another_row() -> None:
-    rows = [row("none", 0), row("none", 0, precision="bf16-mixed")]
+    rows = [row("none", 0), row("none", 0, training_precision="bf16-mixed")]
     found = [line for line in leaderboard(rows).splitlines() if line.startswith("| cgan")]
     assert {line.split("|")[3].strip() for line in found} == {"bf16", "fp32"}
