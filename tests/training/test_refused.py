@@ -33,7 +33,7 @@ REFUSED = {
     "no value": (("--model",), ("--model needs a value",)),
     "two models": (("--model", "cgan", "--model", "wgan"), ("given twice",)),
     "unknown preset": (("--model", "cgan", "--preset", "orignal"), ("did you mean original",)),
-    "flag of others": (("--model", "cgan", "--beta", "1"), ("cvae (reference)", "vaegan")),
+    "flag of others": (("--model", "cgan", "--n-critic", "1"), ("belongs to wgan (reference)",)),
     "unknown flag": (("--model", "cgan", "--stepps", "1"), ("--stepps", "--steps")),
     "stray word": (("--model", "cgan", "stray"), ("stray",)),
     "not a number": (("--model", "cgan", "--lr", "fast"), ("--lr", "'fast'")),
