@@ -95,6 +95,12 @@ def make_plan(
             raise ConverterError(
                 f"{content.name}: named like a tile of a picture, but it is a sound: rename it"
             )
+        useless = type(settings.converter).picture_options() & set(settings.given_options)
+        for option in sorted(useless if encode else ()):
+            warn(
+                f"{content.name}: --{option.replace('_', '-')} is for pictures that become sounds: "
+                "it changes nothing here"
+            )
         return planner.sound_to_tiles(content) if encode else planner.sound_to_picture(content)
     return planner.picture_to_sound(content) if encode else planner.tiles_to_sound(content, header)
 

@@ -24,8 +24,9 @@ class Converter(ABC):
     A converter overrides the directions that it supports; the others raise ConverterError.
 
     Options are part of the file format. In the metadata of a field, `earlier` is the value that an
-    option has in headers that lack it, as it was added later. `DECODING` marks an option that
-    is no part of headers: it says how to decode.
+    option has in headers that lack it, as it was added later; `pictures` marks one that only
+    pictures that become sounds have a use for. `DECODING` marks an option that is no part of
+    headers: it says how to decode.
     """
 
     kind: ClassVar[str]
@@ -96,6 +97,12 @@ class Converter(ABC):
                     f"the header's {name} is {value!r}: not of {expected.__name__}"
                 )
         return cls(**options)
+
+    @classmethod
+    def picture_options(cls) -> set[str]:
+        """Names of the options that only pictures that become sounds have a use for."""
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        return {field.name for field in fields if field.metadata.get("pictures")}
 
     @classmethod
     def decoding_options(cls) -> set[str]:

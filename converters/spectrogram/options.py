@@ -86,12 +86,12 @@ class Options:
     sample_rate: int = 44100
     """In Hz, of sounds made from pictures without a header; in the header of a sound's picture the
     sound's."""
-    duration: float = field(default=0.0, metadata={"earlier": 0.0})
+    duration: float = field(default=0.0, metadata={"earlier": 0.0, "pictures": True})
     """Of the sound of any other picture, in s. 0: by --pixels-per-second."""
-    pixels_per_second: float = field(default=0.0, metadata={"earlier": 0.0})
+    pixels_per_second: float = field(default=0.0, metadata={"earlier": 0.0, "pictures": True})
     """Columns of any other picture in a second of its sound. 0: a frame for each column, about 43
     in a second."""
-    fade: float = field(default=0.05, metadata={"earlier": 0.0})
+    fade: float = field(default=0.05, metadata={"earlier": 0.0, "pictures": True})
     """Soft start and end of the sound of any other picture: so long its first and last column swell
     and fade, in s."""
     palette: str = field(default=GREY, metadata={"earlier": GREY})
@@ -99,10 +99,10 @@ class Options:
     stretch: bool = field(default=False, metadata=DECODING)
     """Decode a spectrogram that was made wider or narrower as a longer or shorter sound of the same
     pitch. Off: it is scaled back."""
-    tones: bool = field(default=True, metadata={"earlier": False})
+    tones: bool = field(default=True, metadata={"earlier": False, "pictures": True})
     """In the sound of any other picture, a row is a tone. Off: a row is all frequencies up to the
     next rows, which sounds like noise; the picture comes back better on log and mel axes."""
-    tilt: float = field(default=-3.0, metadata={"earlier": 0.0})
+    tilt: float = field(default=-3.0, metadata={"earlier": 0.0, "pictures": True})
     """Of the sound of any other picture on log and mel axes, in dB per octave: -3 gives every row
     the same energy, 0 sounds shrill."""
 

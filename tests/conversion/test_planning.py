@@ -51,6 +51,17 @@ def test_a_name_that_will_not_exist_is_announced(folder: Path) -> None:
     assert "instead" not in succeed("a.wav", "-o", "b.png").out
 
 
+def test_an_option_that_changes_nothing_is_a_warning(folder: Path) -> None:
+    sound_file(folder / "a.wav")
+    picture_file(folder / "b.png")
+    done = call("a.wav", "--duration", "5", "--tilt", "0", "--exponent", "0.3")
+    assert done.code == 0
+    for option in ("--duration", "--tilt"):
+        assert f"a.wav: {option} is for pictures that become sounds: it changes nothing" in done.err
+    assert "--exponent" not in done.err
+    assert "changes nothing" not in call("b.png", "--duration", "5", "--tilt", "0").err
+
+
 def test_options_that_contradict_the_header_are_refused(folder: Path) -> None:
     picture_file(folder / "a.png")
     succeed("a.png", "--with", "tone", "--f-max", "7000")
