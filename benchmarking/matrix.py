@@ -151,7 +151,7 @@ def plan(options: Options, dataset: PairedDataset) -> list[Job]:
             config = models.presets(name)[preset]
             if options.quick and hasattr(config, "warm_start"):
                 # A short run cannot spend a third of its time on the warm start.
-                config = dataclasses.replace(config, warm_start=400)  # type: ignore[call-arg]
+                config = dataclasses.replace(config, warm_start=200)  # type: ignore[call-arg]
             folder = run_folder(options.runs or RUNS, name, preset, *where, seed)
             jobs.append(Job(name, preset, config, seed, folder))
     return jobs

@@ -78,16 +78,15 @@ class Candidate:
         metrics: dict[str, Estimate] = {}
         if self.model is not None:
             model, x = self.model, from_pixels(test.x)
-            found = [
-                model.recognize(from_pixels(c), x, test.x_digit) for c in test.c.split(BATCH_SIZE)
-            ]
-            if recognized := [each for each in found if each is not None]:
-                correct = torch.cat(recognized) == test.c_digit
+            recognized = model.recognize(from_pixels(test.c), x, test.x_digit)
+            if recognized is not None:
+                correct = recognized == test.c_digit
                 recording = torch.arange(len(correct), device=correct.device)
                 metrics["recognition_accuracy"] = estimate_mean(correct, recording, test.c_digit)
         run = self.checkpoint.run if self.checkpoint else None
-        pairs = fixed_pairs(train, run.pairing, run.seed) if run else None
-        if run and pairs and n_partners(run.pairing) == 1:
+        if run and n_partners(run.pairing) == 1:
+            pairs = fixed_pairs(train, run.pairing, run.seed)
+            assert pairs is not None
             x, c = pairs
             real, digit = train.x[x], train.x_digit[x]
             drawn = self.draw(train.c[c], digit, generator)

@@ -122,7 +122,7 @@ class GenerativeModel(nn.Module, ABC):
         """The digit of each condition by the model's warm start, if it has one.
 
         Args:
-            c: (b, *spec.c_shape) in [0, 1].
+            c: (b, *spec.c_shape) in [0, 1], any number of them.
             x: (n, *spec.x_shape) in [0, 1], targets among which it may look for the nearest.
             x_digit: (n,) int64, their digits.
 

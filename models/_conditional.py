@@ -142,8 +142,8 @@ class ConditionalModel(GenerativeModel):
         if self.config.warm_start == 0:
             return None
         if self.spec.labels == "warm-start":
-            return self.digit_cosines(c).argmax(1)
-        e = F.normalize(self.encoder(c), dim=1)
+            return torch.cat([self.digit_cosines(each).argmax(1) for each in c.split(250)])
+        e = torch.cat([F.normalize(self.encoder(each), dim=1) for each in c.split(250)])
         f = torch.cat([F.normalize(self.target_encoder(each), dim=1) for each in x.split(500)])
         return x_digit[(e @ f.T).argmax(1)]
 

@@ -38,25 +38,10 @@ class Validation:
         self.x = held_out.x[image]
         self.real = self.judge(self.x)[0]
         # Another image of the digit beside each: its distance is the diversity of real images.
-        other = [held_out.x_digit == digit for digit in range(10)]
-        pools = [each.nonzero().squeeze(1) for each in other]
-        self.other = self.judge(
-            held_out.x[
-                torch.stack(
-                    [
-                        pools[d][torch.randint(len(pools[d]), (), generator=generator)]
-                        for d in self.digit.tolist()
-                    ]
-                )
-            ]
-        )[0]
+        other = _draw_of_digit(held_out.x_digit, self.digit, generator)
+        self.other = self.judge(held_out.x[other])[0]
+        self.c = held_out.c[_draw_of_digit(held_out.c_digit, self.digit, generator)]
         order = [(held_out.c_digit == digit).nonzero().squeeze(1) for digit in range(10)]
-        self.c = torch.stack(
-            [
-                held_out.c[order[d][torch.randint(len(order[d]), (), generator=generator)]]
-                for d in self.digit.tolist()
-            ]
-        )
         speakers = held_out.c_speaker.unique()
         shown = torch.stack(  # each digit by another speaker
             [
@@ -105,6 +90,15 @@ class Validation:
         return plots.sample_grid(self.shown, self.partners, self.draws(model), labels)
 
 
+def _draw_of_digit(digit: Tensor, wanted: Tensor, generator: torch.Generator) -> Tensor:
+    """(n,) for each wanted digit a random index at which `digit` has it."""
+    pools = [(digit == d).nonzero().squeeze(1) for d in range(10)]
+    drawn = [
+        pools[d][torch.randint(len(pools[d]), (), generator=generator)] for d in wanted.tolist()
+    ]
+    return torch.stack(drawn)
+
+
 @torch.no_grad()
 def _draw(model: GenerativeModel, c: Tensor, seed: int = SEED) -> Tensor:
     """(n, 64, 64) uint8 -> (n, 28, 28) uint8 on the CPU, noise fixed."""
@@ -123,5 +117,5 @@ def _recognize(model: GenerativeModel, c: Tensor, x: Tensor, x_digit: Tensor) ->
     """(n,) the digits by the model's warm start, if it has one."""
     device = next(model.parameters()).device
     x, x_digit = from_pixels(x.to(device)), x_digit.to(device)
-    found = [model.recognize(from_pixels(each.to(device)), x, x_digit) for each in c.split(250)]
-    return None if found[0] is None else torch.cat(found).cpu()  # type: ignore[arg-type]
+    found = model.recognize(from_pixels(c.to(device)), x, x_digit)
+    return None if found is None else found.cpu()
