@@ -31,7 +31,7 @@ class OptimizerConfig:
     lr: float
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
-    cosine: bool = False  # down to 0 at the phase's stop, after 10 % of warm-up
+    cosine_to: float | None = None  # share of lr at the phase's stop, after 10 % of warm-up
     clip: float | None = None  # largest gradient norm
 
 
@@ -48,6 +48,7 @@ class Phase:
         optimizer: its settings.
         repeat: updates per step, each on a fresh batch.
         start, stop: the window of steps in which it runs; no stop: to the end.
+        then_every: after its window it goes on in one of so many steps; None: it ends.
         batch_size: of its batches; None: the run's.
     """
 
@@ -58,6 +59,7 @@ class Phase:
     repeat: int = 1
     start: int = 0
     stop: int | None = None
+    then_every: int | None = None
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -67,7 +69,16 @@ class Phase:
             )
 
     def runs_at(self, step: int) -> bool:
-        return self.start <= step and (self.stop is None or step < self.stop)
+        if self.stop is None or step < self.stop:
+            return self.start <= step
+        return self.then_every is not None and (step - self.stop) % self.then_every == 0
+
+    def runs_before(self, step: int) -> int:
+        """The number of the first `step` steps at which it runs."""
+        stop = step if self.stop is None else min(step, self.stop)
+        window = max(stop - self.start, 0)
+        later = -(-(step - stop) // self.then_every) if self.then_every else 0
+        return window + later
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,8 +25,11 @@ class ConditionalConfig(Config):
     """Steps at the start in which the condition's encoder alone learns, by aligning the run's own
     pairs (with `--labels warm-start`: by naming digits). 0: none; it then learns from the
     generative losses only."""
-    after_warm_start: Literal["freeze", "continue"] = "freeze"
-    """Whether the encoder goes on learning as there, beside the model."""
+    align_every: int = 0
+    """After the warm start the encoder goes on learning as there in one of so many steps, beside
+    the model. 0: it is frozen."""
+    align_lr_share: float = 0.0
+    """Of the warm start's learning rate, at its end and after it."""
     warm_start_lr: float = 2e-3
     """Highest learning rate of the warm start."""
     warm_start_batch_size: int = 128
@@ -112,9 +114,11 @@ class ConditionalModel(GenerativeModel):
                 parameters=[*self.encoder.parameters(), *partner.parameters()],
                 loss=self.alignment_loss if aligns else self.classification_loss,
                 optimizer=OptimizerConfig(
-                    lr=config.warm_start_lr, betas=(0.9, 0.98), weight_decay=0.05, cosine=True
+                    lr=config.warm_start_lr, betas=(0.9, 0.98), weight_decay=0.05,
+                    cosine_to=config.align_lr_share,
                 ),
-                stop=config.warm_start if config.after_warm_start == "freeze" else None,
+                stop=config.warm_start,
+                then_every=config.align_every or None,
                 batch_size=config.warm_start_batch_size,
             ),
         )

@@ -31,7 +31,7 @@ class TrainingFlops:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             model = run.build().to(device)
             self.phases = [
-                (phase.start, phase.stop, run.processes * phase.repeat * flops)
+                (phase, run.processes * phase.repeat * flops)
                 for phase in model.phases()
                 for size in [phase.batch_size or run.config["batch_size"]]
                 for flops in [_flops(model, phase, size, device)]
@@ -39,10 +39,7 @@ class TrainingFlops:
 
     def until(self, step: int) -> int:
         """FLOPs of the first `step` steps."""
-        return sum(
-            max((step if stop is None else min(step, stop)) - start, 0) * flops
-            for start, stop, flops in self.phases
-        )
+        return sum(phase.runs_before(step) * flops for phase, flops in self.phases)
 
 
 def _flops(model: GenerativeModel, phase: Phase, batch_size: int, device: torch.device) -> int:

@@ -91,7 +91,7 @@ class Trainer:
             if phase.runs_at(self.step):
                 for k in range(phase.repeat):
                     logs |= self._update(phase, k)
-        if any(phase.stop == self.step + 1 for phase in self.phases):
+        if any(p.stop and p.stop <= self.step + 1 and p.runs_at(self.step) for p in self.phases):
             self._share_buffers()
         with self.watch("step"):
             self.ema.update(self.step)
@@ -159,15 +159,17 @@ class Trainer:
 
 
 def learning_rate(phase: Phase, step: int) -> float:
-    """A function of the step alone: constant, or a warm-up and a cosine over the phase's window."""
+    """A function of the step alone: constant, or a warm-up and a cosine over the phase's window,
+    and constant after it."""
     settings = phase.optimizer
-    if not settings.cosine or phase.stop is None:
+    if settings.cosine_to is None or phase.stop is None:
         return settings.lr
-    done = (step - phase.start) / (phase.stop - phase.start)
+    done = min((step - phase.start) / (phase.stop - phase.start), 1.0)
     warm_up = 0.1
     if done < warm_up:
         return settings.lr * (done + 1e-3) / warm_up
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+    fall = 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+    return settings.lr * (settings.cosine_to + (1 - settings.cosine_to) * fall)
 
 
 def _adam(phase: Phase) -> torch.optim.Optimizer:

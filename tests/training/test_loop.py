@@ -161,7 +161,7 @@ def test_no_average_is_the_model_itself() -> None:
 
 
 def test_a_cosine_depends_on_the_step_alone_and_ends_at_zero() -> None:
-    phase = Phase("p", [], lambda batch: None, OptimizerConfig(1.0, cosine=True), stop=100)  # type: ignore[arg-type, return-value]
+    phase = Phase("p", [], lambda batch: None, OptimizerConfig(1.0, cosine_to=0.0), stop=100)  # type: ignore[arg-type, return-value]
     rates = [learning_rate(phase, step) for step in range(101)]
     assert max(rates) == pytest.approx(1.0, abs=0.02)
     assert rates[0] < 0.02
