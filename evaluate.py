@@ -102,9 +102,8 @@ def main() -> None:
         with exclusive(out, "evaluation"):
             card = evaluate(candidate, evaluator, out, json_path)
         outputs.show(card)
-        found = candidate.checkpoint
-        if found and found.step <= found.run.config.get("warm_start", 0):
-            print("the generator is not trained yet: the run's warm start is not over")
+        if candidate.checkpoint and card["cost"]["mark_tflop"] is None:
+            print("no row of a table: this run is not at one of its marks, or cannot draw yet")
         for path in (json_path, out / outputs.GRID, out / outputs.CONFUSION):
             print(path)
         print(f"scored in {time.perf_counter() - start:.0f} s, loading included")

@@ -34,8 +34,17 @@ from models import Config
 from training import checkpoint
 from training.loop import Trainer
 from training.memory import check_batch_size
-from training.run import Precision, Run, build, check_settings, code_version
-from training.session import Limits, Session, restore
+from training.run import (
+    MARKS,
+    Precision,
+    Run,
+    build,
+    check_marks,
+    check_settings,
+    code_version,
+)
+from training.schedule import TERA, Schedule
+from training.session import Intervals, Session, restore
 from training.validation import Validation
 
 
@@ -59,9 +68,12 @@ class Options:
     """What learns from digit labels: nothing, or the warm start alone."""
     seed: int = 0
     """Of weights, batches and noise."""
-    max_seconds: float | None = None
-    """Stop after so many seconds of training, earlier sessions included, if the steps are not done
-    before."""
+    marks: tuple[float, ...] = MARKS
+    """FLOPs of training, in TFLOP, at which the run is kept to be scored. It ends at the last; the
+    warm start is a share of the first."""
+    steps: int | None = None
+    """End after so many steps instead, to try something out: what is not at a mark is no row of a
+    table."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to train."""
     precision: Precision = "32-true"
@@ -72,8 +84,8 @@ class Options:
     """Continue the run in that folder: `--resume` alone is yes, auto continues if there is one."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
-    validate_every: int = 1000
-    """Steps between validations and sample grids. 0: only at the end."""
+    validate_every: int = 500
+    """Steps between validations and sample grids. 0: only at marks and at the end."""
 
 
 def main() -> None:
@@ -94,16 +106,18 @@ def main() -> None:
     batches = Batches(
         train, options.pairing, config.batch_size, options.seed, fabric.global_rank, options.labels
     )
-    trainer = Trainer(model, batches, fabric, config.ema)
+    schedule = Schedule.of(run, fabric.device, model)
+    trainer = Trainer(model, schedule, batches, fabric, config.ema)
     if found:
         restore(trainer, found)
     run = run.continued_from(found.run) if found else run
     validation = Validation(dataset, options.split)
-    limits = Limits(options.max_seconds, options.checkpoint_every, options.validate_every)
+    intervals = Intervals(options.checkpoint_every, options.validate_every)
+    end = options.steps or schedule.steps(options.marks[-1] * TERA)
     try:
         with exclusive(folder, "training") if fabric.is_global_zero else nullcontext():
-            session = Session(trainer, run, folder, found, validation, limits)
-            stopped_by = session.go(config.steps)
+            session = Session(trainer, schedule, run, folder, found, validation, intervals)
+            stopped_by = session.go(end)
     except OSError as error:
         raise InputError(
             f"cannot write in {folder}: {error.strerror}; what was there before is intact"
@@ -183,8 +197,9 @@ def _check_options(options: Options) -> Options:
     if options.checkpoint_every < 1 or options.validate_every < 0:
         raise InputError("--checkpoint-every must be at least 1, --validate-every at least 0")
     check_pairing(options.pairing)
-    if options.max_seconds is not None and not options.max_seconds > 0:
-        raise InputError(f"--max-seconds must be above 0, not {options.max_seconds}")
+    check_marks(options.marks)
+    if options.steps is not None and options.steps < 1:
+        raise InputError("--steps must be at least 1")
     if not 0 <= options.seed < 1 << 32:
         raise InputError(f"--seed must be in [0, 2^32), not {options.seed}")
     return options
@@ -222,7 +237,7 @@ def _describe(
         data_fingerprint=dataset.fingerprint, task=options.task, split=options.split,
         pairing=options.pairing, labels=options.labels, seed=options.seed,
         precision=options.precision, x_shape=spec.x_shape, c_shape=spec.c_shape,
-        code=code_version(), processes=int(os.environ.get("WORLD_SIZE", 1)),
+        marks=options.marks, code=code_version(), processes=int(os.environ.get("WORLD_SIZE", 1)),
     )  # fmt: skip
 
 
@@ -254,10 +269,9 @@ def _print_summary(session: Session, stopped_by: int | None, data_dir: Path) -> 
         + ", ".join(f"{k} {v:.1%}" for k, v in shares.items())
     )
     if not steps:
-        print("nothing was left to do: give more --steps or --max-seconds to continue")
-    warm_start = session.run.config.get("warm_start", 0)
-    if session.trainer.step <= warm_start:
-        print(f"the generator is not trained yet: the warm start takes {warm_start} steps")
+        print("nothing was left to do: give more --marks, or --steps, to continue")
+    if session.trainer.step < (begin := session.schedule.draws_from):
+        print(f"the generator is not trained yet: its first update is in step {begin}")
     if sign := session.divergence():
         print(f"warning: the run diverged ({sign}): try a lower --lr", file=sys.stderr)
     print(f"checkpoint: {path}")

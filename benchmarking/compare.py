@@ -28,9 +28,9 @@ from common.files import check_writable, write_atomically, write_rows
 from common.markdown import table
 from common.plots import png
 from training import checkpoint
-from training.flops import TrainingFlops
 from training.run import RUNS, Run
 from training.run_log import Scalars, read_scalars
+from training.schedule import Schedule
 
 __all__ = ["LoggedRun", "chart", "read", "write"]
 
@@ -89,7 +89,7 @@ def read(folder: Path) -> LoggedRun:
     scalars, run = read_scalars(folder), found.run
     steps = sorted({s for t, (all_, _) in scalars.items() if "validation/" in t for s in all_})
     if steps and scalars.get(FLOPS, ([], []))[0] != steps and run.spec == datasets.spec(run.task):
-        count = TrainingFlops(run)
+        count = Schedule.of(run)
         scalars[FLOPS] = (steps, [float(count.until(step)) for step in steps])
     if found.step in steps and found.step not in scalars.setdefault(SECONDS, ([], []))[0]:
         scalars[SECONDS][0].append(found.step)

@@ -9,7 +9,6 @@ import dataclasses
 import itertools
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,13 +23,14 @@ from evaluation import outputs
 from evaluation.baselines import BASELINES
 from evaluation.evaluator import PROTOCOL
 from judges import load_judge
-from models import Config
 from training import checkpoint
-from training.run import RUNS, Precision, Run, run_folder
+from training.run import MARKS, RUNS, Precision, Run, check_marks, run_folder
+from training.session import mark_folder
 
 __all__ = ["Job", "Options", "check", "plan", "run", "run_job"]
 
 PRESETS = ("reference", "original")
+QUICK_MARKS = (10.0,)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Options:
     """Trains and evaluates models, then writes the table and the figures."""
 
     quick: bool = False
-    """The `reference` presets for 2.5 minutes each, into results/demo/, which git ignores."""
+    """The `reference` presets to 10 TFLOP, into results/demo/, which git ignores."""
     models: tuple[str, ...] = ()
     """Which models; all by default."""
     presets: tuple[str, ...] = ()
@@ -53,8 +53,8 @@ class Options:
     """What learns from digit labels: nothing, or the warm start alone."""
     precision: Precision = "32-true"
     """Of the forward pass in training."""
-    max_seconds: float = 600.0
-    """Longest training of a run."""
+    marks: tuple[float, ...] = MARKS
+    """TFLOP of training at which every run is scored; it ends at the last."""
     data: datasets.Data = "auto"
     """Which data."""
     data_dir: Path = field(default_factory=datasets.default_dir)
@@ -73,7 +73,6 @@ class Job:
 
     model: str
     preset: str
-    config: Config
     seed: int
     folder: Path
 
@@ -112,9 +111,9 @@ def check(options: Options) -> Options:
         InputError: they do not fit each other, or the models.
     """
     if options.quick:
-        if options.presets or options.max_seconds != Options.max_seconds:
-            raise InputError("--quick sets --presets and --max-seconds itself: leave them out")
-        options = dataclasses.replace(options, presets=("reference",), max_seconds=150.0)
+        if options.presets or options.marks != Options.marks:
+            raise InputError("--quick sets --presets and --marks itself: leave them out")
+        options = dataclasses.replace(options, presets=("reference",), marks=QUICK_MARKS)
     demo = ROOT / "results" / "demo"
     options = dataclasses.replace(
         options,
@@ -128,8 +127,7 @@ def check(options: Options) -> Options:
     if not presets & {*(options.presets or PRESETS)}:
         raise InputError(f"give --presets: none of the models has {' or '.join(PRESETS)}")
     check_pairing(options.pairing)
-    if not options.max_seconds > 0:
-        raise InputError(f"--max-seconds {options.max_seconds:g}: more than 0")
+    check_marks(options.marks)
     if any(not 0 <= seed < 2**32 for seed in options.seeds):
         raise InputError("--seeds are whole numbers of 0 to 4294967295")
     return options
@@ -148,12 +146,8 @@ def plan(options: Options, dataset: PairedDataset) -> list[Job]:
         options.presets or PRESETS, options.seeds, options.models or models.names()
     ):
         if preset in models.presets(name):
-            config = models.presets(name)[preset]
-            if options.quick and hasattr(config, "warm_start"):
-                # A short run cannot spend a third of its time on the warm start.
-                config = dataclasses.replace(config, warm_start=200)  # type: ignore[call-arg]
             folder = run_folder(options.runs or RUNS, name, preset, *where, seed)
-            jobs.append(Job(name, preset, config, seed, folder))
+            jobs.append(Job(name, preset, seed, folder))
     return jobs
 
 
@@ -176,58 +170,57 @@ def run_all(jobs: list[Job], options: Options, dataset: PairedDataset, out: Path
     for i, job in enumerate(jobs):
         print(f"[{i + 1}/{len(jobs)}] {job.label}", flush=True)
         if run_job(job, options, dataset):
-            report.add_row(out, outputs.read(job.folder / outputs.NAME))
+            for mark in options.marks:
+                report.add_row(out, outputs.read(mark_folder(job.folder, mark) / outputs.NAME))
         else:
             failed.append(job.label)
     return failed
 
 
 def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
-    """Trains what is not finished, evaluates what is not scored by these judges."""
+    """Trains what is not finished, scores what is not scored by these judges, at each mark."""
     data = ("--data-dir", str(options.data_dir.resolve()))
     path = job.folder / checkpoint.NAME
     if options.fresh:
         shutil.rmtree(job.folder, ignore_errors=True)
     try:
-        found = checkpoint.load(path, groups=("ema",)) if path.exists() else None
+        found = checkpoint.load(path, groups=()) if path.exists() else None
     except InputError as error:
         print(f"error: {error}; --fresh trains the run again", file=sys.stderr)
         return False
-    if found is not None and (changed := _changes(job.config, options, found.run)):
+    if found is not None and (changed := _changes(job, options, found.run)):
         print(
             f"error: {job.folder} was trained with another {', '.join(changed)}: "
             "--fresh trains it again",
             file=sys.stderr,
         )
         return False
-    if found is None or (found.step < job.config.steps and found.seconds < options.max_seconds):
+    kept = [mark_folder(job.folder, mark) for mark in options.marks]
+    if not all((folder / checkpoint.NAME).exists() for folder in kept):
         arguments = ["--model", job.model, "--preset", job.preset, "--seed", str(job.seed)]
         arguments += ["--split", options.split, "--pairing", options.pairing]
         arguments += ["--labels", options.labels, "--precision", options.precision]
-        arguments += ["--max-seconds", str(options.max_seconds), "--out", str(job.folder)]
-        arguments += ["--data", dataset.name, "--resume", "auto", *data]
-        for name in _differences(
-            job.config, dataclasses.asdict(models.presets(job.model)[job.preset])
-        ):
-            arguments += ["--" + name.replace("_", "-"), str(getattr(job.config, name))]
+        arguments += ["--marks", *(f"{mark:g}" for mark in options.marks)]
+        arguments += ["--out", str(job.folder), "--data", dataset.name, "--resume", "auto", *data]
         if not _run("train.py", *arguments):
             return False
-    elif _is_current(job.folder / outputs.NAME, dataset, found):
-        print(f"  already finished: {job.folder} (--fresh trains it again)")
-        return True
-    return _run("evaluate.py", "--checkpoint", str(job.folder), *data)
+    else:
+        print(f"  already trained: {job.folder} (--fresh trains it again)")
+    scored = True
+    for folder in kept:
+        average = checkpoint.load(folder, groups=("ema",))
+        if not _is_current(folder / outputs.NAME, dataset, average):
+            scored &= _run("evaluate.py", "--checkpoint", str(folder), *data)
+    return scored
 
 
-def _changes(config: Config, options: Options, run: Run) -> list[str]:
+def _changes(job: Job, options: Options, run: Run) -> list[str]:
     """What of a run is not as it is to be."""
-    other_precision = ["precision"] if run.precision != options.precision else []
-    return _differences(config, run.config) + other_precision
-
-
-def _differences(config: Config, other: Mapping[str, object]) -> list[str]:
-    """The settings that differ, but for the length of the run."""
-    mine = dataclasses.asdict(config)
-    return [k for k, v in mine.items() if k != "steps" and k in other and other[k] != v]
+    config = dataclasses.asdict(models.presets(job.model)[job.preset])
+    changed = [k for k, v in config.items() if k in run.config and run.config[k] != v]
+    if run.precision != options.precision:
+        changed.append("precision")
+    return changed + (["first mark"] if run.marks[0] != options.marks[0] else [])
 
 
 def _is_current(

@@ -27,6 +27,7 @@ from metrics.bootstrap import group_weights, interval, weighted_means
 from models import ConditionalConfig, ConditionalModel, Phase
 from training.loop import Trainer
 from training.run import code_version
+from training.schedule import Schedule
 
 __all__ = ["Options", "accuracy_drop", "run"]
 
@@ -129,10 +130,11 @@ def run(options: Options) -> None:
 def train_classifier(train: Part, seed: int, steps: int) -> Classifier:
     """A classifier of the training recordings, with its averaged weights."""
     seed_everything(seed, verbose=False)
-    config = ClassifierConfig(steps=steps, warm_start=steps)
+    config = ClassifierConfig(warm_start=1.0)
     model = config.build(datasets.spec("audio2image", "warm-start"))
     batches = Batches(train, "resampled", config.batch_size, seed, labels="warm-start")
-    trainer = Trainer(model, batches, Fabric(accelerator="cpu", devices=1), config.ema)
+    schedule = Schedule(model.phases(), flops=[1], mark=steps)
+    trainer = Trainer(model, schedule, batches, Fabric(accelerator="cpu", devices=1), config.ema)
     for _ in trange(steps, desc=f"classifier {seed}", leave=False, disable=None):
         trainer.advance()
     return trainer.ema.model  # type: ignore[return-value]

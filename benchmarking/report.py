@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 ROWS, TABLE, FIGURES = "results.csv", "leaderboard.md", "figures"
-FORMAT = "synesthesia-rows-3"  # in every row
+FORMAT = "synesthesia-rows-4"  # in every row
 Row = Mapping[str, str]
 Run = tuple[Row, Path]  # a row, and the folder of its run
 
@@ -40,11 +40,21 @@ SAME = (
     *("evaluation_seed", "device"),
 )
 # What identifies a run: another with the same replaces its row.
-KEY = ("model", "preset", "data", "split", "pairing", "labels", "seed")
+KEY = ("model", "preset", "data", "split", "pairing", "labels", "seed", "mark_tflop")
 
 
 def add_row(out: Path, card: dict[str, Any]) -> None:
-    """Puts a scorecard into results.csv; a row of the same run is replaced."""
+    """Puts a scorecard into results.csv; a row of the same run is replaced.
+
+    Raises:
+        InputError: it is of a run that is not at a mark, or cannot draw yet.
+    """
+    candidate, cost = card["candidate"], card["cost"]
+    if candidate["run"] and cost["mark_tflop"] is None:
+        raise InputError(
+            f"{candidate['name']}, {cost['steps']:,} steps: it is not at one of its marks, or "
+            "cannot draw yet: no row"
+        )
     rows = {_key(row): row for row in read_rows(out)}
     row = to_row(card)
     rows[_key(row)] = row
@@ -120,7 +130,12 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
         chosen = [row for row in rows if (row["data"], row["split"]) == (data, split)]
         _refuse_mixed(chosen, f"{data}, {split}")
         title = f"{data}, split {split}, n = {int(chosen[0]['n']):,}"
-        text += f"### {title}\n\n{tables.leaderboard(chosen)}\n\n"
+        marks = sorted({float(row["mark_tflop"]) for row in chosen if row["mark_tflop"]})
+        for mark in reversed(marks):
+            there = [row for row in chosen if float(row["mark_tflop"] or mark) == mark]
+            text += f"### {title}, {mark:g} TFLOP\n\n{tables.leaderboard(there)}\n\n"
+        if not marks:
+            text += f"### {title}\n\n{tables.leaderboard(chosen)}\n\n"
     write_atomically(out / TABLE, (tables.HEAD + text[:-1] + tables.FOOT).encode())
 
     by_folder: dict[str, list[Run]] = {}
@@ -141,19 +156,19 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
 
 
 def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
-    """The rows whose run is in the folder, with the weights that were scored; by seed and model."""
+    """The rows of the last mark whose run is in the folder, with the weights that were scored, each
+    with the folder of that mark; by seed and model."""
     folders = {}
-    for path in sorted(runs.rglob(outputs.NAME)):
+    for path in sorted(runs.rglob(f"mark-*/{outputs.NAME}")):
         with contextlib.suppress(InputError):  # a scorecard of another format is of no row
             row = to_row(outputs.read(path))
             folders[(*_key(row), row["weights_sha256"])] = path.parent
-    found = [
-        (row, folder)
-        for row in rows
-        if row.get("weights_sha256")
-        and (folder := folders.get((*_key(row), row["weights_sha256"])))
-    ]
-    return sorted(found, key=lambda each: (int(each[0]["seed"]), each[0]["model"]))
+    last: dict[tuple[str, ...], Run] = {}
+    for each in sorted(rows, key=lambda row: float(row["mark_tflop"] or 0)):
+        folder = folders.get((*_key(each), each.get("weights_sha256", "")))
+        if folder:
+            last[_key(each)[:-1]] = each, folder
+    return sorted(last.values(), key=lambda each: (int(each[0]["seed"]), each[0]["model"]))
 
 
 def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
@@ -163,7 +178,7 @@ def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
         seed = f"-seed{row['seed']}" if row["seed"] != "0" else ""
         name = f"samples-{row['model']}-{row['preset']}{seed}.png"
         shutil.copyfile(run / outputs.GRID, folder / name)
-    chart = compare.chart([compare.read(run) for _, run in runs])
+    chart = compare.chart([compare.read(run.parent) for _, run in runs])
     write_atomically(folder / f"comparison-{runs[0][0]['preset']}.png", chart)
 
 

@@ -22,8 +22,8 @@ from metrics.cost import sampling_cost
 from metrics.neighbors import partner_rank
 from models import GenerativeModel
 from training.checkpoint import Checkpoint
-from training.flops import TrainingFlops
 from training.run import Run
+from training.schedule import TERA, Schedule
 
 __all__ = ["BATCH_SIZE", "Candidate"]
 
@@ -99,13 +99,17 @@ class Candidate:
         """Of training, of a sample, and the peak memory of this process so far."""
         checkpoint, model = self.checkpoint, self.model
         cost: dict[str, float | None] = {
+            "mark_tflop": None,
             "steps": checkpoint.step if checkpoint else None,
             "training_seconds": checkpoint.seconds if checkpoint else None,
             "peak_memory_bytes": _peak_memory(train.c.device),
         }
         if checkpoint is not None and model is not None:
-            flops = TrainingFlops(checkpoint.run, train.c.device)
-            cost["training_flops"] = flops.until(checkpoint.step)
+            schedule, step = Schedule.of(checkpoint.run, train.c.device), checkpoint.step
+            marks = {schedule.steps(mark * TERA): mark for mark in checkpoint.run.marks}
+            can_draw = step >= schedule.draws_from
+            cost["mark_tflop"] = marks.get(step) if can_draw else None
+            cost["training_flops"] = schedule.until(step)
             batch = from_pixels(train.c[:BATCH_SIZE])
             generator = torch.Generator(train.c.device).manual_seed(0)
             sizes = sampling_cost(model, lambda: model.sample(batch, generator))

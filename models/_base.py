@@ -47,7 +47,8 @@ class Phase:
             may flow through other parts but land on `parameters` only.
         optimizer: its settings.
         repeat: updates per step, each on a fresh batch.
-        start, stop: the window of steps in which it runs; no stop: to the end.
+        start, stop: the window in which it runs, as shares of the FLOPs up to the run's first mark;
+            no stop: to the end.
         then_every: after its window it goes on in one of so many steps; None: it ends.
         batch_size: of its batches; None: the run's.
     """
@@ -57,8 +58,8 @@ class Phase:
     loss: Callable[[Batch], tuple[Tensor, Logs]]
     optimizer: OptimizerConfig
     repeat: int = 1
-    start: int = 0
-    stop: int | None = None
+    start: float = 0.0
+    stop: float | None = None
     then_every: int | None = None
     batch_size: int | None = None
 
@@ -68,25 +69,11 @@ class Phase:
                 f"phase '{self.name}' is to run {self.repeat} times a step: at least 1"
             )
 
-    def runs_at(self, step: int) -> bool:
-        if self.stop is None or step < self.stop:
-            return self.start <= step
-        return self.then_every is not None and (step - self.stop) % self.then_every == 0
-
-    def runs_before(self, step: int) -> int:
-        """The number of the first `step` steps at which it runs."""
-        stop = step if self.stop is None else min(step, self.stop)
-        window = max(stop - self.start, 0)
-        later = -(-(step - stop) // self.then_every) if self.then_every else 0
-        return window + later
-
 
 @dataclass(frozen=True)
 class Config(ABC):
     """Settings that every model has. A subclass adds its own and names the model it builds."""
 
-    steps: int
-    """Length of a run: updates of the network that samples, the warm start included."""
     batch_size: int
     """Pairs in a batch, of each process that trains."""
     ema: float

@@ -21,14 +21,14 @@ class ConditionalConfig(Config):
 
     batch_size: int = 64
     ema: float = 0.998
-    warm_start: int = 1000
-    """Steps at the start in which the condition's encoder alone learns, by aligning the run's own
-    pairs (with `--labels warm-start`: by naming digits). 0: none; it then learns from the
-    generative losses only."""
-    align_every: int = 0
+    warm_start: float = 0.35
+    """Share of the FLOPs up to the first mark in which the condition's encoder alone learns, by
+    aligning the run's own pairs (with `--labels warm-start`: by naming digits). 0: none; it then
+    learns from the generative losses only."""
+    align_every: int = 4
     """After the warm start the encoder goes on learning as there in one of so many steps, beside
     the model. 0: it is frozen."""
-    align_lr_share: float = 0.0
+    align_lr_share: float = 0.2
     """Of the warm start's learning rate, at its end and after it."""
     warm_start_lr: float = 2e-3
     """Highest learning rate of the warm start."""
@@ -114,7 +114,9 @@ class ConditionalModel(GenerativeModel):
                 parameters=[*self.encoder.parameters(), *partner.parameters()],
                 loss=self.alignment_loss if aligns else self.classification_loss,
                 optimizer=OptimizerConfig(
-                    lr=config.warm_start_lr, betas=(0.9, 0.98), weight_decay=0.05,
+                    lr=config.warm_start_lr,
+                    betas=(0.9, 0.98),
+                    weight_decay=0.05,
                     cosine_to=config.align_lr_share,
                 ),
                 stop=config.warm_start,

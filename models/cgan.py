@@ -38,7 +38,6 @@ __all__ = ["CGAN", "PRESETS", "CGANConfig"]
 class CGANConfig(ConditionalConfig):
     """A projection GAN."""
 
-    steps: int = 5000
     z_dim: int = 64
     """Size of the noise."""
     lr: float = 4e-4

@@ -42,7 +42,6 @@ __all__ = ["CVAE", "PRESETS", "CVAEConfig"]
 class CVAEConfig(ConditionalConfig):
     """A CVAE whose prior depends on the condition."""
 
-    steps: int = 5500
     z_dim: int = 16
     """Size of the latent."""
     beta: float = 3.0

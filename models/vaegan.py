@@ -43,7 +43,6 @@ __all__ = ["PRESETS", "VAEGAN", "VAEGANConfig"]
 class VAEGANConfig(ConditionalConfig):
     """A VAE-GAN with a projection discriminator."""
 
-    steps: int = 3200
     z_dim: int = 16
     """Size of the latent."""
     lr: float = 4e-4

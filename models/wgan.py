@@ -35,7 +35,6 @@ __all__ = ["PRESETS", "WGAN", "WGANConfig"]
 class WGANConfig(ConditionalConfig):
     """A WGAN-GP whose critic sees the condition."""
 
-    steps: int = 2500
     z_dim: int = 64
     """Size of the noise."""
     lr: float = 5e-4

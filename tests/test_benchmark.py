@@ -41,12 +41,12 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     out, runs = tmp_path / "out", tmp_path / "runs"
     places = ("--data-dir", str(offline_dir), "--out", str(out), "--runs", str(runs))
     command = ["models", "--models", "cgan", "cvae", "--presets", "reference", "--data", "offline"]
-    command += ["--max-seconds", "2", *places]
+    command += ["--marks", "0.05", "0.1", *places]
     first = run(*command)
     assert first.returncode == 0, first.stderr[-2000:]
     rows = report.read_rows(out)
     baselines = ["real-data", "class-mean", "nearest-neighbor"]
-    assert [row["model"] for row in rows] == [*baselines, "cgan", "cvae"]
+    assert [row["model"] for row in rows] == [*baselines, "cgan", "cgan", "cvae", "cvae"]
     assert {row["data"] for row in rows} == {"offline"}
     names = [
         "comparison-reference",
@@ -58,11 +58,11 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     figures = {name: (folder / f"{name}.png").read_bytes() for name in names}
     assert all(figure.startswith(b"\x89PNG") for figure in figures.values())
     made = {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}
-    assert len(made) == 2
+    assert len(made) == 6
 
     second = run(*command)
     assert second.returncode == 0, second.stderr[-2000:]
-    assert second.stdout.count("already finished") == 2
+    assert second.stdout.count("already trained") == 2
     assert made == {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}
     assert report.read_rows(out) == rows
 
@@ -78,12 +78,12 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     [
         (("--models", "cgn"), "unknown model 'cgn': did you mean cgan"),
         (("models", "--models", "cgn"), "unknown model 'cgn': did you mean cgan"),
-        (("--quick", "--max-seconds", "9"), "--quick sets"),
+        (("--quick", "--marks", "9"), "--quick sets"),
         (("--quick", "--presets", "original"), "--quick sets"),
         (("--speed", "9"), "Unrecognized options: --speed, 9; see benchmark.py models --help"),
         (("--presets", "referense"), "unknown preset 'referense': did you mean reference"),
         (("--split", "speaker:bob"), "bob"),
-        (("--max-seconds", "0"), "more than 0"),
+        (("--marks", "0"), "above 0"),
         (("--seeds", "-1"), "whole numbers"),
         (("modles",), "unknown command 'modles': did you mean models? there are: models, conv"),
         (("converters", "--seeds", "3"), "Unrecognized options: --seeds, 3; see benchmark.py conv"),

@@ -53,6 +53,7 @@ def _write(folder: Path, source: PairedDataset, **changes: Any) -> Path:
         precision="32-true",
         x_shape=spec.x_shape,
         c_shape=spec.c_shape,
+        marks=(20.0, 60.0),
         code="test",
     )
     torch.manual_seed(0)
@@ -120,6 +121,8 @@ def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
     assert 0 < cost["parameters_sampling"] < cost["parameters"]
     assert cost["flops_per_sample"] > 1e5
     assert cost["training_flops"] > 7 * cost["flops_per_sample"]
+    assert cost["mark_tflop"] is None
+    assert "no row of a table: this run is not at one of its marks" in card["stdout"]
 
 
 def test_files_and_what_to_do_next(cards: dict[str, dict[str, Any]]) -> None:

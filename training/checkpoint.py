@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from common.errors import InputError
 from common.files import write_atomically
 from models import GenerativeModel
-from training.run import Run
+from training.run import Run, check_marks
 
 __all__ = [
     "NAME",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 NAME = "checkpoint.safetensors"
-FORMAT = "synesthesia-checkpoint-3"
+FORMAT = "synesthesia-checkpoint-4"
 GROUPS = ("model", "ema", "optimizer")
 MAX_BYTES = 4 << 30
 
@@ -168,15 +168,18 @@ def _check_format(path: Path, about: Any) -> None:
 
 
 def _run(about: dict[str, Any]) -> Run:
-    shapes = {key: tuple(about[key]) for key in ("x_shape", "c_shape")}
-    run = Run(**about | shapes)
-    kinds = {"seed": int, "processes": int, "config": dict} | dict.fromkeys(shapes, tuple)
+    tuples = {key: tuple(about[key]) for key in ("x_shape", "c_shape", "marks")}
+    run = Run(**about | tuples)
+    kinds = {"seed": int, "processes": int, "config": dict} | dict.fromkeys(tuples, tuple)
     for name, value in vars(run).items():
         if not isinstance(value, kinds.get(name, str)):
             raise TypeError(f"{name} is {value!r:.60}")
-    for name, shape in shapes.items():
-        if [type(size) for size in shape] != [int] * 3:
-            raise TypeError(f"{name} is {shape!r:.60}")
+    for name in ("x_shape", "c_shape"):
+        if [type(size) for size in tuples[name]] != [int] * 3:
+            raise TypeError(f"{name} is {tuples[name]!r:.60}")
+    if not {type(mark) for mark in run.marks} <= {int, float}:
+        raise TypeError(f"marks is {run.marks!r:.60}")
+    check_marks(run.marks)
     return run
 
 

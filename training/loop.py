@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from common.errors import InputError
 from datasets import Batch, seed_of
-from models import GenerativeModel, OptimizerConfig, Phase
+from models import GenerativeModel, OptimizerConfig
 from training.ema import EMA
+from training.schedule import Schedule, Window
 
-__all__ = ["BatchSource", "Stopwatch", "Trainer", "learning_rate"]
+__all__ = ["BatchSource", "Stopwatch", "Trainer"]
 
 
 class Stopwatch:
@@ -55,6 +56,7 @@ class Trainer:
 
     Args:
         model: on fabric's device.
+        schedule: of its phases.
         on_logs: (step, {tag: value}) receives every loss term and gradient norm, late: values are
             fetched from the device once in `flush_every` steps.
     """
@@ -64,14 +66,15 @@ class Trainer:
     def __init__(
         self,
         model: GenerativeModel,
+        schedule: Schedule,
         batches: BatchSource,
         fabric: Fabric,
         ema_decay: float,
         on_logs: Callable[[int, dict[str, float]], None] = lambda step, logs: None,
     ) -> None:
         self.model, self.batches, self.fabric, self.on_logs = model, batches, fabric, on_logs
-        self.phases = tuple(model.phases())
-        self.optimizers = {phase.name: _adam(phase) for phase in self.phases}
+        self.windows = schedule.windows
+        self.optimizers = {w.phase.name: _adam(w) for w in self.windows}
         self.ema = EMA(model, ema_decay)
         self.step = 0  # steps done
         self.watch = Stopwatch()
@@ -87,11 +90,11 @@ class Trainer:
         """
         self.model.train()
         logs: dict[str, Tensor] = {}
-        for phase in self.phases:
-            if phase.runs_at(self.step):
-                for k in range(phase.repeat):
-                    logs |= self._update(phase, k)
-        if any(p.stop and p.stop <= self.step + 1 and p.runs_at(self.step) for p in self.phases):
+        running = [w for w in self.windows if w.runs_at(self.step)]
+        for window in running:
+            for k in range(window.phase.repeat):
+                logs |= self._update(window, k)
+        if any(w.stop is not None and w.stop <= self.step + 1 for w in running):
             self._share_buffers()
         with self.watch("step"):
             self.ema.update(self.step)
@@ -100,7 +103,8 @@ class Trainer:
         if len(self._waiting) >= self.flush_every:
             self.flush()
 
-    def _update(self, phase: Phase, k: int) -> dict[str, Tensor]:
+    def _update(self, window: Window, k: int) -> dict[str, Tensor]:
+        phase = window.phase
         watch, parameters = self.watch, phase.parameters
         with watch("data"):
             batch = self.batches(self.step, phase.name, k, phase.batch_size)
@@ -116,7 +120,7 @@ class Trainer:
         with watch("step"):
             norm = torch.nn.utils.clip_grad_norm_(parameters, phase.optimizer.clip or math.inf)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(phase, self.step)
+                group["lr"] = window.learning_rate(self.step)
             optimizer.step()
         # Terms first: the first that is not finite is named.
         logs = {f"loss_terms/{phase.name}/{name}": term for name, term in terms.items()}
@@ -158,24 +162,10 @@ class Trainer:
             self.on_logs(step, found)
 
 
-def learning_rate(phase: Phase, step: int) -> float:
-    """A function of the step alone: constant, or a warm-up and a cosine over the phase's window,
-    and constant after it."""
-    settings = phase.optimizer
-    if settings.cosine_to is None or phase.stop is None:
-        return settings.lr
-    done = min((step - phase.start) / (phase.stop - phase.start), 1.0)
-    warm_up = 0.1
-    if done < warm_up:
-        return settings.lr * (done + 1e-3) / warm_up
-    fall = 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
-    return settings.lr * (settings.cosine_to + (1 - settings.cosine_to) * fall)
-
-
-def _adam(phase: Phase) -> torch.optim.Optimizer:
-    settings: OptimizerConfig = phase.optimizer
+def _adam(window: Window) -> torch.optim.Optimizer:
+    settings: OptimizerConfig = window.phase.optimizer
     return torch.optim.AdamW(
-        phase.parameters,
+        window.phase.parameters,
         lr=settings.lr,
         betas=settings.betas,
         weight_decay=settings.weight_decay,

@@ -8,6 +8,7 @@ import subprocess
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -18,12 +19,13 @@ from datasets import Labels, Task, TaskSpec
 from models import Config, GenerativeModel
 
 __all__ = [
-    "RUNS", "Precision", "Run", "build", "check_settings", "code_version", "config_from",
-    "run_folder",
+    "MARKS", "RUNS", "Precision", "Run", "build", "check_marks", "check_settings", "code_version",
+    "config_from", "run_folder",
 ]  # fmt: skip
 
 
 RUNS = ROOT / "results" / "runs"
+MARKS = (20.0, 60.0)  # TFLOP of training at which every model is scored
 Precision = Literal["32-true", "bf16-mixed"]
 
 
@@ -53,6 +55,7 @@ class Run:
     precision: str
     x_shape: tuple[int, int, int]
     c_shape: tuple[int, int, int]
+    marks: tuple[float, ...]  # TFLOP of training at which it is scored, ascending
     code: str  # the commit; of every session, where they differ
     processes: int = 1
 
@@ -98,8 +101,9 @@ class Run:
         """The fields that must agree to resume `other` with this run, and do not."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         for each in (mine, theirs):
-            each |= {f"config.{k}": v for k, v in each.pop("config").items() if k != "steps"}
+            each |= {f"config.{k}": v for k, v in each.pop("config").items()}
             each.pop("code")
+            each["the first mark"] = each.pop("marks")[0]  # decides when phases run
         keys = sorted(mine.keys() | theirs.keys())
         return [key for key in keys if _plain(mine.get(key)) != _plain(theirs.get(key))]
 
@@ -134,11 +138,23 @@ def check_settings(config: Config) -> Config:
         if isinstance(value, int | float) and not 0 <= value < math.inf:
             flag = "--" + name.replace("_", "-")
             raise InputError(f"{flag} must be a number that is not negative, not {value!r:.40}")
-    if config.steps < 1 or config.batch_size < 1:
-        raise InputError("--steps and --batch-size must be at least 1")
+    if config.batch_size < 1:
+        raise InputError("--batch-size must be at least 1")
     if not 0 <= config.ema < 1:
         raise InputError(f"--ema must be in [0, 1), not {config.ema}")
     return config
+
+
+def check_marks(marks: tuple[float, ...]) -> None:
+    """That they are numbers above 0 that ascend.
+
+    Raises:
+        InputError: they are not.
+    """
+    rising = all(low < high < math.inf for low, high in pairwise((0.0, *marks)))
+    if not marks or not rising:
+        given = " ".join(f"{mark:g}" for mark in marks)
+        raise InputError(f"--marks are TFLOP above 0 that ascend, such as 20 60, not '{given}'")
 
 
 def build(config: Config, spec: TaskSpec) -> GenerativeModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import time
 from dataclasses import dataclass
@@ -15,14 +16,14 @@ from common.files import remove_temporaries
 from common.progress import Progress
 from models import GenerativeModel
 from training import checkpoint
-from training.flops import TrainingFlops
 from training.loop import Trainer
 from training.run import Run
 from training.run_log import NAME as LOG
 from training.run_log import RunLog, write_sounds
+from training.schedule import TERA, Schedule
 from training.validation import Validation
 
-__all__ = ["Limits", "Session", "restore", "snapshot"]
+__all__ = ["Intervals", "Session", "mark_folder", "restore", "snapshot"]
 
 
 # Beyond them nothing useful was ever trained; the largest of all presets are about 20 and 1e4.
@@ -30,12 +31,16 @@ MAX_WEIGHT, MAX_LOSS = 1e3, 1e7
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When a session ends, and how often it saves and validates."""
+class Intervals:
+    """Steps between what a session does beside training."""
 
-    max_seconds: float | None  # of training, earlier sessions included
-    checkpoint_every: int  # steps
-    validate_every: int  # steps; 0: only at the end
+    checkpoint: int
+    validation: int  # 0: only at marks and at the end
+
+
+def mark_folder(folder: Path, mark: float) -> Path:
+    """Where a run keeps itself as it was at a mark, in TFLOP."""
+    return folder / f"mark-{mark:g}"
 
 
 class Session:
@@ -43,6 +48,7 @@ class Session:
 
     Args:
         trainer: new, or as `restore` left it.
+        schedule: that of the trainer.
         found: the checkpoint that it was restored from.
         validation: None: no validation.
     """
@@ -50,24 +56,27 @@ class Session:
     def __init__(
         self,
         trainer: Trainer,
+        schedule: Schedule,
         run: Run,
         folder: Path,
         found: checkpoint.Checkpoint | None,
         validation: Validation | None,
-        limits: Limits,
+        intervals: Intervals,
     ) -> None:
-        self.trainer, self.run, self.folder = trainer, run, folder
-        self.validation, self.limits = validation, limits
+        self.trainer, self.schedule, self.run, self.folder = trainer, schedule, run, folder
+        self.validation, self.intervals = validation, intervals
         self.main = trainer.fabric.is_global_zero
-        if self.main and validation:
-            self.flops = TrainingFlops(run, trainer.fabric.device)
+        self.marks: dict[int, list[float]] = {}  # by their step
+        for mark in run.marks:
+            self.marks.setdefault(schedule.steps(mark * TERA), []).append(mark)
         self.before, self.start = found.seconds if found else 0.0, time.perf_counter()
         self.first_step, self.validated = trainer.step, -1
         self.log: RunLog | None = None
         if self.main:
             remove_temporaries(folder)
             position = found.log_position if found else 0
-            self.log = RunLog(folder, run, trainer.phases, trainer.step, position)
+            phases = [window.phase for window in schedule.windows]
+            self.log = RunLog(folder, run, phases, trainer.step, position)
             self.validated = self.log.last_validation
             if self.log.is_short:
                 tqdm.write(f"warning: {folder / LOG} had lost lines: it is continued as it is")
@@ -83,8 +92,8 @@ class Session:
         return self.before + time.perf_counter() - self.start
 
     def go(self, steps: int) -> int | None:
-        """Trains to `steps`, to the time limit or to a signal; returns the signal."""
-        trainer, limits = self.trainer, self.limits
+        """Trains to `steps` or to a signal; returns the signal."""
+        trainer, intervals = self.trainer, self.intervals
         caught: list[int] = []
         handlers = {
             s: signal.signal(s, lambda number, frame: caught.append(number))
@@ -97,10 +106,15 @@ class Session:
                 trainer.advance()
                 progress.update()
                 self._show(progress)
+                marks = self.marks.get(trainer.step, [])
                 # Validated first: a checkpoint holds all that was logged up to its step.
-                if limits.validate_every and trainer.step % limits.validate_every == 0:
+                due = intervals.validation and trainer.step % intervals.validation == 0
+                if marks or due:
                     self.validate()
-                if trainer.step % limits.checkpoint_every == 0:
+                # Kept before it is saved: a run that resumes from there is past the mark.
+                for mark in marks:
+                    self._keep(mark)
+                if marks or trainer.step % intervals.checkpoint == 0:
                     self.save()
             stopped = bool(caught)  # later signals find the run at its end
             if not stopped and self.validated != trainer.step:
@@ -115,12 +129,12 @@ class Session:
         return caught[0] if stopped else None
 
     def _must_stop(self, caught: bool) -> bool:
-        """By a signal or the time limit; all processes at the same step."""
-        limit, fabric = self.limits.max_seconds, self.trainer.fabric
-        stop = caught or (limit is not None and self.seconds >= limit)
+        """By a signal; all processes at the same step."""
+        fabric = self.trainer.fabric
         if fabric.world_size == 1:
-            return stop
-        votes = fabric.all_reduce(torch.tensor(float(stop), device=fabric.device), reduce_op="sum")
+            return caught
+        vote = torch.tensor(float(caught), device=fabric.device)
+        votes = fabric.all_reduce(vote, reduce_op="sum")
         return bool(votes)
 
     def _show(self, progress: Progress) -> None:
@@ -130,14 +144,20 @@ class Session:
         shown = {k.removeprefix("loss/"): f"{v:.3g}" for k, v in self.trainer.latest.items()
                  if k.startswith("loss/")}  # fmt: skip
         speed = pace * self.trainer.batches.batch_size / (time.perf_counter() - self.start)
-        left = ""
-        if self.limits.max_seconds is not None:
-            left = f", {max(self.limits.max_seconds - self.seconds, 0):.0f} s left at most"
-        progress.annotate(
-            ", ".join(f"{k} {v}" for k, v in shown.items()) + f", {speed:.0f} samples/s{left}"
-        )
+        spent = self.schedule.until(self.trainer.step) / TERA
+        losses = ", ".join(f"{k} {v}" for k, v in shown.items())
+        progress.annotate(f"{spent:.1f} TFLOP, {losses}, {speed:.0f} samples/s")
         if self.log:
             self.log.scalars(self.trainer.step - 1, {"speed/samples_per_second": speed})
+
+    def _keep(self, mark: float) -> None:
+        """The average at a mark, in a folder of its own."""
+        if self.main:
+            self.trainer.flush()
+            state = snapshot(self.trainer, self.run, self.seconds, 0)
+            average = {k: v for k, v in state.tensors.items() if k.startswith("ema.")}
+            kept = dataclasses.replace(state, tensors=average)
+            checkpoint.write(mark_folder(self.folder, mark) / checkpoint.NAME, kept)
 
     def save(self) -> None:
         """Writes the whole state atomically. Nothing that is not finite is ever saved."""
@@ -176,7 +196,7 @@ class Session:
         model: GenerativeModel = self.trainer.ema.model  # type: ignore[assignment]
         self.trainer.flush()  # lines of the log stand in the order of their steps
         spent = {
-            "progress/training_flops": float(self.flops.until(self.trainer.step)),
+            "progress/training_flops": float(self.schedule.until(self.trainer.step)),
             "progress/training_seconds": self.seconds,
         }
         metrics = self.validation.metrics(model)

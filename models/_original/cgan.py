@@ -20,9 +20,6 @@ __all__ = ["CGAN", "CGANConfig"]
 class CGANConfig(Config):
     """The CGAN of ImageFromAudio."""
 
-    steps: int = 450
-    """Length of a run. 450 are about 6 minutes on two cores; its 100 epochs of 3,000
-    pairs are 9,375."""
     batch_size: int = 32
     ema: float = 0.0
     lr: float = 3e-4

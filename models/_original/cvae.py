@@ -21,8 +21,6 @@ __all__ = ["CVAE", "CVAEConfig"]
 class CVAEConfig(Config):
     """The CVAE of ImageFromAudio."""
 
-    steps: int = 9375
-    """Length of a run. 9,375 are its 100 epochs of 3,000 pairs."""
     batch_size: int = 32
     ema: float = 0.0
     z_dim: int = 10

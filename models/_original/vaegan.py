@@ -27,9 +27,6 @@ __all__ = ["VAEGAN", "VAEGANConfig"]
 class VAEGANConfig(Config):
     """The VAEGAN of ImageFromAudio."""
 
-    steps: int = 4000
-    """Length of a run. 4,000 are about 6 minutes on two cores; its 100 epochs of 3,000
-    pairs are 9,375."""
     batch_size: int = 32
     ema: float = 0.0
     z_dim: int = 10

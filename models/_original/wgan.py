@@ -20,9 +20,6 @@ __all__ = ["WGAN", "WGANConfig"]
 class WGANConfig(Config):
     """The WGAN of ImageFromAudio."""
 
-    steps: int = 700
-    """Length of a run. 700 are about 6 minutes on two cores; its 5 epochs of 60,000
-    images are 4,690, and 100 epochs of 3,000 pairs by 32, as its other models have, are 9,375."""
     batch_size: int = 64
     ema: float = 0.0
     z_dim: int = 100

@@ -27,7 +27,7 @@ def test_a_run_with_other_settings_is_not_published(
     run = Run(
         model="cvae",
         preset="reference",
-        config=dataclasses.asdict(job.config) | {"lr": 0.5},
+        config=dataclasses.asdict(models.presets("cvae")["reference"]) | {"lr": 0.5},
         data="offline",
         data_fingerprint="",
         task="audio2image",
@@ -38,9 +38,10 @@ def test_a_run_with_other_settings_is_not_published(
         precision="32-true",
         x_shape=(1, 28, 28),
         c_shape=(1, 64, 64),
+        marks=(20.0, 60.0),
         code="abc",
     )
-    found = checkpoint.Checkpoint(run, job.config.steps, 1, 0, {})
+    found = checkpoint.Checkpoint(run, 5, 1, 0, {})
     checkpoint.write(job.folder / checkpoint.NAME, found)
     assert not run_job(job, options, offline_source)
     assert "was trained with another lr: --fresh" in capsys.readouterr().err

@@ -57,7 +57,13 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "diversity_relative": estimate,
         },
         "by_recording": {"drawn": [5, 5], "correct": [5, 4], "digit": [0, 1]},
-        "cost": {"steps": 10, "training_seconds": 1.0, "samples_per_second": 5.0, "parameters": 7},
+        "cost": {
+            "steps": 10,
+            "training_seconds": 1.0,
+            "samples_per_second": 5.0,
+            "parameters": 7,
+            "mark_tflop": 20.0,
+        },  # fmt: skip
     }
 
 
@@ -72,6 +78,30 @@ def test_rows_survive_the_file_and_are_replaced_not_doubled(tmp_path: Path) -> N
     ]
     assert rows[0]["fd"] == "4.0"
     assert rows[0]["code_trained"] == "abc"
+
+
+def test_marks_have_rows_and_tables_of_their_own(tmp_path: Path) -> None:
+    late, early = card(accuracy=0.9), card(accuracy=0.5)
+    late["cost"]["mark_tflop"] = 60.0
+    baseline = card("class-mean", accuracy=0.99)
+    baseline["candidate"] |= {"needs_label": True, "run": None, "weights_sha256": None}
+    baseline["cost"]["mark_tflop"] = None
+    for each in (early, baseline, late):
+        report.add_row(tmp_path, each)
+    report.write(tmp_path, tmp_path / "runs", tmp_path)
+    first, second = (tmp_path / report.TABLE).read_text().split("### d, split official")[1:]
+    assert first.startswith(", n = 10,000, 60 TFLOP") and "| 90.0 (" in first
+    assert second.startswith(", n = 10,000, 20 TFLOP") and "| 50.0 (" in second
+    for text in (first, second):
+        assert text.count("cgan (reference)") == text.count("class-mean*") == 1
+
+
+def test_a_run_that_is_not_at_a_mark_is_no_row(tmp_path: Path) -> None:
+    stopped = card()
+    stopped["cost"]["mark_tflop"] = None
+    with pytest.raises(InputError, match="cgan, 10 steps: it is not at one of its marks"):
+        report.add_row(tmp_path, stopped)
+    assert not report.read_rows(tmp_path)
 
 
 def test_every_value_has_a_column_of_its_own() -> None:
@@ -132,7 +162,7 @@ def test_damaged_rows_are_named(content: bytes, says: str, tmp_path: Path) -> No
 
 def test_rows_of_an_older_format_are_refused(tmp_path: Path) -> None:
     (tmp_path / report.ROWS).write_text("subject,preset\ncgan,source\n")
-    with pytest.raises(InputError, match="rows of another format than synesthesia-rows-3"):
+    with pytest.raises(InputError, match="rows of another format than synesthesia-rows-4"):
         report.add_row(tmp_path, card())
 
 
@@ -141,12 +171,12 @@ def test_figures_are_of_the_runs_whose_weights_are_in_the_rows(tmp_path: Path) -
     for name, changes in (("a", {"weights_sha256": "other"}), ("b", {})):
         found = card()
         found["candidate"] |= changes
-        folder = tmp_path / "runs" / name
+        folder = tmp_path / "runs" / name / "mark-20"
         folder.mkdir(parents=True)
         (folder / outputs.NAME).write_text(json.dumps({"format": outputs.FORMAT} | found))
     (tmp_path / "runs" / outputs.NAME).write_text('{"format": "synesthesia-scorecard-2"}')
     assert [run for _, run in report.find_runs(report.read_rows(tmp_path), tmp_path)] == [
-        tmp_path / "runs" / "b"
+        tmp_path / "runs" / "b" / "mark-20"
     ]
 
 

@@ -45,7 +45,8 @@ def write_run(folder: Path, preset: str = "reference", **changes: Any) -> Path:
         model="cgan", preset=preset, config=dataclasses.asdict(config), data="offline",
         data_fingerprint="none", task="audio2image", split="official", pairing="resampled",
         labels="none", seed=0,
-        precision="32-true", x_shape=spec.x_shape, c_shape=spec.c_shape, code="test",
+        precision="32-true", x_shape=spec.x_shape, c_shape=spec.c_shape,
+        marks=(20.0, 60.0), code="test",
     )  # fmt: skip
     run = dataclasses.replace(run, **changes)
     write(folder / NAME, Checkpoint(run, 5000, 1.5, 0, tensors))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import datasets
 from datasets import Batch, Batches, Labels, PairedDataset, part
 from models import ConditionalConfig, ConditionalModel, Phase, names, presets
 from training.loop import Trainer
+from training.schedule import Schedule
 
 N_STEPS = 3
 
@@ -38,7 +40,7 @@ class WarmStart(ConditionalModel):
 
 def build(labels: Labels = "none", **settings: float) -> WarmStart:
     torch.manual_seed(0)
-    small = {"steps": 5, "encoder_width": 8, "embedding_dim": 6} | settings
+    small = {"encoder_width": 8, "embedding_dim": 6} | settings
     return Config(**small).build(datasets.spec("audio2image", labels))  # type: ignore[arg-type]
 
 
@@ -111,7 +113,7 @@ def test_a_condition_becomes_its_expected_partner(labels: Labels) -> None:
 
 
 def test_without_a_warm_start_the_encoder_learns_from_the_model() -> None:
-    for warm_start in (0, 2):
+    for warm_start in (0.0, 0.5):
         model = build(warm_start=warm_start)
         embedding = model.embed_condition(batch().c)
         assert embedding.shape == (5, 6)
@@ -141,7 +143,12 @@ def test_the_nearest_target_is_recognized(monkeypatch: pytest.MonkeyPatch) -> No
 def weights(source: PairedDataset, name: str, preset: str, labels: Labels) -> dict[str, Tensor]:
     """Of a model after a few steps on this data."""
     config = presets(name)[preset]
-    small = {"width": 8, "encoder_width": 8, "warm_start": 2, "warm_start_batch_size": 6}
+    small: dict[str, Any] = {
+        "width": 8,
+        "encoder_width": 8,
+        "warm_start": 0.5,
+        "warm_start_batch_size": 6,
+    }
     small |= {"batch_size": 4}
     known = {field.name for field in dataclasses.fields(config)}
     config = dataclasses.replace(config, **{k: v for k, v in small.items() if k in known})
@@ -154,7 +161,9 @@ def weights(source: PairedDataset, name: str, preset: str, labels: Labels) -> di
     if source.name == "permuted":
         object.__setattr__(train, "c_digit", permuted[train.c_digit])
         object.__setattr__(train, "x_digit", permuted[train.x_digit])
-    trainer = Trainer(model, batches, Fabric(accelerator="cpu"), 0.9)
+    phases = model.phases()
+    schedule = Schedule(phases, [1] * len(phases), 4)  # a warm start of two steps
+    trainer = Trainer(model, schedule, batches, Fabric(accelerator="cpu"), 0.9)
     for _ in range(2 + N_STEPS):
         trainer.advance()
     trainer.flush()
@@ -188,7 +197,7 @@ def test_the_target_encoder_is_in_no_other_phase() -> None:
 def test_one_start_for_all_models(tmp_path: Path) -> None:
     """The same settings, unless a preset says otherwise."""
     shared = {field.name for field in dataclasses.fields(ConditionalConfig)} - {
-        *("steps", "batch_size", "ema", "width")
+        *("batch_size", "ema", "width")
     }
     configs = [presets(name)["reference"] for name in names()]
     for field in shared:

@@ -26,7 +26,7 @@ RUN = Run(
     model="cvae", preset="reference", config=dataclasses.asdict(CONFIG), data="offline",
     data_fingerprint="0" * 64, task="audio2image", split="official", pairing="resampled",
     labels="none", seed=3, precision="32-true",
-    x_shape=SPEC.x_shape, c_shape=SPEC.c_shape, code="abc+",
+    x_shape=SPEC.x_shape, c_shape=SPEC.c_shape, marks=(20.0, 60.0), code="abc+",
 )  # fmt: skip
 
 
@@ -187,7 +187,7 @@ def changed(**settings: Any) -> dict[str, Any]:
         ({"config": changed(width=True)}, "'width' has an unusable value"),
         ({"config": changed(width=None)}, "'width' has an unusable value"),
         ({"config": changed(width=-8)}, "--width must be a number"),
-        ({"config": changed(steps=0)}, "--steps and --batch-size must be at least 1"),
+        ({"config": changed(batch_size=0)}, "--batch-size must be at least 1"),
         ({"config": changed(ema=10**400)}, "--ema"),
         ({"config": changed(prior="standrd")}, "did you mean standard"),
         ({"config": changed(prior=3)}, "there are: standard, learned"),

@@ -20,9 +20,9 @@ from tests.training.runs import (
 )
 from training import checkpoint, session, validation
 from training.checkpoint import NAME
-from training.flops import TrainingFlops
 from training.loop import Trainer
 from training.run_log import SOUNDS, read_scalars
+from training.schedule import Schedule
 
 
 @pytest.mark.parametrize(("name", "preset"), ALL)
@@ -31,7 +31,7 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
 ) -> None:
     monkeypatch.setattr(validation, "N_SAMPLES", 60)
     monkeypatch.setattr(Trainer, "flush_every", 1)
-    warm = ("--warm-start", "1") if preset == "reference" else ()
+    warm = ("--marks", "0.0001") if preset == "reference" else ()  # one step
     given = arguments(offline_dir, tmp_path / "run", name, "--steps", "3", *warm, preset=preset)
     done = call(*given)
     assert done.code == 0, done.err
@@ -51,12 +51,13 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     events = EventAccumulator(str(path.parent), {"scalars": 0, "images": 0, "audio": 0})
     tags = events.Reload().Tags()
     scalars = set(tags["scalars"])
-    model = found.run.build()
-    for phase in model.phases():
+    windows = Schedule.of(found.run).windows
+    for window in windows:
+        phase = window.phase
         assert {f"loss/{phase.name}", f"grad_norm/{phase.name}"} <= scalars
         assert any(tag.startswith(f"loss_terms/{phase.name}/") for tag in scalars)
         steps = [event.step for event in events.Scalars(f"loss/{phase.name}")]
-        assert steps == [step for step in range(3) if phase.runs_at(step)]
+        assert steps == [step for step in range(3) if window.runs_at(step)]
     assert {"validation/accuracy", "validation/coverage"} <= scalars
     assert any(tag.startswith("validation/fd_judge_") for tag in scalars)
     families = {tag.partition("/")[0] for tag in scalars}
@@ -79,8 +80,9 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     charts_of = {chart.title: chart for category in layout.category for chart in category.chart}
     assert {"accuracy", "distance", "coverage within a digit"} <= charts_of.keys()
     shown = {title: _shown(chart, scalars) for title, chart in charts_of.items()}
-    for phase in model.phases():
-        assert shown[f"loss: {phase.name}"] == {f"log_loss/{phase.name}"}
+    for window in windows:
+        name = window.phase.name
+        assert shown[f"loss: {name}"] == {f"log_loss/{name}"}
     assert shown["distance"] == {tag for tag in scalars if "fd_judge_" in tag}
     assert shown["accuracy"] == {"validation/accuracy"}
 
@@ -97,7 +99,7 @@ def _shown(chart: Chart, tags: set[str]) -> set[str]:
 def test_a_run_in_pieces_is_the_whole_run(
     name: str, preset: str, offline_dir: Path, tmp_path: Path
 ) -> None:
-    """Pieces end before, at and after the end of the warm start."""
+    """Pieces end before, at and after the end of the warm start, before and at a mark."""
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     ends = ("2", "3", "4", "6") if preset == "reference" else ("1", "3")
     assert call(*arguments(offline_dir, whole, name, "--steps", ends[-1], preset=preset)).code == 0
@@ -126,7 +128,7 @@ def test_resume_auto_starts_or_continues(offline_dir: Path, tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("quick")
 def test_a_diverged_run_is_said_at_its_end(offline_dir: Path, tmp_path: Path) -> None:
-    more = ("--steps", "8", "--warm-start", "1")
+    more = ("--steps", "8", "--marks", "0.0001")
     fine = call(*arguments(offline_dir, tmp_path / "fine", "cgan", *more))
     assert fine.code == 0 and "diverged" not in fine.err
     wild = call(*arguments(offline_dir, tmp_path / "wild", "cgan", *more, "--lr", "1e3"))
@@ -184,7 +186,7 @@ def test_charts_and_log_of_a_resumed_run_show_each_step_once(
     assert [event.step for event in events.Scalars("loss/generator")] == [3, 4, 5]
     assert [event.step for event in events.Scalars("validation/accuracy")] == [2, 6]
     logged = read_scalars(tmp_path)
-    flops = TrainingFlops(checkpoint.load(tmp_path).run)
+    flops = Schedule.of(checkpoint.load(tmp_path).run)
     spent = [flops.until(2), flops.until(6)]
     assert logged["progress/training_flops"] == ([2, 6], spent)
     assert logged["loss/align"][0] == [0, 1, 2]

@@ -22,7 +22,8 @@ from datasets.pairing import Batches
 from datasets.splits import part
 from models import GenerativeModel, Logs, OptimizerConfig, Phase
 from training.ema import EMA
-from training.loop import Trainer, learning_rate
+from training.loop import Trainer
+from training.schedule import Schedule, Window
 
 
 class Line(GenerativeModel):
@@ -44,7 +45,7 @@ class Line(GenerativeModel):
                 loss=self.second,
                 optimizer=adam,
                 start=3,
-                stop=5,
+                stop=7,  # two steps of both phases
             ),
         )
 
@@ -69,7 +70,10 @@ def batches(offline_source: PairedDataset) -> Batches:
 
 
 def trainer_of(model: GenerativeModel, batches: Batches, ema: float = 0.0) -> Trainer:
-    return Trainer(model, batches, Fabric(accelerator="cpu"), ema)
+    phases = model.phases()
+    # An update costs 1, as much as the mark: n shares of it are n steps of one phase.
+    schedule = Schedule(phases, [1] * len(phases), 1)
+    return Trainer(model, schedule, batches, Fabric(accelerator="cpu"), ema)
 
 
 def test_phases_run_in_their_window_and_repeat_on_fresh_batches(batches: Batches) -> None:
@@ -115,7 +119,7 @@ def test_a_phase_leaves_no_gradient_on_what_it_does_not_name(batches: Batches) -
     model = Line()
     trainer = trainer_of(model, batches)
     model.a.grad = None
-    trainer._update(trainer.phases[1], 0)
+    trainer._update(trainer.windows[1], 0)
     assert model.a.grad is None
     assert model.b.grad is not None
 
@@ -133,7 +137,7 @@ def test_clipping_comes_after_the_whole_gradient(batches: Batches) -> None:
     phase = Phase("first", [model.a], model.first, OptimizerConfig(0.1, clip=0.5))
     model.phases = lambda: (phase,)  # type: ignore[method-assign]
     trainer = trainer_of(model, batches)
-    logs = trainer._update(phase, 0)
+    logs = trainer._update(trainer.windows[0], 0)
     assert logs["grad_norm/first"].item() == pytest.approx(4.0)
     assert model.a.grad is not None
     assert abs(model.a.grad.item()) == pytest.approx(0.5, rel=1e-4)
@@ -161,8 +165,9 @@ def test_no_average_is_the_model_itself() -> None:
 
 
 def test_a_cosine_depends_on_the_step_alone_and_ends_at_zero() -> None:
-    phase = Phase("p", [], lambda batch: None, OptimizerConfig(1.0, cosine_to=0.0), stop=100)  # type: ignore[arg-type, return-value]
-    rates = [learning_rate(phase, step) for step in range(101)]
+    phase = Phase("p", [], lambda batch: None, OptimizerConfig(1.0, cosine_to=0.0), stop=0.5)  # type: ignore[arg-type, return-value]
+    window = Window(phase, flops=1, start=0, stop=100)
+    rates = [window.learning_rate(step) for step in range(101)]
     assert max(rates) == pytest.approx(1.0, abs=0.02)
     assert rates[0] < 0.02
     assert rates[100] == pytest.approx(0.0, abs=1e-9)

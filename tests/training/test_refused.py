@@ -43,7 +43,7 @@ REFUSED = {
     "average": (("--model", "cgan", "--ema", "1"), ("--ema",)),
     "seed": (("--model", "cgan", "--seed", "-1"), ("--seed",)),
     "interval": (("--model", "cgan", "--checkpoint-every", "0"), ("--checkpoint-every",)),
-    "time": (("--model", "cgan", "--max-seconds", "nan"), ("--max-seconds",)),
+    "marks": (("--model", "cgan", "--marks", "20", "nan"), ("--marks", "ascend")),
     "choice": (("--model", "cgan", "--pairing", "x"), ("unknown pairing 'x'", "one-to-one")),
     "odd width": (("--model", "cgan", "--width", "3"), ("divisible",)),
     "no width": (("--model", "cgan", "--width", "0"), ("without weights",)),

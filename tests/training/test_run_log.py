@@ -25,7 +25,7 @@ RUN = Run(
     model="cvae", preset="reference", config=CONFIG, data="offline", data_fingerprint="0" * 64,
     task="audio2image", split="official", pairing="resampled", labels="none",
     seed=0, precision="32-true",
-    x_shape=(1, 28, 28), c_shape=(1, 64, 64), code="abc",
+    x_shape=(1, 28, 28), c_shape=(1, 64, 64), marks=(20.0, 60.0), code="abc",
 )  # fmt: skip
 
 

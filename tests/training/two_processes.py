@@ -14,6 +14,7 @@ from datasets import Batch
 from models import Logs, Phase
 from tests.training.test_loop import Line
 from training.loop import Trainer
+from training.schedule import Schedule
 
 
 class Own(Line):
@@ -49,8 +50,9 @@ class Constant:
 fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
 fabric.launch()
 model = Own()
-trainer = Trainer(model, Constant(fabric.global_rank), fabric, 0.0)
-trainer._update(trainer.phases[0], 0)
+schedule = Schedule(model.phases(), [1], 1)
+trainer = Trainer(model, schedule, Constant(fabric.global_rank), fabric, 0.0)
+trainer._update(trainer.windows[0], 0)
 assert model.a.grad is not None
 gradient = model.a.grad.item()
 trainer.advance()
