@@ -63,7 +63,7 @@ def card(name: str = "cgan", accuracy: float = 0.9, **fingerprint: Any) -> dict[
             "samples_per_second": 5.0,
             "parameters": 7,
             "mark_tflop": 20.0,
-        },  # fmt: skip
+        },
     }
 
 
