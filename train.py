@@ -65,7 +65,8 @@ class Options:
     recording (fixed-1, fixed-4 ...; one-to-one is fixed-1), or, the control, one of any digit
     (shuffled)."""
     labels: Labels = "none"
-    """What learns from digit labels: nothing, or the warm start alone."""
+    """What learns from digit labels: nothing (none); the warm start, by naming digits (warm-start);
+    the same, and the model gets the digit that it names and nothing else of the sound (cascade)."""
     seed: int = 0
     """Of weights, batches and noise."""
     marks: tuple[float, ...] = MARKS

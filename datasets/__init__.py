@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 from datasets.base import (
-    LABELS,
     SPLITS,
     TASKS,
     Batch,
@@ -36,7 +35,6 @@ from datasets.splits import Part, check_split, part, recording_split, test_part
 
 __all__ = [
     "DATA",
-    "LABELS",
     "PAIRINGS",
     "SPLITS",
     "TASKS",

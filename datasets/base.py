@@ -8,14 +8,13 @@ from typing import Literal
 from torch import Tensor
 
 __all__ = [
-    "LABELS", "SPLITS", "TASKS", "Batch", "Images", "Labels", "PairedDataset", "Recordings", "Task",
+    "SPLITS", "TASKS", "Batch", "Images", "Labels", "PairedDataset", "Recordings", "Task",
     "TaskSpec",
 ]  # fmt: skip
 
 Task = Literal["audio2image", "image2audio"]
 TASKS: tuple[Task, ...] = ("audio2image", "image2audio")
-Labels = Literal["none", "warm-start"]
-LABELS: tuple[Labels, ...] = ("none", "warm-start")
+Labels = Literal["none", "warm-start", "cascade"]
 SPLITS = ("train", "validation", "test")  # an item's split is its index here; -1: in none
 
 
@@ -65,7 +64,7 @@ class TaskSpec:
     task: Task
     x_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
     c_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
-    labels: Labels = "none"  # what may learn from digit labels: nothing, or the warm start alone
+    labels: Labels = "none"  # what learns from digit labels: nothing, or the warm start alone
     n_digits: int = 10
 
 

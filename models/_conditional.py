@@ -23,8 +23,8 @@ class ConditionalConfig(Config):
     ema: float = 0.998
     warm_start: float = 0.35
     """Share of the FLOPs up to the first mark in which the condition's encoder alone learns, by
-    aligning the run's own pairs (with `--labels warm-start`: by naming digits). 0: none; it then
-    learns from the generative losses only."""
+    aligning the run's own pairs (with `--labels`: by naming digits). 0: none; it then learns from
+    the generative losses only."""
     align_every: int = 4
     """After the warm start the encoder goes on learning as there in one of so many steps, beside
     the model. 0: it is frozen."""
@@ -58,8 +58,9 @@ class ConditionalModel(GenerativeModel):
         E[f(x) | c] = sum_j softmax_j(cos(e(c), f(x_j)) / temperature) f(x_j)
 
     over targets x_j drawn from p(x). It keeps what pairs share and contracts the rest. With labels,
-    the targets are the digits themselves, and everything else is the same. The warm start is one
-    for all models, on the run's own split and seed, counted in its budget.
+    the targets are the digits themselves, and everything else is the same; `cascade` takes the most
+    probable in place of the expectation, as a recognizer before a model of digits does. The warm
+    start is one for all models, on the run's own split and seed, counted in its budget.
     """
 
     config: ConditionalConfig
@@ -95,6 +96,8 @@ class ConditionalModel(GenerativeModel):
         else:
             references = F.normalize(self.digit_embedding.weight, dim=1)
         similarity = embedding @ references.T / self.config.temperature  # (b, n)
+        if self.spec.labels == "cascade":
+            return references[similarity.argmax(1)]
         return similarity.softmax(1) @ references
 
     def encoder_parameters(self) -> list[nn.Parameter]:
@@ -147,7 +150,7 @@ class ConditionalModel(GenerativeModel):
     def recognize(self, c: Tensor, x: Tensor, x_digit: Tensor) -> Tensor | None:
         if self.config.warm_start == 0:
             return None
-        if self.spec.labels == "warm-start":
+        if self.spec.labels != "none":
             return torch.cat([self.digit_cosines(each).argmax(1) for each in c.split(250)])
         e = torch.cat([F.normalize(self.encoder(each), dim=1) for each in c.split(250)])
         f = torch.cat([F.normalize(self.target_encoder(each), dim=1) for each in x.split(500)])
