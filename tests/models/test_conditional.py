@@ -16,6 +16,7 @@ from torch import Tensor
 import datasets
 from datasets import Batch, Batches, Labels, PairedDataset, part
 from models import ConditionalConfig, ConditionalModel, Phase, names, presets
+from tests.models.known import Encoder, slope
 from training.loop import Trainer
 from training.schedule import Schedule
 
@@ -68,6 +69,63 @@ def test_alignment_is_infonce_in_both_directions() -> None:
     assert terms["to_condition"].item() == pytest.approx(to_condition, rel=1e-4)
     assert abs(to_target - to_condition) > 1e-4
     assert loss.item() == pytest.approx((to_target + to_condition) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("labels", ["none", "warm-start"])
+def test_a_warm_start_teaches_both_encoders(labels: Labels) -> None:
+    """The gradient of either is that of the loss by hand: none of them is a constant."""
+    model, pairs = build(labels, temperature=0.3), batch()
+    model.encoder = Encoder()  # type: ignore[assignment]
+    gain = np.linspace(0.5, 1.5, 6)
+    c = pairs.c[:, 0, 0, :6].double().numpy() - 0.5
+    if labels == "none":
+        model.target_encoder = Encoder()  # type: ignore[assignment]
+        # Another shape would not matter: it takes the first cells of its input.
+        pairs = Batch(pairs.x, pairs.c)
+        f = pairs.x[:, 0, 0, :6].double().numpy() - 0.5
+        loss, _ = model.alignment_loss(pairs)
+        partner: Tensor = model.target_encoder.get_parameter("gain")
+    else:
+        f = model.digit_embedding.weight.detach().double().numpy()
+        loss, _ = model.classification_loss(pairs)
+        partner = model.digit_embedding.weight
+
+    def by_hand(gains: np.ndarray) -> float:
+        mine, theirs = np.split(gains, 2)
+        s = unit(mine * c) @ unit(theirs * f).T / 0.3
+        log_p = s - np.log(np.exp(s).sum(1, keepdims=True))
+        if labels == "none":
+            log_q = s - np.log(np.exp(s).sum(0, keepdims=True))
+            return float(-(np.diag(log_p) + np.diag(log_q)).mean() / 2)
+        smooth = 0.9 * np.eye(5, 10) + 0.01
+        return float(-(smooth * log_p).sum(1).mean())
+
+    at = np.concatenate((gain, gain if labels == "none" else np.ones(6)))
+    assert loss.item() == pytest.approx(by_hand(at), rel=1e-4)
+    expected = slope(by_hand, at)
+    found = torch.autograd.grad(loss, [model.encoder.get_parameter("gain"), partner])
+    np.testing.assert_allclose(found[0].double(), expected[:6], rtol=1e-3, atol=1e-5)
+    # A factor that all digits share: by the chain rule.
+    theirs = found[1] if labels == "none" else (found[1] * partner).sum(0).detach()
+    np.testing.assert_allclose(theirs.double(), expected[6:], rtol=1e-3, atol=1e-5)
+
+
+@torch.no_grad()
+def test_references_are_the_targets_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First in, first out, over many batches; zeros until enough were seen."""
+    monkeypatch.setattr(ConditionalModel, "N_REFERENCES", 7)
+    model = build()
+    seen = np.zeros((7, 6))
+    for step in range(4):
+        pairs = batch(3, seed=step)
+        model.alignment_loss(pairs)
+        f = unit(model.target_encoder(pairs.x).double().numpy())
+        seen = np.concatenate((seen, f))
+        np.testing.assert_allclose(model.references.numpy(), seen[-7:], atol=1e-5)
+    assert "references" in model.state_dict()  # a checkpoint holds them
+    before = model.references.clone()
+    model.embed_condition(batch().c)
+    assert torch.equal(model.references, before)
 
 
 @torch.no_grad()

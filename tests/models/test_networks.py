@@ -203,7 +203,7 @@ def test_a_projection_discriminator_adds_an_inner_product() -> None:
     judge = ProjectionDiscriminator((1, 28, 28), 6, 8, normalize=False)
     x, e = torch.rand(4, 1, 28, 28), torch.randn(4, 6)
     phi = judge.phi(x)
-    psi = phi @ judge.psi.weight[0] + judge.psi.bias
+    psi = phi @ judge.psi.get_parameter("weight")[0] + judge.psi.bias
     product = torch.einsum("be,fe,bf->b", e, judge.project.weight, phi)
     assert judge.project.bias is None and product.abs().min() > 1e-4
     torch.testing.assert_close(judge(x, e), psi + product)

@@ -1,0 +1,81 @@
+"""Which settings reach which phase of a reference model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from torch import nn
+
+import datasets
+from datasets import Labels
+from models import Phase, presets
+
+SETTINGS = {
+    "width": 8, "encoder_width": 8, "lr": 0.123, "n_discriminator": 4, "n_critic": 3,
+    "warm_start": 0.25, "warm_start_lr": 0.456, "warm_start_batch_size": 17, "align_every": 7,
+    "align_lr_share": 0.3,
+}  # fmt: skip
+BETAS = {"cgan": (0.0, 0.9), "wgan": (0.0, 0.9), "vaegan": (0.0, 0.9), "cvae": (0.9, 0.99)}
+PARTS = {
+    "cgan": {"discriminator": ["discriminator"], "generator": ["generator"]},
+    "wgan": {"discriminator": ["critic"], "generator": ["generator"]},
+    "cvae": {"generator": ["recognition", "to_latent", "decoder", "prior"]},
+    "vaegan": {
+        "discriminator": ["discriminator"],
+        "encoder": ["recognition", "to_latent", "prior"],
+        "generator": ["decoder"],
+    },
+}
+
+
+def phases_of(name: str, labels: Labels = "none", **settings: Any) -> tuple[Any, list[Phase]]:
+    config = presets(name)["reference"]
+    known = {k: v for k, v in (SETTINGS | settings).items() if hasattr(config, k)}
+    model = replace(config, **known).build(datasets.spec("audio2image", labels))
+    return model, list(model.phases())
+
+
+def names_of(model: nn.Module, phase: Phase) -> set[str]:
+    """The parts of the model that a phase trains."""
+    mine = {id(p) for p in phase.parameters}
+    return {name.partition(".")[0] for name, p in model.named_parameters() if id(p) in mine}
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("warm_start", [0.0, 0.25])
+def test_phases_have_their_parts_and_settings(name: str, warm_start: float) -> None:
+    model, phases = phases_of(name, warm_start=warm_start)
+    phases = [phase for phase in phases if phase.name != "align"]
+    assert [phase.name for phase in phases] == list(PARTS[name])
+    for phase in phases:
+        with_encoder = ["encoder"] * (phase.name == "generator" and warm_start == 0)
+        assert names_of(model, phase) == {*PARTS[name][phase.name], *with_encoder}
+        parts = [getattr(model, part) for part in (*PARTS[name][phase.name], *with_encoder)]
+        assert len(phase.parameters) == sum(len([*part.parameters()]) for part in parts)
+        adam = phase.optimizer
+        assert (adam.lr, adam.betas, adam.weight_decay) == (0.123, BETAS[name], 0.0)
+        assert adam.cosine_to is None and adam.clip is None
+        assert (phase.start, phase.stop, phase.then_every) == (warm_start, None, None)
+        assert phase.batch_size is None
+        repeats = {("cgan", "discriminator"): 4, ("wgan", "discriminator"): 3}
+        assert phase.repeat == repeats.get((name, phase.name), 1)
+
+
+@pytest.mark.parametrize("labels", ["none", "warm-start", "cascade"])
+def test_a_warm_start_has_its_own_settings(labels: Labels) -> None:
+    model, (phase, *_) = phases_of("cgan", labels)
+    aligns = labels == "none"
+    assert phase.name == ("align" if aligns else "classify")
+    partner = "target_encoder" if aligns else "digit_embedding"
+    assert names_of(model, phase) == {"encoder", partner}
+    parts = (model.encoder, getattr(model, partner))
+    assert len(phase.parameters) == sum(len([*part.parameters()]) for part in parts)
+    adam = phase.optimizer
+    assert (adam.lr, adam.betas, adam.weight_decay) == (0.456, (0.9, 0.98), 0.05)
+    assert adam.cosine_to == 0.3
+    assert (phase.start, phase.stop, phase.then_every, phase.batch_size) == (0.0, 0.25, 7, 17)
+    assert phase.repeat == 1
+    _, (frozen, *_) = phases_of("cgan", labels, align_every=0)
+    assert frozen.then_every is None
