@@ -18,10 +18,21 @@ from common.command_line import parse
 from common.errors import InputError, command
 from common.files import check_writable, exclusive
 from evaluation import baselines, outputs
+from evaluation.baselines import BASELINES
 from evaluation.candidates import Candidate
 from evaluation.evaluator import Evaluator, evaluate
+from evaluation.run_baselines import RUN_BASELINES, RunBaseline
 from training import checkpoint
 from training.run import RUNS
+
+Name = Literal[baselines.Name, RunBaseline]
+HELP = " ".join(
+    (
+        *(f"{name}: {each.draw.__doc__}" for name, each in BASELINES.items()),
+        "With --checkpoint, in place of its model:",
+        *(f"{name}: {text}." for name, text in RUN_BASELINES.items()),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class Options:
 
     checkpoint: Path | None = None
     """A run's folder or its checkpoint."""
-    baseline: Annotated[tuple[baselines.Name, ...], tyro.conf.arg(help=baselines.HELP)] = ()
+    baseline: Annotated[tuple[Name, ...], tyro.conf.arg(help=HELP)] = ()
     data: datasets.Data | None = None
     """Of a baseline; by default auto."""
     split: str | None = None
@@ -47,8 +58,15 @@ class Options:
 
 
 def _check(options: Options) -> None:
-    if (options.checkpoint is None) == (not options.baseline):
-        raise InputError("give --checkpoint PATH or --baseline NAME, one of them (see --help)")
+    if options.checkpoint is None and not options.baseline:
+        raise InputError("give --checkpoint PATH or --baseline NAME (see --help)")
+    for name in options.baseline:
+        if (name in RUN_BASELINES) != (options.checkpoint is not None):
+            with_run = ", ".join(RUN_BASELINES)
+            raise InputError(
+                f"--baseline {name}: with --checkpoint there are {with_run}; without, "
+                f"{', '.join(BASELINES)}"
+            )
     if options.checkpoint and (options.data or options.split):
         raise InputError("--data and --split are of baselines: a checkpoint has its own")
     if options.json and len(options.baseline) > 1:
@@ -72,7 +90,12 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[tuple[Candidate, 
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
             f"{dataset.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    yield candidate, Evaluator(dataset, run.split, device), options.out or path.parent
+    evaluator = Evaluator(dataset, run.split, device)
+    if not options.baseline:
+        yield candidate, evaluator, options.out or path.parent
+    for name in options.baseline:
+        chosen = candidate.baseline(name, evaluator.train)  # type: ignore[arg-type]
+        yield chosen, evaluator, options.out or path.parent / name
 
 
 def _from_baselines(options: Options) -> Iterator[tuple[Candidate, Evaluator, Path]]:
@@ -81,7 +104,11 @@ def _from_baselines(options: Options) -> Iterator[tuple[Candidate, Evaluator, Pa
     evaluator = Evaluator(dataset, split, device)
     folder = RUNS / "baselines" / f"{dataset.name}-{split.replace(':', '-')}"
     for name in options.baseline:
-        candidate = Candidate.from_baseline(name, evaluator.train, evaluator.validation)
+        candidate = Candidate.from_baseline(
+            name,  # type: ignore[arg-type]
+            evaluator.train,
+            evaluator.validation,
+        )
         out = (options.out or folder) / name
         if options.out and len(options.baseline) == 1:
             out = options.out

@@ -11,7 +11,7 @@ from torch import Tensor
 from datasets import Part
 from metrics.neighbors import nearest
 
-__all__ = ["BASELINES", "HELP", "Baseline", "Draw", "Name"]
+__all__ = ["BASELINES", "Baseline", "Draw", "Name", "draw_of_digit"]
 
 Name = Literal["real-data", "class-mean", "nearest-neighbor"]
 # Conditions (n, 64, 64) uint8, true digits (n,) and a source of noise -> images (n, 28, 28) uint8.
@@ -30,7 +30,7 @@ def _real_data(
     train: Part, validation: Part, c: Tensor, digit: Tensor, generator: torch.Generator
 ) -> Tensor:
     """A validation image of the true digit."""
-    return _draw_of_digit(validation.x, validation.x_digit, digit, generator)
+    return draw_of_digit(validation.x, validation.x_digit, digit, generator)
 
 
 def _class_mean(
@@ -46,7 +46,7 @@ def _nearest_neighbor(
 ) -> Tensor:
     """A training image of the digit of the nearest training sound."""
     row = nearest(c.flatten(1) / 255, train.c.flatten(1) / 255).row
-    return _draw_of_digit(train.x, train.x_digit, train.c_digit[row], generator)
+    return draw_of_digit(train.x, train.x_digit, train.c_digit[row], generator)
 
 
 BASELINES: dict[Name, Baseline] = {
@@ -54,10 +54,9 @@ BASELINES: dict[Name, Baseline] = {
     "class-mean": Baseline(_class_mean, needs_label=True),
     "nearest-neighbor": Baseline(_nearest_neighbor, needs_label=False),
 }
-HELP = " ".join(f"{name}: {each.draw.__doc__}" for name, each in BASELINES.items())
 
 
-def _draw_of_digit(x: Tensor, x_digit: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
+def draw_of_digit(x: Tensor, x_digit: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
     """A random image for each digit; none is repeated before all of its digit were drawn."""
     index = torch.empty_like(digit)
     for d in digit.unique():

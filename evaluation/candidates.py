@@ -17,7 +17,9 @@ import datasets
 from common.errors import InputError, suggest
 from datasets import TASKS, Part, fixed_pairs, from_pixels, n_partners, to_pixels
 from evaluation.baselines import BASELINES, Draw, Name
-from evaluation.scorecard import Estimate, estimate_mean, pool_pixels
+from evaluation.estimates import Estimate, estimate_mean
+from evaluation.run_baselines import RUN_BASELINES, RunBaseline, label, lookup
+from evaluation.scorecard import pool_pixels
 from metrics.cost import sampling_cost
 from metrics.neighbors import partner_rank
 from models import GenerativeModel
@@ -35,7 +37,7 @@ class Candidate:
     """A name, and how to draw images from it."""
 
     name: str
-    needs_label: bool
+    needs_label: bool  # whether it is given the true digit
     draw: Draw
     model: GenerativeModel | None = None
     checkpoint: Checkpoint | None = None
@@ -58,6 +60,18 @@ class Candidate:
 
         return cls(checkpoint.run.model, False, draw, model, checkpoint)
 
+    def baseline(self, name: RunBaseline, train: Part) -> Candidate:
+        """What the run behind this candidate learned, used in another way.
+
+        Raises:
+            InputError: it cannot be.
+        """
+        assert self.model is not None
+        if name == "lookup":
+            return dataclasses.replace(self, name=name, draw=lookup(self.model, train))
+        draw = label(self.model, train, self.draw)
+        return dataclasses.replace(self, name=name, needs_label=True, draw=draw)
+
     @classmethod
     def from_baseline(cls, name: Name, train: Part, validation: Part) -> Candidate:
         baseline = BASELINES[name]
@@ -69,6 +83,8 @@ class Candidate:
         if self.checkpoint is None:
             return about | {"run": None, "weights_sha256": None}
         run, weights = dataclasses.asdict(self.checkpoint.run), self.checkpoint.weights_sha256()
+        if self.name in RUN_BASELINES:
+            run["preset"] = ""
         return about | {"run": run, "weights_sha256": weights}
 
     def extra_metrics(

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from datasets import Part, from_pixels
 from evaluation.candidates import BATCH_SIZE, Candidate
-from evaluation.scorecard import Estimate, JudgeOutputs
+from evaluation.estimates import Estimate
+from evaluation.scorecard import JudgeOutputs
 from metrics.diversity import condition_share, diversity_of_draws
 from metrics.probe import probe_accuracy
 

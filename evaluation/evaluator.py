@@ -21,16 +21,19 @@ from converters.mel64.features import MEL64
 from datasets import PairedDataset, part, recording_split, seed_of, test_part
 from evaluation import outputs
 from evaluation.candidates import Candidate
+from evaluation.condition_probes import condition_probes
 from evaluation.conditioning import STRIDE, draws_metrics, speaker_probe
+from evaluation.estimates import Estimate, estimate_by_group
 from evaluation.scorecard import (
     STAGES,
     JudgeOutputs,
     K,
     RealStatistics,
-    estimate_by_group,
+    obeyed,
     pool_pixels,
     score,
 )
+from evaluation.usefulness import classification_accuracy
 from judges import load_judge
 from metrics.accuracy import confusion_matrix
 from training.run import code_version
@@ -86,6 +89,18 @@ class Evaluator:
         """Both judges, and pixels, of (n, 28, 28) uint8."""
         (features, logits), (_, logits_b) = (judge(images, JUDGE_BATCH) for judge in self.judges)
         return JudgeOutputs(features, logits.argmax(1), logits_b.argmax(1), pool_pixels(images))
+
+    def usefulness(self, images: Tensor) -> Estimate:
+        """What a classifier learns from samples, beside what it learns from real images."""
+        test = self.test
+        correct = classification_accuracy(images, test.x_digit, test.x, test.x_digit)
+        return Estimate(correct.double().mean().item(), real=self.usefulness_of_real)
+
+    @cached_property
+    def usefulness_of_real(self) -> float:
+        test, (row, _) = self.test, self._training_images()
+        correct = classification_accuracy(self.train.x[row], test.x_digit, test.x, test.x_digit)
+        return correct.double().mean().item()
 
     def generator(self, purpose: str) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
@@ -148,7 +163,7 @@ def evaluate(
     seconds = time.perf_counter() - start
     cost = candidate.cost(evaluator.train) | {"samples_per_second": len(images) / seconds}
 
-    with tqdm(total=STAGES + 3, leave=False, disable=None) as bar:
+    with tqdm(total=STAGES + 4, leave=False, disable=None) as bar:
 
         def on_progress(stage: str) -> None:
             bar.set_description(stage)
@@ -166,13 +181,19 @@ def evaluate(
             fake.every(STRIDE), evaluator.judge(again), real.test.features, real.train,
             digit[::STRIDE],
         )  # fmt: skip
+        on_progress("usefulness")
+        metrics["cas"] = evaluator.usefulness(images)
         on_progress("probes")
+        if not candidate.needs_label:
+            metrics |= condition_probes(
+                candidate.draw, test, evaluator.judge, lambda: evaluator.generator("changes")
+            )
         metrics |= speaker_probe(candidate, evaluator.train, evaluator.generator("probe"))
         metrics |= candidate.extra_metrics(evaluator.train, test, evaluator.generator("partners"))
         if candidate.name == "real-data":  # its images are the held-out ones
             metrics = {k: v for k, v in metrics.items() if not k.startswith("nearest_held_out")}
 
-    correct, speakers = fake.digit_a == digit, evaluator.dataset.recordings.speakers
+    correct, speakers = obeyed(fake, digit), evaluator.dataset.recordings.speakers
     by_digit = estimate_by_group(correct, recording, digit, digit)
     by_speaker = estimate_by_group(correct, recording, digit, test.c_speaker[recording])
     card: dict[str, Any] = {
@@ -182,11 +203,14 @@ def evaluate(
         "by_digit": {str(d): estimate._asdict() for d, estimate in by_digit.items()},
         "by_speaker": {speakers[s]: estimate._asdict() for s, estimate in by_speaker.items()},
         "by_recording": {
-            "drawn": recording.bincount(minlength=len(test.c)).tolist(),
-            "correct": recording[correct].bincount(minlength=len(test.c)).tolist(),
+            # Judgements: two of each sample.
+            "drawn": (2 * recording.bincount(minlength=len(test.c))).tolist(),
+            "correct": (2 * recording.bincount(correct, len(test.c))).long().tolist(),
             "digit": test.c_digit.tolist(),
         },
-        "confusion": confusion_matrix(fake.digit_a, digit).tolist(),
+        "confusion": (
+            confusion_matrix(fake.digit_a, digit) + confusion_matrix(fake.digit_b, digit)
+        ).tolist(),
         "cost": cost,
     }
     outputs.write(card, _grid(candidate, evaluator), out, json_path or out / outputs.NAME)

@@ -12,35 +12,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from evaluation.estimates import Estimate, estimate_mean, estimate_resampled, recording_weights
 from metrics.accuracy import accuracy
-from metrics.bootstrap import group_weights, interval, weighted_means, wilson
 from metrics.diversity import within_digit_diversity, within_digit_vendi
 from metrics.frechet import frechet_distance, resampled_frechet_distance
 from metrics.kid import kernel_distance, resampled_kernel_distance
-from metrics.neighbors import auth_pct, copying_statistic, nearest, nearest_distance
+from metrics.neighbors import (
+    auth_pct,
+    copied_share,
+    copying_statistic,
+    is_copied,
+    nearest,
+    nearest_distance,
+)
 from metrics.prdc import prdc, within_group_coverage
 
 __all__ = [
     "BETTER",
     "STAGES",
-    "Estimate",
     "JudgeOutputs",
     "RealStatistics",
-    "copying_metrics",
-    "estimate_by_group",
-    "estimate_mean",
+    "copying",
+    "obeyed",
     "pool_pixels",
     "score",
 ]
 
 K = 5  # neighbours of density and coverage
-N_RESAMPLES = 1000
 STAGES = 5  # calls of `on_progress` in `score`
 
 # What better means, by the name of a metric without its judge and n.
 BETTER = {
-    "accuracy": "higher",
-    "accuracy_judge_b": "higher",
+    "accuracy": "as real",
+    "accuracy_judge_a": "as real",
+    "accuracy_judge_b": "as real",
+    "judges_disagree": "lower",
     "recognition_accuracy": "higher",
     "fd": "lower",
     "kid": "lower",
@@ -61,18 +67,17 @@ BETTER = {
     "nearest_held_out_q01": "as real",
     "authentic_pct": "not below real",
     "copying_z": "not far below 0",
+    "copied": "lower",
+    "cas": "as real",
+    "obeys_other_digit": "higher",
+    "obeys_noisy_20db": "higher",
+    "obeys_noisy_10db": "higher",
+    "obeys_noisy_0db": "higher",
+    "obeys_shifted": "higher",
+    "speaker_effect": "as real",
+    "silence_digit": "none",
     "partner_rank": "0.5, chance",
 }
-
-
-class Estimate(NamedTuple):
-    """A value, its 95 % interval over recordings, and what real images score in its place."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    real: float | None = None  # training for test images, or the test images themselves
-    real_train: float | None = None  # training images against other training images
 
 
 @dataclass(frozen=True)
@@ -101,21 +106,22 @@ class RealStatistics:
     held_out_pixels: Tensor  # (l, p) of all validation images
 
     @cached_property
-    def distance(self) -> Tensor:
-        """(n,) of the test images to the nearest training image."""
-        return self._copying[1]
-
-    @cached_property
-    def _copying(self) -> tuple[dict[str, float], Tensor]:
-        return copying_metrics(self.test.pixels, self)
+    def copying(self) -> Copying:
+        """Of the test images."""
+        return copying(self.test.pixels, self)
 
     @cached_property
     def metrics(self) -> dict[str, float]:
         """Of test images, or of training against test images."""
         test, neighbors = self.test, prdc(self.test.features, self.train, K)
-        return self._copying[0] | {
-            "accuracy": accuracy(test.digit_a, self.digit),
+        held_out = nearest_distance(self.held_out_pixels, self.train_pixels)
+        return self.copying.metrics | {
+            "accuracy": obeyed(test, self.digit).mean().item(),
+            "accuracy_judge_a": accuracy(test.digit_a, self.digit),
             "accuracy_judge_b": accuracy(test.digit_b, self.digit),
+            "judges_disagree": (test.digit_a != test.digit_b).double().mean().item(),
+            "copied": 0.0,
+            "copying_z": copying_statistic(held_out, self.copying.distance),
             "fd": frechet_distance(test.features, self.train),
             "kid": kernel_distance(test.features, self.train),
             "precision": neighbors.precision,
@@ -158,7 +164,7 @@ def score(
     on_progress("real against real")
     floor, train_floor, digit = real.metrics, real.train_metrics, real.digit
     on_progress("accuracy, Frechet distance")
-    weights = _weights(recording, digit)
+    weights = recording_weights(recording, digit)
     features = (real.test.features, fake.features)
     fd = frechet_distance(*features)
     fds = resampled_frechet_distance(*features, recording, weights)
@@ -169,27 +175,33 @@ def score(
     neighbors = prdc(*features, K, recording)
     resampled = neighbors.resample(recording, weights)
     on_progress("diversity, copies")
-    copies, distance = copying_metrics(fake.pixels, real)
+    copies = copying(fake.pixels, real)
+    copied = estimate_mean(is_copied(copies.ratio, real.copying.ratio), recording, digit)
     diversity = within_digit_diversity(fake.features, digit)
-    values = copies | {
+    values = copies.metrics | {
         "diversity": diversity,
         "diversity_relative": diversity / floor["diversity"],
         "vendi": within_digit_vendi(fake.features, digit),
         "coverage_within_digit": within_group_coverage(
             real.test.features, digit, fake.features, digit, K
         ),
-        "copying_z": copying_statistic(distance, real.distance),
+        "copying_z": copying_statistic(copies.distance, real.copying.distance),
     }
 
     metrics = {
-        "accuracy": estimate_mean(fake.digit_a == digit, recording, digit),
+        "accuracy": estimate_mean(obeyed(fake, digit), recording, digit),
+        "accuracy_judge_a": estimate_mean(fake.digit_a == digit, recording, digit),
         "accuracy_judge_b": estimate_mean(fake.digit_b == digit, recording, digit),
-        "fd": _estimate(fd, fds, (0, math.inf)),
-        "kid": _estimate(kid, kids, (-math.inf, math.inf)),
-        "density": _estimate(neighbors.density, resampled["density"], (0, math.inf)),
+        "judges_disagree": estimate_mean(fake.digit_a != fake.digit_b, recording, digit),
+        "copied": Estimate(
+            *(copied_share(each) for each in (copied.value, copied.low or 0, copied.high or 0))
+        ),
+        "fd": estimate_resampled(fd, fds, (0, math.inf)),
+        "kid": estimate_resampled(kid, kids, (-math.inf, math.inf)),
+        "density": estimate_resampled(neighbors.density, resampled["density"], (0, math.inf)),
     }
     for name in ("precision", "recall", "coverage"):
-        metrics[name] = _estimate(getattr(neighbors, name), resampled[name], (0, 1))
+        metrics[name] = estimate_resampled(getattr(neighbors, name), resampled[name], (0, 1))
     metrics |= {name: Estimate(value) for name, value in values.items()}
     n = len(digit)
     suffix = f"_judge_{n // 1000}k" if n % 1000 == 0 else f"_judge_{n}"
@@ -219,50 +231,26 @@ def pool_pixels(images: Tensor) -> Tensor:
     return 2 * F.avg_pool2d(images.unsqueeze(1) / 255, 2).flatten(1)
 
 
-def copying_metrics(pixels: Tensor, real: RealStatistics) -> tuple[dict[str, float], Tensor]:
-    """Distances to the nearest training and held-out image, and `auth_pct`, of (n, p) images.
+def obeyed(images: JudgeOutputs, digit: Tensor) -> Tensor:
+    """(n,) float64: the share of the judges that predict the requested digit."""
+    return ((images.digit_a == digit).double() + (images.digit_b == digit).double()) / 2
 
-    Returns:
-        The metrics, and the (n,) distances to the nearest training image.
-    """
+
+class Copying(NamedTuple):
+    """How near images are to training images, and how much nearer than to held-out ones."""
+
+    metrics: dict[str, float]
+    distance: Tensor  # (n,) to the nearest training image
+    ratio: Tensor  # (n,) of that to the distance to the nearest validation image
+
+
+def copying(pixels: Tensor, real: RealStatistics) -> Copying:
+    """Of (n, p) images."""
     train = real.train_pixels
-    near = nearest(pixels, train)
+    near, held_out = nearest(pixels, train), nearest_distance(pixels, real.held_out_pixels)
     metrics = {"authentic_pct": auth_pct(train, near)}
-    held_out = nearest_distance(pixels, real.held_out_pixels)
     for name, distance in (("train", near.distance), ("held_out", held_out)):
         metrics[f"nearest_{name}_median"] = distance.median().item()
         metrics[f"nearest_{name}_q01"] = distance.quantile(0.01).item()
-    return metrics, near.distance
-
-
-def estimate_mean(values: Tensor, recording: Tensor, digit: Tensor) -> Estimate:
-    """The mean of indicators, or of values in [0, 1], with its interval.
-
-    Args:
-        values, recording, digit: (n,), a sample's value, recording and requested digit.
-    """
-    mean = values.double().mean().item()
-    if mean in (0, 1):  # all resamples agree, which does not make it certain
-        return Estimate(mean, *wilson(mean, len(recording.unique())))
-    return _estimate(mean, weighted_means(values, recording, _weights(recording, digit)), (0, 1))
-
-
-def estimate_by_group(
-    values: Tensor, recording: Tensor, digit: Tensor, group: Tensor
-) -> dict[int, Estimate]:
-    """`estimate_mean` in each group (digit, speaker) that occurs."""
-    return {
-        int(g): estimate_mean(*(each[group == g] for each in (values, recording, digit)))
-        for g in group.unique()
-    }
-
-
-def _weights(recording: Tensor, digit: Tensor) -> Tensor:
-    return group_weights(recording, N_RESAMPLES, torch.Generator().manual_seed(0), stratum=digit)
-
-
-def _estimate(value: float, resampled: Tensor, bounds: tuple[float, float]) -> Estimate:
-    low, high = interval(resampled, estimate=value)
-    # Shifted to the value, the resamples may leave the bounds; and where all are equal, rounding
-    # must not leave the value outside.
-    return Estimate(value, min(max(low, bounds[0]), value), max(min(high, bounds[1]), value))
+    tiny = torch.finfo(held_out.dtype).tiny
+    return Copying(metrics, near.distance, near.distance / held_out.clamp_min(tiny))

@@ -15,7 +15,9 @@ from metrics.features import check_features
 __all__ = [
     "Nearest",
     "auth_pct",
+    "copied_share",
     "copying_statistic",
+    "is_copied",
     "nearest",
     "nearest_distance",
     "partner_rank",
@@ -92,6 +94,37 @@ def auth_pct(train: Tensor, near: Nearest) -> float:
     hit, back = near.row.unique(return_inverse=True)  # only these need their own nearest
     spacing = nearest(train[hit], train, own=hit).distance
     return 100 * (near.distance > spacing[back]).double().mean().item()
+
+
+def is_copied(ratio: Tensor, real_ratio: Tensor, level: float = 0.01) -> Tensor:
+    """Which samples are nearer to the training set than all but `level` of real ones are.
+
+    By the ratio of the distance to the nearest training sample to that to the nearest held-out
+    sample: it says how much nearer the training set is, where the sample lies. So samples that are
+    blurred, or off the manifold, are no copies. Training and held-out set may have other sizes.
+
+    Args:
+        ratio: (m,) of the samples; 0: a copy.
+        real_ratio: (n,) of real samples that are in neither set.
+
+    Returns:
+        (m,) bool.
+
+    Raises:
+        ValueError: no ratios, or NaN.
+    """
+    if ratio.isnan().any() or real_ratio.isnan().any() or not len(real_ratio):
+        raise ValueError("ratios that are numbers wanted")
+    return ratio < real_ratio.double().quantile(level)
+
+
+def copied_share(share: float, level: float = 0.01) -> float:
+    """Share of copies, in [0, 1], where `share` of the samples are `is_copied`.
+
+    Of samples that are none, `level` are taken for copies: 0 for held-out real data on average, 1
+    for training data. Copies that were changed count if they are still nearer than that.
+    """
+    return max((share - level) / (1 - level), 0.0)
 
 
 def copying_statistic(fake_distance: Tensor, test_distance: Tensor) -> float:

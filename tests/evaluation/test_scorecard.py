@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from evaluation.estimates import estimate_by_group, estimate_mean
 from evaluation.scorecard import (
     BETTER,
     STAGES,
     JudgeOutputs,
     RealStatistics,
-    copying_metrics,
-    estimate_by_group,
-    estimate_mean,
+    copying,
     pool_pixels,
     score,
 )
@@ -32,12 +31,14 @@ def test_copies_are_found() -> None:
         train_pixels=train,
         held_out_pixels=held_out,
     )
-    metrics, distance = copying_metrics(fake, real)
+    metrics, distance, ratio = copying(fake, real)
     assert metrics["authentic_pct"] == auth_pct(train, nearest(fake, train))
-    assert (distance > 0).all()
-    metrics, distance = copying_metrics(train, real)
-    assert metrics["authentic_pct"] == 0 and (distance == 0).all()
+    assert (distance > 0).all() and ratio.median().item() == pytest.approx(1, abs=0.1)
+    metrics, distance, ratio = copying(train, real)
+    assert metrics["authentic_pct"] == 0 and (distance == 0).all() and (ratio == 0).all()
     assert metrics["nearest_held_out_q01"] > 0
+    *_, ratio = copying(held_out, real)
+    assert (ratio > 1e30).all()
 
 
 N = 200
@@ -70,9 +71,22 @@ def test_every_metric_has_a_direction_and_real_images_beside_it() -> None:
     for name, estimate in metrics.items():
         short = name.removesuffix(f"_judge_{N}")
         assert short in BETTER
-        assert estimate.real is not None or short == "copying_z"
+        assert estimate.real is not None
     assert metrics["accuracy"].value == 1
     assert metrics[f"fd_judge_{N}"].real_train is not None
+
+
+def test_the_accuracy_is_the_mean_of_both_judges() -> None:
+    right, fake = torch.arange(N) % 10, judged(3)
+    one = right.clone()
+    one[:20] = (one[:20] + 1) % 10
+    other = right.clone()
+    other[:50] = (other[:50] + 1) % 10
+    fake = JudgeOutputs(fake.features, one, other, fake.pixels)
+    found = {name: each.value for name, each in score(fake, statistics(), torch.arange(N)).items()}
+    assert (found["accuracy_judge_a"], found["accuracy_judge_b"]) == (0.9, 0.75)
+    assert found["accuracy"] == pytest.approx(0.825)
+    assert found["judges_disagree"] == pytest.approx(0.15)
 
 
 def test_a_mean_of_equal_values_is_not_certain() -> None:

@@ -8,7 +8,9 @@ from torch import Tensor
 from metrics import neighbors
 from metrics.neighbors import (
     auth_pct,
+    copied_share,
     copying_statistic,
+    is_copied,
     nearest,
     nearest_distance,
     partner_rank,
@@ -158,3 +160,37 @@ def test_bad_input_is_refused() -> None:
     ):
         with pytest.raises(ValueError):
             bad()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.2, 1.0])
+def test_planted_copies_are_counted(share: float) -> None:
+    """Among samples of the same distribution, with a larger training than held-out set."""
+    generator = torch.Generator().manual_seed(0)
+    train, held_out, real, fake = torch.randn(20_000, 4, generator=generator).split(
+        [9000, 3000, 4000, 4000]
+    )
+    n = round(share * len(fake))
+    fake = torch.cat((train[:n] + 1e-4, fake[n:]))
+    ratio, real_ratio = (
+        nearest_distance(x, train) / nearest_distance(x, held_out) for x in (fake, real)
+    )
+    found = is_copied(ratio, real_ratio).double().mean().item()
+    assert copied_share(found) == pytest.approx(share, abs=0.006)
+
+
+def test_samples_off_the_manifold_are_no_copies() -> None:
+    generator = torch.Generator().manual_seed(0)
+    train, held_out, real = torch.randn(9000, 4, generator=generator).split(3000)
+    for fake in (0.1 * real, 3 * real, real + 5, torch.zeros_like(real)):
+        ratio, real_ratio = (
+            nearest_distance(x, train) / nearest_distance(x, held_out) for x in (fake, real)
+        )
+        share = is_copied(ratio, real_ratio).double().mean().item()
+        assert copied_share(share) < 0.02
+
+
+def test_ratios_must_be_numbers() -> None:
+    good = torch.ones(3)
+    for bad in (torch.tensor([1.0, torch.nan]), torch.empty(0)):
+        with pytest.raises(ValueError, match="ratios that are numbers"):
+            is_copied(good, bad)

@@ -1,0 +1,112 @@
+"""What changes in the samples when a sound is changed, beside what should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from converters.mel64.features import to_picture
+from datasets import Part
+from evaluation.baselines import Draw
+from evaluation.estimates import Estimate, estimate_mean
+from evaluation.scorecard import JudgeOutputs, obeyed
+from metrics.diversity import diversity_of_draws
+
+__all__ = ["condition_probes"]
+
+N = 500  # conditions, drawn anew for each change with the same noise
+SNRS = (20, 10, 0)  # dB of white noise against the clip
+SHIFTS = (-800, 800)  # samples at 8 kHz: 100 ms
+
+
+def condition_probes(
+    draw: Draw,
+    test: Part,
+    judge: Callable[[Tensor], JudgeOutputs],
+    noise: Callable[[], torch.Generator],
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Draws for random test sounds, and for changed ones with the same noise.
+
+    Args:
+        draw: of the model.
+        judge: of (n, 28, 28) uint8 images.
+        noise: a new generator in the same state at each call.
+
+    Returns:
+        `obeys_other_digit`: share that shows the digit of another recording of the same speaker
+        put in place of the sound; `speaker_effect`: root mean square change of the features where
+        the digit stays and the speaker changes, relative to that of other noise (0: the speaker
+        changes nothing, 1: as much as other noise); `obeys_noisy_NdB`, `obeys_shifted`: share that
+        still shows the digit; `silence_digit`: share of the most frequent digit in silence.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    row = torch.randint(len(test.c), (N,), generator=generator)
+    digit, speaker = test.c_digit.cpu()[row], test.c_speaker.cpu()[row]
+    other_digit = _another(test, digit, speaker, generator, same="speaker")
+    other_speaker = _another(test, digit, speaker, generator, same="digit")
+    clips = test.clips[row]
+
+    def drawn(c: Tensor, shown: Tensor, source: torch.Generator | None = None) -> JudgeOutputs:
+        device = test.c.device
+        return judge(draw(c.to(device), shown.to(device), source or noise()))
+
+    def share(images: JudgeOutputs, shown: Tensor) -> Estimate:
+        return estimate_mean(obeyed(images, shown.to(images.digit_a)).cpu(), row, digit)
+
+    base = drawn(test.c[row], digit)
+    more = torch.Generator(test.c.device).manual_seed(seed + 1)
+    again = drawn(test.c[row], digit, more)
+    new_digit = test.c_digit.cpu()[other_digit]
+    found = {"obeys_other_digit": share(drawn(test.c[other_digit], new_digit), new_digit)}
+    if len(test.c_speaker.unique()) > 1:
+        changed = drawn(test.c[other_speaker], digit)
+        right = (base.digit_a == changed.digit_a).nonzero()[:, 0]
+        ratio = diversity_of_draws(base.features[right], changed.features[right])
+        found["speaker_effect"] = Estimate(
+            ratio / diversity_of_draws(base.features, again.features), real=0.0
+        )
+    for snr in SNRS:
+        power = clips.square().mean(1, keepdim=True) / 10 ** (snr / 10)
+        noisy = clips + power.sqrt() * torch.randn(clips.shape, generator=generator)
+        images = drawn(to_picture(noisy), digit)
+        found[f"obeys_noisy_{snr}db"] = share(images, digit)
+    shift = torch.tensor(SHIFTS)[torch.arange(N) % len(SHIFTS)]
+    moved = torch.stack([_shift(clip, int(s)) for clip, s in zip(clips, shift, strict=True)])
+    found["obeys_shifted"] = share(drawn(to_picture(moved), digit), digit)
+    silent = drawn(to_picture(torch.zeros_like(clips[:1])).expand(N, -1, -1), digit)
+    most = silent.digit_a.bincount().max().item() / N
+    return found | {"silence_digit": Estimate(most)}
+
+
+def _another(
+    test: Part, digit: Tensor, speaker: Tensor, generator: torch.Generator, same: str
+) -> Tensor:
+    """(n,) rows of random recordings that share one of digit and speaker, and differ in the other.
+
+    A speaker who is alone stays.
+    """
+    rows = []
+    all_digits, all_speakers = test.c_digit.cpu(), test.c_speaker.cpu()
+    for d, s in zip(digit, speaker, strict=True):
+        if same == "speaker":
+            pool = (all_speakers == s) & (all_digits != d)
+        else:
+            pool = (all_digits == d) & (all_speakers != s)
+        found = pool.nonzero()[:, 0]
+        if not len(found):
+            found = ((all_digits == d) & (all_speakers == s)).nonzero()[:, 0]
+        rows.append(found[torch.randint(len(found), (), generator=generator)])
+    return torch.stack(rows)
+
+
+def _shift(clip: Tensor, n: int) -> Tensor:
+    """Later by n samples, earlier by -n; silence comes in."""
+    moved = torch.zeros_like(clip)
+    if n > 0:
+        moved[n:] = clip[:-n]
+    else:
+        moved[:n] = clip[-n:]
+    return moved
