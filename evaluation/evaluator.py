@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from common.errors import InputError
-from common.plots import sample_grid
+from common.plots import sample_grid, side_by_side
 from converters.mel64.features import MEL64
 from datasets import PairedDataset, part, recording_split, seed_of, test_part
 from evaluation import outputs
@@ -25,10 +25,11 @@ from evaluation.condition_probes import condition_probes
 from evaluation.conditioning import STRIDE, draws_metrics, speaker_probe
 from evaluation.estimates import Estimate, estimate_by_group
 from evaluation.scorecard import (
-    STAGES,
+    Copying,
     JudgeOutputs,
     K,
     RealStatistics,
+    copying,
     obeyed,
     pool_pixels,
     score,
@@ -40,7 +41,7 @@ from training.run import code_version
 
 __all__ = ["PROTOCOL", "Evaluator", "evaluate"]
 
-PROTOCOL = "audio2image-3"
+PROTOCOL = "audio2image-4"
 SEED = 0  # of conditions and noise: the same for all models
 JUDGE_BATCH = 100  # images
 N_DRAWS = 8  # of one sound in the sample grid
@@ -163,7 +164,7 @@ def evaluate(
     seconds = time.perf_counter() - start
     cost = candidate.cost(evaluator.train) | {"samples_per_second": len(images) / seconds}
 
-    with tqdm(total=STAGES + 4, leave=False, disable=None) as bar:
+    with tqdm(total=6, leave=False, disable=None) as bar:
 
         def on_progress(stage: str) -> None:
             bar.set_description(stage)
@@ -173,7 +174,12 @@ def evaluate(
         real = evaluator.real
         on_progress("judges on samples")
         fake = evaluator.judge(images)
-        metrics = score(fake, real, recording, on_progress)
+        on_progress("distances, copies")
+        copies = copying(fake.pixels, real)
+        # What is given the digit does not depend on recordings: each sample stands for itself.
+        group = torch.arange(len(digit)) if candidate.needs_label else recording
+        metrics = score(fake, real, copies, group)
+        on_progress("draws for the same sounds")
         again = candidate.draw(
             test.c[recording][::STRIDE], digit[::STRIDE], evaluator.generator("noise again")
         )
@@ -194,8 +200,8 @@ def evaluate(
             metrics = {k: v for k, v in metrics.items() if not k.startswith("nearest_held_out")}
 
     correct, speakers = obeyed(fake, digit), evaluator.dataset.recordings.speakers
-    by_digit = estimate_by_group(correct, recording, digit, digit)
-    by_speaker = estimate_by_group(correct, recording, digit, test.c_speaker[recording])
+    by_digit = estimate_by_group(correct, group, digit, digit)
+    by_speaker = estimate_by_group(correct, group, digit, test.c_speaker[recording])
     card: dict[str, Any] = {
         "candidate": candidate.about(),
         "fingerprint": evaluator.fingerprint(),
@@ -213,7 +219,13 @@ def evaluate(
         ).tolist(),
         "cost": cost,
     }
-    outputs.write(card, _grid(candidate, evaluator), out, json_path or out / outputs.NAME)
+    outputs.write(
+        card,
+        _grid(candidate, evaluator),
+        _neighbors(images, copies, evaluator),
+        out,
+        json_path or out / outputs.NAME,
+    )
     return card
 
 
@@ -236,3 +248,20 @@ def _grid(candidate: Candidate, evaluator: Evaluator) -> matplotlib.figure.Figur
     )
     labels = [f"{d} by {names[s]}" for d, s in enumerate(test.c_speaker[row].tolist())]
     return sample_grid(c, torch.stack(partners), draws.unflatten(0, (-1, N_DRAWS)), labels)
+
+
+def _neighbors(images: Tensor, found: Copying, evaluator: Evaluator) -> matplotlib.figure.Figure:
+    """Samples above their nearest training images: for each digit the first, and the one that is
+    nearer to the training set than to the validation set by most."""
+    digit, columns = evaluator.test.x_digit, []
+    for d in range(10):
+        rows = (digit == d).nonzero()[:, 0]
+        columns.append(torch.stack((rows[0], rows[found.ratio[rows].argmin()])))
+    first, copied = torch.stack(columns, 1)
+    shown = {
+        "a sample": images[first],
+        "its nearest": evaluator.train.x[found.row[first]],
+        "most copied": images[copied],
+        "its nearest ": evaluator.train.x[found.row[copied]],
+    }
+    return side_by_side(shown, [f"{d}" for d in range(10)])

@@ -20,13 +20,16 @@ from common.files import write_atomically
 from common.plots import confusion, png
 from evaluation.scorecard import BETTER
 
-__all__ = ["CONFUSION", "GRID", "NAME", "read", "show", "write"]
+__all__ = ["CONFUSION", "GRID", "NAME", "NEIGHBORS", "read", "show", "write"]
 
 NAME, GRID, CONFUSION = "scorecard.json", "samples.png", "confusion.png"
-FORMAT = "synesthesia-scorecard-4"
+NEIGHBORS = "neighbors.png"
+FORMAT = "synesthesia-scorecard-5"
 
 
-def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> None:
+def write(
+    card: dict[str, Any], grid: Figure, neighbors: Figure, out: Path, json_path: Path
+) -> None:
     """Writes the JSON, the pictures and the TensorBoard entries.
 
     Raises:
@@ -34,6 +37,7 @@ def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> Non
     """
     matrix = confusion(torch.tensor(card["confusion"]))
     write_atomically(out / GRID, png(grid))
+    write_atomically(out / NEIGHBORS, png(neighbors))
     write_atomically(out / CONFUSION, png(matrix))
     text = json.dumps({"format": FORMAT} | _finite(card), indent=2, allow_nan=False)
     write_atomically(json_path, text.encode() + b"\n")
@@ -49,6 +53,7 @@ def write(card: dict[str, Any], grid: Figure, out: Path, json_path: Path) -> Non
             for name, estimate in card[group].items():
                 board.add_scalar(f"test/{group}/{name}", estimate["value"], step)
         board.add_figure("test/samples", grid, step)
+        board.add_figure("test/neighbors", neighbors, step)
         board.add_figure("test/confusion", matrix, step)
 
 

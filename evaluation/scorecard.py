@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -12,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from evaluation.estimates import Estimate, estimate_mean, estimate_resampled, recording_weights
+from evaluation.estimates import Estimate, estimate_mean
 from metrics.accuracy import accuracy
 from metrics.diversity import within_digit_diversity, within_digit_vendi
-from metrics.frechet import frechet_distance, resampled_frechet_distance
-from metrics.kid import kernel_distance, resampled_kernel_distance
+from metrics.frechet import frechet_distance
+from metrics.kid import kernel_distance
 from metrics.neighbors import (
     auth_pct,
     copied_share,
@@ -29,17 +27,20 @@ from metrics.prdc import prdc, within_group_coverage
 
 __all__ = [
     "BETTER",
-    "STAGES",
+    "Copying",
     "JudgeOutputs",
     "RealStatistics",
     "copying",
     "obeyed",
     "pool_pixels",
     "score",
+    "values",
 ]
 
 K = 5  # neighbours of density and coverage
-STAGES = 5  # calls of `on_progress` in `score`
+DEPENDS_ON_N = {
+    "fd", "kid", "precision", "recall", "density", "coverage", "coverage_within_digit"
+}  # fmt: skip
 
 # What better means, by the name of a metric without its judge and n.
 BETTER = {
@@ -112,29 +113,23 @@ class RealStatistics:
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """Of test images, or of training against test images."""
-        test, neighbors = self.test, prdc(self.test.features, self.train, K)
-        held_out = nearest_distance(self.held_out_pixels, self.train_pixels)
-        return self.copying.metrics | {
+        """What real images score in place of samples: the test images themselves for what asks
+        each image, training images of the same digits for distances between sets."""
+        test = self.test
+        of_images = {
             "accuracy": obeyed(test, self.digit).mean().item(),
             "accuracy_judge_a": accuracy(test.digit_a, self.digit),
             "accuracy_judge_b": accuracy(test.digit_b, self.digit),
             "judges_disagree": (test.digit_a != test.digit_b).double().mean().item(),
-            "copied": 0.0,
-            "copying_z": copying_statistic(held_out, self.copying.distance),
-            "fd": frechet_distance(test.features, self.train),
-            "kid": kernel_distance(test.features, self.train),
-            "precision": neighbors.precision,
-            "recall": neighbors.recall,
-            "density": neighbors.density,
-            "coverage": neighbors.coverage,
-            "coverage_within_digit": within_group_coverage(
-                test.features, self.digit, self.train, self.digit, K
-            ),
             "diversity": within_digit_diversity(test.features, self.digit),
             "diversity_relative": 1.0,
             "vendi": within_digit_vendi(test.features, self.digit),
+            "copied": 0.0,
+            "copying_z": copying_statistic(
+                nearest_distance(self.held_out_pixels, self.train_pixels), self.copying.distance
+            ),
         }
+        return of_images | self.copying.metrics | set_distances(self, self.train)
 
     @cached_property
     def train_metrics(self) -> dict[str, float]:
@@ -145,80 +140,80 @@ class RealStatistics:
         }
 
 
-def score(
-    fake: JudgeOutputs,
-    real: RealStatistics,
-    recording: Tensor,
-    on_progress: Callable[[str], object] = lambda _: None,
-) -> dict[str, Estimate]:
+def set_distances(real: RealStatistics, features: Tensor) -> dict[str, float]:
+    """Between the test images and a set of as many images of the same digits, by judge A.
+
+    Args:
+        features: (n, d); row i of digit real.digit[i].
+    """
+    test, digit = real.test.features, real.digit
+    neighbors = prdc(test, features, K)
+    return {
+        "fd": frechet_distance(test, features),
+        "kid": kernel_distance(test, features),
+        "precision": neighbors.precision,
+        "recall": neighbors.recall,
+        "density": neighbors.density,
+        "coverage": neighbors.coverage,
+        "coverage_within_digit": within_group_coverage(test, digit, features, digit, K),
+    }
+
+
+def values(fake: JudgeOutputs, real: RealStatistics, copies: Copying) -> dict[str, float]:
     """Every metric that needs the samples alone, not the model.
 
     Args:
         fake: of n samples; sample i is to show real.digit[i].
+        copies: `copying` of them.
+    """
+    digit = real.digit
+    diversity = within_digit_diversity(fake.features, digit)
+    return {
+        "accuracy": obeyed(fake, digit).mean().item(),
+        "accuracy_judge_a": accuracy(fake.digit_a, digit),
+        "accuracy_judge_b": accuracy(fake.digit_b, digit),
+        "judges_disagree": (fake.digit_a != fake.digit_b).double().mean().item(),
+        "diversity": diversity,
+        "diversity_relative": diversity / real.metrics["diversity"],
+        "vendi": within_digit_vendi(fake.features, digit),
+        "copied": copied_share(copies.flagged(real).double().mean().item()),
+        "copying_z": copying_statistic(copies.distance, real.copying.distance),
+        **copies.metrics,
+        **set_distances(real, fake.features),
+    }
+
+
+def score(
+    fake: JudgeOutputs, real: RealStatistics, copies: Copying, recording: Tensor
+) -> dict[str, Estimate]:
+    """`values` with what real images score, and with intervals where they are means over samples.
+
+    Distances between sets and coverages have none: their resamples over recordings do not hold the
+    truth as often as they should. Their spread is that over seeds.
+
+    Args:
         recording: (n,) int64, of which sample i was drawn; a recording has one digit.
-        on_progress: called STAGES times, with the stage that starts.
 
     Returns:
         By name. Those that need a judge's features or all n say so in their name.
     """
-    on_progress("real against real")
-    floor, train_floor, digit = real.metrics, real.train_metrics, real.digit
-    on_progress("accuracy, Frechet distance")
-    weights = recording_weights(recording, digit)
-    features = (real.test.features, fake.features)
-    fd = frechet_distance(*features)
-    fds = resampled_frechet_distance(*features, recording, weights)
-    on_progress("kernel distance")
-    kid = kernel_distance(*features)
-    kids = resampled_kernel_distance(*features, recording, weights)
-    on_progress("density, coverage")
-    neighbors = prdc(*features, K, recording)
-    resampled = neighbors.resample(recording, weights)
-    on_progress("diversity, copies")
-    copies = copying(fake.pixels, real)
-    copied = estimate_mean(is_copied(copies.ratio, real.copying.ratio), recording, digit)
-    diversity = within_digit_diversity(fake.features, digit)
-    values = copies.metrics | {
-        "diversity": diversity,
-        "diversity_relative": diversity / floor["diversity"],
-        "vendi": within_digit_vendi(fake.features, digit),
-        "coverage_within_digit": within_group_coverage(
-            real.test.features, digit, fake.features, digit, K
-        ),
-        "copying_z": copying_statistic(copies.distance, real.copying.distance),
-    }
-
-    metrics = {
+    digit, floor, train_floor = real.digit, real.metrics, real.train_metrics
+    means = {
         "accuracy": estimate_mean(obeyed(fake, digit), recording, digit),
         "accuracy_judge_a": estimate_mean(fake.digit_a == digit, recording, digit),
         "accuracy_judge_b": estimate_mean(fake.digit_b == digit, recording, digit),
         "judges_disagree": estimate_mean(fake.digit_a != fake.digit_b, recording, digit),
-        "copied": Estimate(
-            *(copied_share(each) for each in (copied.value, copied.low or 0, copied.high or 0))
-        ),
-        "fd": estimate_resampled(fd, fds, (0, math.inf)),
-        "kid": estimate_resampled(kid, kids, (-math.inf, math.inf)),
-        "density": estimate_resampled(neighbors.density, resampled["density"], (0, math.inf)),
     }
-    for name in ("precision", "recall", "coverage"):
-        metrics[name] = estimate_resampled(getattr(neighbors, name), resampled[name], (0, 1))
-    metrics |= {name: Estimate(value) for name, value in values.items()}
+    copied = estimate_mean(copies.flagged(real), recording, digit)
+    assert copied.low is not None and copied.high is not None
+    means["copied"] = Estimate(*(copied_share(each) for each in copied[:3] if each is not None))
     n = len(digit)
     suffix = f"_judge_{n // 1000}k" if n % 1000 == 0 else f"_judge_{n}"
-    depends_on_n = (
-        "fd",
-        "kid",
-        "precision",
-        "recall",
-        "density",
-        "coverage",
-        "coverage_within_digit",
-    )
     return {
-        name + (suffix if name in depends_on_n else ""): estimate._replace(
+        name + (suffix if name in DEPENDS_ON_N else ""): means.get(name, Estimate(value))._replace(
             real=floor.get(name), real_train=train_floor.get(name)
         )
-        for name, estimate in metrics.items()
+        for name, value in values(fake, real, copies).items()
     }
 
 
@@ -242,6 +237,11 @@ class Copying(NamedTuple):
     metrics: dict[str, float]
     distance: Tensor  # (n,) to the nearest training image
     ratio: Tensor  # (n,) of that to the distance to the nearest validation image
+    row: Tensor  # (n,) int64, of the nearest training image
+
+    def flagged(self, real: RealStatistics) -> Tensor:
+        """(n,) bool: nearer to the training images than nearly all test images are."""
+        return is_copied(self.ratio, real.copying.ratio)
 
 
 def copying(pixels: Tensor, real: RealStatistics) -> Copying:
@@ -253,4 +253,4 @@ def copying(pixels: Tensor, real: RealStatistics) -> Copying:
         metrics[f"nearest_{name}_median"] = distance.median().item()
         metrics[f"nearest_{name}_q01"] = distance.quantile(0.01).item()
     tiny = torch.finfo(held_out.dtype).tiny
-    return Copying(metrics, near.distance, near.distance / held_out.clamp_min(tiny))
+    return Copying(metrics, near.distance, near.distance / held_out.clamp_min(tiny), near.row)

@@ -11,10 +11,17 @@ and seeds can share them, and differences between models are paired.
 
 from __future__ import annotations
 
+import math
+
 import torch
+from scipy.special import stdtrit
 from torch import Tensor
 
-__all__ = ["group_weights", "interval", "over_seeds", "weighted_means", "wilson"]
+__all__ = [
+    "group_weights", "interval", "over_seeds", "two_level_interval", "weighted_means", "wilson",
+]  # fmt: skip
+
+Z = 1.959964  # the 97.5 % quantile of a normal law
 
 
 def group_weights(
@@ -102,6 +109,35 @@ def over_seeds(values: Tensor, generator: torch.Generator) -> Tensor:
     return (drawn.to(values.device).T * values).mean(0)
 
 
+def two_level_interval(values: Tensor, resampled: Tensor) -> tuple[float, float]:
+    """The 95 % interval of the mean over seeds, for new seeds and new recordings.
+
+    The half-widths of both levels are added in quadrature (Zou & Donner, "Construction of confidence
+    limits about effect measures", 2008): Student's for the few values of the seeds, 1.96 standard
+    deviations for the resampled recordings, which all seeds share. A percentile of resampled seeds
+    would be too narrow for a few of them.
+
+    Args:
+        values: (seeds,), seeds >= 2.
+        resampled: (seeds, b), from the same resamples of recordings for all seeds; or (seeds, 0):
+            values that depend on no recordings.
+
+    Returns:
+        low, high.
+
+    Raises:
+        ValueError: fewer than two seeds.
+    """
+    seeds, b = len(values), resampled.shape[1]
+    if seeds < 2:
+        raise ValueError("at least two seeds wanted")
+    mean = values.double().mean().item()
+    of_seeds = float(stdtrit(seeds - 1, 0.975)) * values.double().std().item() / seeds**0.5
+    of_recordings = Z * resampled.double().mean(0).std().item() if b else 0.0
+    half = math.hypot(of_seeds, of_recordings)
+    return mean - half, mean + half
+
+
 def interval(
     values: Tensor, level: float = 0.95, estimate: float | None = None
 ) -> tuple[float, float]:
@@ -131,7 +167,7 @@ def interval(
 
 def wilson(share: float, n: int) -> tuple[float, float]:
     """The 95 % score interval of a share of n independent trials (Wilson 1927)."""
-    z = 1.959964
+    z = Z
     center, half = share + z**2 / (2 * n), z * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
     low, high = ((center + side) / (1 + z**2 / n) for side in (-half, half))
     return min(max(low, 0.0), share), max(min(high, 1.0), share)  # rounding, at 0 and 1
