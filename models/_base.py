@@ -49,7 +49,8 @@ class Phase:
         repeat: updates per step, each on a fresh batch.
         start, stop: the window in which it runs, as shares of the FLOPs up to the run's first mark;
             no stop: to the end.
-        then_every: after its window it goes on in one of so many steps; None: it ends.
+        then_share: after its window it goes on, in as many steps as take this share of the FLOPs;
+            0: it ends.
         batch_size: of its batches; None: the run's.
     """
 
@@ -60,7 +61,7 @@ class Phase:
     repeat: int = 1
     start: float = 0.0
     stop: float | None = None
-    then_every: int | None = None
+    then_share: float = 0.0
     batch_size: int | None = None
 
     def __post_init__(self) -> None:

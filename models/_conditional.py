@@ -25,9 +25,9 @@ class ConditionalConfig(Config):
     """Share of the FLOPs up to the first mark in which the condition's encoder alone learns, by
     aligning the run's own pairs (with `--labels`: by naming digits). 0: none; it then learns from
     the generative losses only."""
-    align_every: int = 4
-    """After the warm start the encoder goes on learning as there in one of so many steps, beside
-    the model. 0: it is frozen."""
+    align_share: float = 0.2
+    """Share of the FLOPs after the warm start in which the encoder goes on learning as there. 0: it
+    is frozen."""
     align_lr_share: float = 0.2
     """Of the warm start's learning rate, at its end and after it."""
     warm_start_lr: float = 2e-3
@@ -123,7 +123,7 @@ class ConditionalModel(GenerativeModel):
                     cosine_to=config.align_lr_share,
                 ),
                 stop=config.warm_start,
-                then_every=config.align_every or None,
+                then_share=config.align_share,
                 batch_size=config.warm_start_batch_size,
             ),
         )

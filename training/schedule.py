@@ -28,12 +28,14 @@ class Window:
     Attributes:
         flops: of its updates in one step, in all processes.
         start, stop: first step, and first step after it; no stop: to the end.
+        rate: share of the steps after it at which the phase goes on, evenly.
     """
 
     phase: Phase
     flops: int
     start: int
     stop: int | None
+    rate: float = 0.0
 
     def runs_at(self, step: int) -> bool:
         return self.runs_before(step + 1) > self.runs_before(step)
@@ -41,9 +43,7 @@ class Window:
     def runs_before(self, step: int) -> int:
         """The number of the first `step` steps at which it runs."""
         stop = step if self.stop is None else min(step, self.stop)
-        every = self.phase.then_every
-        later = -(-(step - stop) // every) if every else 0  # the first step after it is one of them
-        return max(stop - self.start, 0) + later
+        return max(stop - self.start, 0) + math.ceil((step - stop) * self.rate)
 
     def learning_rate(self, step: int) -> float:
         """Constant, or a warm-up and a cosine over the window and constant after it."""
@@ -77,8 +77,15 @@ class Schedule:
             )
             step += max(round((share - last) * mark / max(cost, 1)), 1)
             step_at[share], last = step, share
+        lasting = sum(each for p, each in zip(phases, flops, strict=True) if p.stop is None)
         self.windows = tuple(
-            Window(p, each, step_at[p.start], None if p.stop is None else step_at[p.stop])
+            Window(
+                p,
+                each,
+                step_at[p.start],
+                None if p.stop is None else step_at[p.stop],
+                _rate(p, each, lasting),
+            )
             for p, each in zip(phases, flops, strict=True)
         )
 
@@ -120,6 +127,14 @@ class Schedule:
     def draws_from(self) -> int:
         """The number of steps after which what samples was updated once."""
         return 1 + min(w.start for w in self.windows if w.phase.name == "generator")
+
+
+def _rate(phase: Phase, flops: int, others: int) -> float:
+    """Of the steps after its window, each of which costs `others` and the phase `flops` more, those
+    in which it takes its share of the FLOPs; at most all."""
+    if not phase.then_share:
+        return 0.0
+    return min(phase.then_share / (1 - phase.then_share) * others / flops, 1.0)
 
 
 def update_flops(

@@ -29,13 +29,13 @@ SPEC = datasets.spec("audio2image")
 
 def variants() -> Iterator[tuple[str, str, str, str | float]]:
     """(model, preset, "", "") for each preset, and (model, preset, setting, choice) for every other
-    choice of a setting that has a few, for labels, for no warm start and one that goes on."""
+    choice of a setting that has a few, for labels, for no warm start and one that ends."""
     for name in models.names():
         for preset, config in models.presets(name).items():
             yield name, preset, "", ""
             if hasattr(config, "warm_start"):
                 yield name, preset, "warm_start", 0.0
-                yield name, preset, "align_every", 2
+                yield name, preset, "align_share", 0.0
                 yield name, preset, "labels", "warm-start"
             for setting, kind in get_type_hints(type(config)).items():
                 for choice in get_args(kind) if get_origin(kind) is Literal else ():

@@ -14,7 +14,7 @@ from models import Phase, presets
 
 SETTINGS = {
     "width": 8, "encoder_width": 8, "lr": 0.123, "n_discriminator": 4, "n_critic": 3,
-    "warm_start": 0.25, "warm_start_lr": 0.456, "warm_start_batch_size": 17, "align_every": 7,
+    "warm_start": 0.25, "warm_start_lr": 0.456, "warm_start_batch_size": 17, "align_share": 0.7,
     "align_lr_share": 0.3,
 }  # fmt: skip
 BETAS = {"cgan": (0.0, 0.9), "wgan": (0.0, 0.9), "vaegan": (0.0, 0.9), "cvae": (0.9, 0.99)}
@@ -57,7 +57,7 @@ def test_phases_have_their_parts_and_settings(name: str, warm_start: float) -> N
         adam = phase.optimizer
         assert (adam.lr, adam.betas, adam.weight_decay) == (0.123, BETAS[name], 0.0)
         assert adam.cosine_to is None and adam.clip is None
-        assert (phase.start, phase.stop, phase.then_every) == (warm_start, None, None)
+        assert (phase.start, phase.stop, phase.then_share) == (warm_start, None, 0.0)
         assert phase.batch_size is None
         repeats = {("cgan", "discriminator"): 4, ("wgan", "discriminator"): 3}
         assert phase.repeat == repeats.get((name, phase.name), 1)
@@ -75,7 +75,7 @@ def test_a_warm_start_has_its_own_settings(labels: Labels) -> None:
     adam = phase.optimizer
     assert (adam.lr, adam.betas, adam.weight_decay) == (0.456, (0.9, 0.98), 0.05)
     assert adam.cosine_to == 0.3
-    assert (phase.start, phase.stop, phase.then_every, phase.batch_size) == (0.0, 0.25, 7, 17)
+    assert (phase.start, phase.stop, phase.then_share, phase.batch_size) == (0.0, 0.25, 0.7, 17)
     assert phase.repeat == 1
-    _, (frozen, *_) = phases_of("cgan", labels, align_every=0)
-    assert frozen.then_every is None
+    _, (frozen, *_) = phases_of("cgan", labels, align_share=0.0)
+    assert frozen.then_share == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import partial
 from typing import Any
 
@@ -68,13 +69,26 @@ def test_a_window_has_a_step_even_of_a_tiny_budget() -> None:
     assert schedule.steps(1.0) == 1
 
 
-def test_after_its_window_a_phase_may_run_in_some_of_the_steps() -> None:
-    schedule = Schedule([phase(0.0, 0.5, then_every=3), phase(0.5)], [1, 2], mark=8)
+def test_after_its_window_a_phase_may_take_a_share_of_the_flops() -> None:
+    """A quarter, at 4 FLOPs beside 3: a third of 3, in one of four steps."""
+    schedule = Schedule([phase(0.0, 0.5, then_share=0.25), phase(0.5)], [4, 3], mark=32)
     align, model = schedule.windows
-    assert runs(align, 13) == [0, 1, 2, 3, 4, 7, 10] and runs(model, 7) == [4, 5, 6]
-    for step in range(13):
+    assert align.rate == 0.25
+    assert runs(align, 16) == [0, 1, 2, 3, 4, 8, 12] and runs(model, 7) == [4, 5, 6]
+    for step in range(16):
         assert align.runs_before(step) == len(runs(align, step))
-    assert schedule.until(8) == 6 * 1 + 4 * 2
+    assert schedule.until(8) == 5 * 4 + 4 * 3
+    spent = [schedule.until(n) for n in (4, 4004)]
+    assert 4 * align.runs_before(4004) - 4 * 4 == 0.25 * (spent[1] - spent[0])
+
+
+def test_a_share_of_the_flops_is_spread_evenly_and_at_most_in_every_step() -> None:
+    align, _ = Schedule([phase(0.0, 0.1, then_share=0.2), phase(0.1)], [7, 20], mark=70).windows
+    assert align.rate == pytest.approx(5 / 7)
+    later = [step - 1 for step in runs(align, 15)[1:]]
+    assert later == [0, 1, 2, 4, 5, 7, 8, 9, 11, 12]
+    often, _ = Schedule([phase(0.0, 0.1, then_share=0.9), phase(0.1)], [1, 20], mark=10).windows
+    assert often.rate == 1.0 and runs(often, 9) == [*range(9)]
 
 
 @pytest.mark.parametrize("flops", [1.0, 39.9, 40.0, 41.0, 55.9, 56.0, 1e4])
@@ -109,8 +123,10 @@ def test_every_update_of_every_phase_counts() -> None:
         assert window.flops == mine.repeat * update_flops(model, mine, size, cpu)
     assert align.stop == critic.start == generator.start == 3
     assert schedule.until(3) == 3 * align.flops
-    # The encoder goes on in steps 3 and 7.
-    assert schedule.until(10) == 5 * align.flops + 7 * (critic.flops + generator.flops)
+    share = align.rate * align.flops / (align.rate * align.flops + critic.flops + generator.flops)
+    assert share == pytest.approx(0.2)
+    later = math.ceil(7 * align.rate)
+    assert schedule.until(10) == (3 + later) * align.flops + 7 * (critic.flops + generator.flops)
 
 
 def test_the_first_mark_decides_the_warm_start() -> None:
