@@ -85,11 +85,11 @@ def test_a_checkpoint_has_the_average_of_all_steps(
     name: str, preset: str, offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By hand, from the weights that were saved after every step; a session goes on with it."""
-    write, saved = checkpoint.write, []
+    write, saved = checkpoint.write, dict[int, dict[str, Tensor]]()
 
     def keep(path: Path, found: checkpoint.Checkpoint) -> None:
         if path.parent == tmp_path:
-            saved.append({k: v.clone() for k, v in found.group("model").items()})
+            saved[found.step] = {k: v.clone() for k, v in found.tensors.items()}
         write(path, found)
 
     monkeypatch.setattr(session.checkpoint, "write", keep)
@@ -101,19 +101,20 @@ def test_a_checkpoint_has_the_average_of_all_steps(
     found = checkpoint.load(tmp_path)
     torch.manual_seed(3)
     first = found.run.build()
-    # The last of a session is written again at its end.
-    unique = [s for s, before in zip(saved, [{}, *saved], strict=False) if not same(s, before)]
-    weights = [dict(first.state_dict()), *unique]
-    assert len(weights) == 8
-    ema, model = found.group("ema"), found.group("model")
     parameters = {key for key, _ in first.named_parameters()}
-    assert parameters < model.keys()  # there are buffers too
-    for key, value in ema.items():
-        if key in parameters:
-            expected = average_of([w[key] for w in weights], 0.25).float()
-            torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-7)
-        elif value.is_floating_point():
-            assert torch.equal(value, model[key])
+    assert parameters < found.group("model").keys()  # there are buffers too
+    assert [*saved] == [1, 2, 3, 4, 5, 6, 7]
+    weights = {key: [value] for key, value in first.state_dict().items()}
+    for tensors in saved.values():
+        for key, values in weights.items():
+            values.append(tensors[f"model.{key}"])
+            average = tensors[f"ema.{key}"]
+            if key in parameters:
+                expected = average_of(values, 0.25).float()
+                torch.testing.assert_close(average, expected, rtol=1e-5, atol=1e-7)
+            elif average.is_floating_point():
+                assert torch.equal(average, values[-1])
+    ema, model = found.group("ema"), found.group("model")
     assert any(not torch.equal(value, model[key]) for key, value in ema.items())
 
     loaded = checkpoint.load_model(tmp_path)

@@ -172,6 +172,8 @@ def test_a_cosine_depends_on_the_step_alone_and_ends_at_zero() -> None:
     assert rates[0] < 0.02
     assert rates[100] == pytest.approx(0.0, abs=1e-9)
     assert rates[10:] == sorted(rates[10:], reverse=True)
+    endless = Window(phase, flops=1, start=0, stop=None)
+    assert {endless.learning_rate(step) for step in (0, 1, 1000)} == {1.0}
 
 
 def test_gradients_are_averaged_over_processes() -> None:

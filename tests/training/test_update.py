@@ -21,7 +21,7 @@ from datasets import Batch, Batches
 from models import GenerativeModel, Logs, OptimizerConfig, Phase
 from tests.training.runs import arguments, call
 from training.loop import Trainer
-from training.schedule import Schedule
+from training.schedule import Schedule, Window
 
 Key = tuple[int, str, int]
 
@@ -191,18 +191,27 @@ def test_logs_come_with_their_steps_after_a_while(monkeypatch: pytest.MonkeyPatc
     assert logged == [0, 1, 2, 3, 4, 5, 6]
 
 
+class Ongoing(Window):
+    """Goes on in every other step after its end."""
+
+    def runs_at(self, step: int) -> bool:
+        return self.stop is None or step < self.stop or (step - self.stop) % 2 == 0
+
+
 def test_processes_share_buffers_at_the_end_of_a_window_and_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a warm start kept is the same in all of them whenever it has run."""
-    model, shared = Bowls(), []
+    model, shared = Bowls(), list[int]()
     trainer = trainer_of(model, Source())
-    stop = trainer.windows[0].stop
+    first, second = trainer.windows
+    stop = first.stop
     assert stop is not None
     monkeypatch.setattr(trainer, "_share_buffers", lambda: shared.append(trainer.step))
-    for _ in range(stop + 3):
+    trainer.windows = (Ongoing(**vars(first)), second)
+    for _ in range(stop + 4):
         trainer.advance()
-    assert shared == [stop - 1]
+    assert shared == [stop - 1, stop, stop + 2]
 
 
 @pytest.mark.usefixtures("quick")
