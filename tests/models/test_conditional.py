@@ -190,8 +190,9 @@ def test_the_nearest_target_is_recognized(monkeypatch: pytest.MonkeyPatch) -> No
     model = build()
     places = torch.eye(6)
     monkeypatch.setattr(model.encoder, "forward", lambda c: 3 * places[c[:, 0, 0, 0].long()])
-    monkeypatch.setattr(
-        model.target_encoder, "forward", lambda x: (places + 0.1)[x[:, 0, 0, 0].long()]
+    targets = (places + 0.1) * torch.tensor([1.0, 50.0, 1.0, 0.1, 1.0, 1.0])[:, None]
+    monkeypatch.setattr(  # by direction: that of 1 is long
+        model.target_encoder, "forward", lambda x: targets[x[:, 0, 0, 0].long()]
     )
     c, x = torch.zeros(3, 1, 64, 64), torch.zeros(6, 1, 28, 28)
     c[:, 0, 0, 0] = torch.tensor([2.0, 5.0, 0.0])
