@@ -1,10 +1,11 @@
 """Trains and compares models, measures converters, and writes tables and figures.
 
     python benchmark.py models           train and evaluate a matrix of runs -> results/
-    python benchmark.py models --quick   the four models, 2.5 minutes each -> results/demo/
+    python benchmark.py models --quick   the reference presets to 10 TFLOP -> results/demo/
+    python benchmark.py models --dry-run the plan and its cost
     python benchmark.py converters       round trips of the converters -> results/converters.md
     python benchmark.py recognition      recognition of spoken digits after a round trip
-    python benchmark.py report           tables and figures from the rows that there are
+    python benchmark.py report           tables, figures and page from the rows that there are
 
 `models` may be left out. A command with --help has its own options. Runs that are finished are
 kept and interrupted ones resume, so the same command can be given again at any time.
@@ -45,7 +46,7 @@ class ConverterOptions:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Writes tables and figures again, from the rows that there are."""
+    """Writes tables, figures and report.html again, from the rows that there are."""
 
     out: Path = RESULTS
     """Where the rows are, and table and figures go."""
@@ -83,7 +84,8 @@ def write_report(options: ReportOptions) -> None:
         raise InputError(f"no rows in {options.out}: run `python benchmark.py` first")
     if report.ROWS in rows:
         report.write(options.out, options.runs, options.data_dir)
-        print(f"table:   {options.out / report.TABLE}\nfigures: {options.out / report.FIGURES}")
+        print(f"report:  {options.out / report.PAGE}\ntable:   {options.out / report.TABLE}")
+        print(f"figures: {options.out / report.FIGURES}")
     if converter_report.ROWS in rows:
         _report_converters(options.out)
     if options.readme:

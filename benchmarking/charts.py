@@ -18,7 +18,10 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFor
 
 from common.plots import COLORS
 
-__all__ = ["Curves", "color_of", "comparison", "smooth"]
+__all__ = [
+    "Curves", "color_of", "comparison", "draw_losses", "draw_metric", "finish", "looks_of",
+    "metrics_of", "phases_of", "smooth",
+]  # fmt: skip
 
 Scalars = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # tag: (steps, values)
 
@@ -98,7 +101,7 @@ def comparison(runs: Sequence[Curves]) -> Figure:
     Args:
         runs: validated on the same data.
     """
-    metrics, phases = _metrics(runs), _phases(runs)
+    metrics, phases = metrics_of(runs), phases_of(runs)
     columns = 2 if len(phases) in (1, 2, 4) else 3
     loss_rows = -(-len(phases) // columns)
     names = [run.label if len(run.label) <= 70 else f"...{run.label[-67:]}" for run in runs]
@@ -108,7 +111,7 @@ def comparison(runs: Sequence[Curves]) -> Figure:
     figure = Figure(figsize=size, dpi=200)
     figure.set_layout_engine("constrained", w_pad=0.05, h_pad=0.04, wspace=0.02, hspace=0.05)
     grid = figure.add_gridspec(len(heights), 6, height_ratios=heights)
-    looks = _looks(runs)
+    looks = looks_of(runs)
     panels: dict[tuple[int, int], Axes] = {}  # of one row and column share their axes
 
     for j, (cost, (unit, cost_name)) in enumerate(COSTS.items()):
@@ -120,7 +123,7 @@ def comparison(runs: Sequence[Curves]) -> Figure:
                 sharey=panels[i, 0] if j else None,
             )
             panels[i, j] = axis
-            ends += _draw_metric(axis, runs, looks, tag, cost, unit)
+            ends += draw_metric(axis, runs, looks, tag, cost, unit)
             last = i == len(metrics) - 1
             axis.set_ylabel(name if j == 0 else "", fontsize=10)
             axis.set_xlabel(cost_name if last else "", fontsize=10)
@@ -131,7 +134,7 @@ def comparison(runs: Sequence[Curves]) -> Figure:
     for i, phase in enumerate(phases):
         row, column = divmod(i, columns)
         axis = figure.add_subplot(grid[len(metrics) + row, span * column : span * (column + 1)])
-        _draw_losses(axis, runs, looks, phase)
+        draw_losses(axis, runs, looks, phase)
         axis.set_title(f"loss: {phase}", fontsize=10)
         if i >= len(phases) - columns:
             axis.set_xlabel("step", fontsize=10)
@@ -147,7 +150,7 @@ def comparison(runs: Sequence[Curves]) -> Figure:
     return figure
 
 
-def _metrics(runs: Sequence[Curves]) -> dict[str, str]:
+def metrics_of(runs: Sequence[Curves]) -> dict[str, str]:
     """The tags that are drawn, and their names. Runs without coverage within a digit are older: if
     all are, what they have stands in its place."""
     found = {
@@ -161,19 +164,19 @@ def _metrics(runs: Sequence[Curves]) -> dict[str, str]:
     return found
 
 
-def _phases(runs: Sequence[Curves]) -> list[str]:
+def phases_of(runs: Sequence[Curves]) -> list[str]:
     tags = {tag for run in runs for tag in run.scalars if tag.startswith("loss/")}
     found = sorted(tag.removeprefix("loss/") for tag in tags)
     return sorted(found, key=[*PHASE_STYLES, *found].index)
 
 
-def _looks(runs: Sequence[Curves]) -> list[tuple[str, str]]:
+def looks_of(runs: Sequence[Curves]) -> list[tuple[str, str]]:
     """Color and marker of each run."""
     colors = [color_of(run.model) for run in runs]
     return [(c, MARKERS[colors[:i].count(c) % len(MARKERS)]) for i, c in enumerate(colors)]
 
 
-def _draw_metric(
+def draw_metric(
     axis: Axes, runs: Sequence[Curves], looks: Sequence[tuple[str, str]], tag: str, cost: str,
     unit: float,
 ) -> list[float]:  # fmt: skip
@@ -194,11 +197,11 @@ def _draw_metric(
     if not ends:
         axis.text(0.5, 0.5, "not logged", ha="center", va="center", transform=axis.transAxes)
     if "fd_" in tag:
-        _log(axis)
+        set_log(axis)
     else:
         axis.set_ylim(-0.03, 1.03)
         axis.yaxis.set_major_formatter(PercentFormatter(1))
-    _finish(axis)
+    finish(axis)
     return ends
 
 
@@ -210,7 +213,7 @@ def _limit_costs(axis: Axes, ends: Sequence[float]) -> None:
         axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
 
-def _draw_losses(
+def draw_losses(
     axis: Axes, runs: Sequence[Curves], looks: Sequence[tuple[str, str]], phase: str
 ) -> None:
     extents, dashes = [], PHASE_STYLES.get(phase, OTHER_STYLE)
@@ -230,7 +233,7 @@ def _draw_losses(
     if extents:
         _scale(axis, *zip(*extents, strict=True))
     axis.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    _finish(axis)
+    finish(axis)
 
 
 def _extent(values: np.ndarray, curve: np.ndarray) -> tuple[float, float, float]:
@@ -248,7 +251,7 @@ def _scale(
     """A linear axis, or a logarithmic one where the curves are of different scales."""
     low, high = min(lows), max(highs)
     if low > 0 and high > 20 * low:
-        _log(axis)
+        set_log(axis)
     elif min(sizes) > 0 and max(sizes) > 10 * min(sizes):
         axis.set_yscale("symlog", linthresh=10 ** round(math.log10(2 * min(sizes))))
         axis.yaxis.set_major_formatter("{x:g}")
@@ -258,14 +261,14 @@ def _scale(
     axis.set_ylim(*transform.inverted().transform([bottom - margin, top + margin]))
 
 
-def _log(axis: Axes) -> None:
+def set_log(axis: Axes) -> None:
     axis.set_yscale("log")
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _finish(axis: Axes) -> None:
+def finish(axis: Axes) -> None:
     axis.grid(alpha=0.25)
     axis.tick_params(labelsize=9)
     for edge in ("top", "right"):

@@ -41,7 +41,7 @@ class World:
     drop: float = 5.0
     seeds: float = 0.4  # standard deviation over seeds
 
-    def recordings(self, n: int, generator: torch.Generator) -> Tensor:
+    def logits(self, n: int, generator: torch.Generator) -> Tensor:
         """(n,) logits."""
         logit = self.level + self.spread * torch.randn(n, generator=generator)
         return logit - self.drop * (torch.rand(n, generator=generator) < self.hard)
@@ -53,7 +53,7 @@ class World:
     def truth(self, n_seeds: int = 2000) -> float:
         """The mean over all recordings and seeds."""
         generator = torch.Generator().manual_seed(99)
-        logit = self.recordings(20_000, generator)
+        logit = self.logits(20_000, generator)
         return torch.stack(
             [self.accuracy(logit, generator).mean() for _ in range(n_seeds)]
         ).mean().item()  # fmt: skip
@@ -66,8 +66,8 @@ DIGIT = RECORDING % 10
 def one_run(world: World, generator: torch.Generator) -> tuple[Interval, float]:
     """The accuracy of one run, for new recordings."""
     shift = world.seeds * torch.randn((), generator=generator)
-    every = (world.recordings(20_000, generator) + shift).sigmoid().mean().item()
-    p = (world.recordings(N_RECORDINGS, generator) + shift).sigmoid()
+    every = (world.logits(20_000, generator) + shift).sigmoid().mean().item()
+    p = (world.logits(N_RECORDINGS, generator) + shift).sigmoid()
     correct = torch.rand(len(RECORDING), generator=generator) < p[RECORDING]
     found = estimate_mean(correct, RECORDING, DIGIT)
     assert found.low is not None and found.high is not None
@@ -90,7 +90,7 @@ def mean_over_seeds(n: int) -> Callable[[World, torch.Generator, float], tuple[I
     """The accuracy of a model, for new seeds and recordings."""
 
     def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Interval, float]:
-        logit = world.recordings(N_RECORDINGS, generator)
+        logit = world.logits(N_RECORDINGS, generator)
         return _two_level(_seeds(world, n, logit, generator), generator), truth
 
     return draw
@@ -100,7 +100,7 @@ def difference(n: int) -> Callable[[World, torch.Generator, float], tuple[Interv
     """Between two models that are alike, paired by recording: the truth is 0."""
 
     def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Interval, float]:
-        logit = world.recordings(N_RECORDINGS, generator)
+        logit = world.logits(N_RECORDINGS, generator)
         first, second = (_seeds(world, n, logit, generator).double() for _ in range(2))
         return _two_level(first - second, generator), 0.0
 

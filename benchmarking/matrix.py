@@ -1,56 +1,55 @@
-"""A matrix of runs: every model and preset trained and evaluated by our commands.
+"""A matrix of runs: models x presets x splits x pairings x labels x seeds, by our commands.
 
-A run that is finished is kept, and one that was interrupted resumes.
+A run that is finished is kept, and one that was interrupted resumes. Several matrices may share
+folders: a run that another process has is left to it, and looked at again at the end.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import shutil
-import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import datasets
 import models
-from benchmarking import report
+from benchmarking import costs, jobs, report
+from benchmarking.jobs import Baselines, Job
 from common.errors import InputError, suggest
 from common.files import ROOT
-from common.processes import run_script
 from datasets import Labels, PairedDataset, check_pairing, check_split
-from evaluation import outputs
-from evaluation.baselines import BASELINES
-from evaluation.evaluator import PROTOCOL
-from judges import load_judge
-from training import checkpoint
-from training.run import MARKS, RUNS, Precision, Run, check_marks, run_folder
-from training.session import mark_folder
+from evaluation.run_baselines import RunBaseline
+from training.run import MARKS, RUNS, Precision, check_marks, run_folder
 
-__all__ = ["Job", "Options", "check", "plan", "run", "run_job"]
+__all__ = ["Options", "check", "plan", "run", "run_all"]
 
 PRESETS = ("reference", "original")
 QUICK_MARKS = (10.0,)
+SECONDS_BETWEEN_LOOKS = 5.0  # at runs that other processes have
 
 
 @dataclass(frozen=True)
 class Options:
-    """Trains and evaluates models, then writes the table and the figures."""
+    """Trains and evaluates models, then writes tables, figures and the report."""
 
     quick: bool = False
     """The `reference` presets to 10 TFLOP, into results/demo/, which git ignores."""
+    dry_run: bool = False
+    """Print the plan and its cost, and do nothing."""
     models: tuple[str, ...] = ()
     """Which models; all by default."""
     presets: tuple[str, ...] = ()
     """Which presets, of the models that have them; `reference` and `original` by default."""
+    splits: tuple[str, ...] = ("official",)
+    """'official', 'speaker:NAME' for a speaker who is never heard in training."""
+    pairings: tuple[str, ...] = ("resampled",)
+    """How sounds get their images: resampled, one-to-one, fixed-K or shuffled."""
+    labels: tuple[Labels, ...] = ("none",)
+    """What learns from digit labels: nothing, the warm start alone, or a cascade."""
     seeds: tuple[int, ...] = (0,)
     """Which seeds."""
-    split: str = "official"
-    """'official' or 'speaker:NAME'."""
-    pairing: str = "resampled"
-    """How sounds get their images: resampled, one-to-one, fixed-K or shuffled."""
-    labels: Labels = "none"
-    """What learns from digit labels: nothing, or the warm start alone."""
     precision: Precision = "32-true"
     """Of the forward pass in training."""
     marks: tuple[float, ...] = MARKS
@@ -60,29 +59,15 @@ class Options:
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""
     out: Path | None = None
-    """Where table and figures go; by default results/, or results/demo/ with --quick."""
+    """Where tables and figures go; by default results/, or results/demo/ with --quick."""
     runs: Path | None = None
     """Where the runs go; by default results/runs/, or results/demo/runs/ with --quick."""
     fresh: bool = False
     """Train finished runs again."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One run of the matrix."""
-
-    model: str
-    preset: str
-    seed: int
-    folder: Path
-
-    @property
-    def label(self) -> str:
-        return f"{self.model} ({self.preset})" + (f", seed {self.seed}" if self.seed else "")
-
-
 def run(options: Options) -> None:
-    """The whole matrix, its table and its figures.
+    """The whole matrix, its tables and its figures.
 
     Raises:
         InputError: the options do not fit, or some runs failed; what succeeded is written before.
@@ -93,15 +78,23 @@ def run(options: Options) -> None:
     report.read_rows(out)  # refuses an older format before hours of training
     # Loaded first: only then is it known which data there are, and every run names them.
     dataset = datasets.load(options.data, options.data_dir)
-    jobs = plan(options, dataset)
-    failed = run_all(jobs, options, dataset, out)
+    planned = plan(options, dataset)
+    if options.dry_run:
+        costs.show(planned, costs.costs(planned, dataset))
+        print("next: the same command without --dry-run")
+        return
+    failed = run_all(planned, options, dataset)
     if failed and not report.read_rows(out):
-        raise InputError(f"every run failed: {', '.join(failed)}; see above")
+        raise InputError(f"every run failed: {'; '.join(failed)}; see above")
     report.write(out, options.runs, options.data_dir)
-    print(f"table:   {out / report.TABLE}\nfigures: {out / report.FIGURES}")
-    print(f"charts:  tensorboard --logdir {options.runs}")
+    print(f"report:  {out / report.PAGE}\ntable:   {out / report.TABLE}")
+    print(f"figures: {out / report.FIGURES}")
+    print(f"next:    tensorboard --logdir {options.runs}")
     if failed:
-        raise InputError(f"{len(failed)} of the runs failed: {', '.join(failed)}; see above")
+        raise InputError(
+            f"{len(failed)} of {len(planned)} failed: {'; '.join(failed)}; see above; the same "
+            "command tries them again"
+        )
 
 
 def check(options: Options) -> Options:
@@ -126,120 +119,116 @@ def check(options: Options) -> Options:
             raise InputError(f"unknown preset '{preset}': {suggest(preset, sorted(presets))}")
     if not presets & {*(options.presets or PRESETS)}:
         raise InputError(f"give --presets: none of the models has {' or '.join(PRESETS)}")
-    check_pairing(options.pairing)
+    for name in ("splits", "pairings", "labels", "seeds"):
+        if not getattr(options, name):
+            raise InputError(f"--{name} needs a value")
+    for pairing in options.pairings:
+        check_pairing(pairing)
     check_marks(options.marks)
     if any(not 0 <= seed < 2**32 for seed in options.seeds):
         raise InputError("--seeds are whole numbers of 0 to 4294967295")
     return options
 
 
-def plan(options: Options, dataset: PairedDataset) -> list[Job]:
-    """The runs, presets first, so that a matrix that is stopped early is still a comparison.
+def plan(options: Options, dataset: PairedDataset) -> list[Job | Baselines]:
+    """The baselines, then the runs: presets first, then seeds, so that a matrix that is stopped
+    early is still a comparison.
 
     Raises:
         InputError: an unknown split.
     """
-    check_split(dataset, options.split)
-    where = (dataset.name, options.split, options.pairing, options.labels)
-    jobs = []
-    for preset, seed, name in itertools.product(
-        options.presets or PRESETS, options.seeds, options.models or models.names()
-    ):
-        if preset in models.presets(name):
-            folder = run_folder(options.runs or RUNS, name, preset, *where, seed)
-            jobs.append(Job(name, preset, seed, folder))
-    return jobs
+    for split in options.splits:
+        check_split(dataset, split)
+    root, data = options.runs or RUNS, dataset.name
+    planned: list[Job | Baselines] = [
+        Baselines(data, split, root / "baselines" / f"{data}-{split.replace(':', '-')}")
+        for split in dict.fromkeys(options.splits)
+    ]
+    for preset, seed, labels, pairing, split, name in itertools.product(
+        options.presets or PRESETS, options.seeds, options.labels, options.pairings,
+        options.splits, options.models or models.names(),
+    ):  # fmt: skip
+        folder = run_folder(root, name, preset, data, split, pairing, labels, seed)
+        if preset in models.presets(name) and folder not in {job.folder for job in planned}:
+            what = (name, preset, data, split, pairing, labels, seed)
+            job = Job(*what, options.precision, options.marks, folder)
+            planned.append(dataclasses.replace(job, baselines=_baselines(job, planned)))
+    return planned
 
 
-def run_all(jobs: list[Job], options: Options, dataset: PairedDataset, out: Path) -> list[str]:
-    """Scores the baselines, then does every job; each adds its row at once. Returns failures."""
+def _baselines(job: Job, before: Sequence[Job | Baselines]) -> tuple[RunBaseline, ...]:
+    """A cascade is scored with the true digit, too; and what one run's warm start recognizes is
+    looked up, the first's of those that have the same."""
+    if getattr(models.presets(job.model)[job.preset], "warm_start", 0) == 0:
+        return ()
+    names = ("preset", "split", "pairing", "labels", "seed")
+    same = (b for b in before if isinstance(b, Job) and "lookup" in b.baselines)
+    if any(all(getattr(b, name) == getattr(job, name) for name in names) for b in same):
+        return ("label",) if job.labels == "cascade" else ()
+    return ("lookup", "label") if job.labels == "cascade" else ("lookup",)
+
+
+def run_all(
+    planned: Sequence[Job | Baselines], options: Options, dataset: PairedDataset
+) -> list[str]:
+    """Does every job; each adds its rows at once. Returns the labels of what failed."""
+    assert options.out
     data = ("--data-dir", str(options.data_dir.resolve()))
-    failed = []
-    folder = (
-        (options.runs or RUNS) / "baselines" / f"{dataset.name}-{options.split.replace(':', '-')}"
-    )
-    cards = [folder / name / outputs.NAME for name in BASELINES]
-    if not all(_is_current(card, dataset) for card in cards) or options.fresh:
-        print("baselines: " + ", ".join(BASELINES), flush=True)
-        arguments = ["--data", dataset.name, "--split", options.split, "--out", str(folder), *data]
-        if not _run("evaluate.py", "--baseline", *BASELINES, *arguments):
-            failed.append("baselines")
-    if not failed:
-        for path in cards:
-            report.add_row(out, outputs.read(path))
-    for i, job in enumerate(jobs):
-        print(f"[{i + 1}/{len(jobs)}] {job.label}", flush=True)
-        if run_job(job, options, dataset):
-            for mark in options.marks:
-                report.add_row(out, outputs.read(mark_folder(job.folder, mark) / outputs.NAME))
-        else:
-            failed.append(job.label)
+    waiting, failed, counter = [*planned], [], _Counter(planned)
+    waited = False
+    while waiting:
+        busy = []
+        for job in waiting:
+            if not waited:
+                print(f"{counter} {job.label}", flush=True)
+            # What another process has just done is fresh.
+            outcome = jobs.do(job, dataset, data, options.fresh and not waited)
+            if outcome == "busy":
+                busy.append(job)
+                if not waited:
+                    print("  left to another process, which is at it", flush=True)
+                continue
+            if outcome == "failed" or not _add_rows(options.out, job):
+                failed.append(job.label)
+            counter.add(job)
+            if waited:
+                print(f"{counter} {outcome}: {job.label}", flush=True)
+        waiting = busy
+        if waiting:
+            if not waited:
+                names = "; ".join(job.label for job in waiting)
+                print(f"waiting for what other processes have: {names}", flush=True)
+            waited = True
+            time.sleep(SECONDS_BETWEEN_LOOKS)
     return failed
 
 
-def run_job(job: Job, options: Options, dataset: PairedDataset) -> bool:
-    """Trains what is not finished, scores what is not scored by these judges, at each mark."""
-    data = ("--data-dir", str(options.data_dir.resolve()))
-    path = job.folder / checkpoint.NAME
-    if options.fresh:
-        shutil.rmtree(job.folder, ignore_errors=True)
+def _add_rows(out: Path, job: Job | Baselines) -> bool:
     try:
-        found = checkpoint.load(path, groups=()) if path.exists() else None
+        for card in job.cards():
+            report.add_row(out, card)
     except InputError as error:
-        print(f"error: {error}; --fresh trains the run again", file=sys.stderr)
+        jobs.print_error(error)
         return False
-    if found is not None and (changed := _changes(job, options, found.run)):
-        print(
-            f"error: {job.folder} was trained with another {', '.join(changed)}: "
-            "--fresh trains it again",
-            file=sys.stderr,
-        )
-        return False
-    kept = [mark_folder(job.folder, mark) for mark in options.marks]
-    if not all((folder / checkpoint.NAME).exists() for folder in kept):
-        arguments = ["--model", job.model, "--preset", job.preset, "--seed", str(job.seed)]
-        arguments += ["--split", options.split, "--pairing", options.pairing]
-        arguments += ["--labels", options.labels, "--precision", options.precision]
-        arguments += ["--marks", *(f"{mark:g}" for mark in options.marks)]
-        arguments += ["--out", str(job.folder), "--data", dataset.name, "--resume", "auto", *data]
-        if not _run("train.py", *arguments):
-            return False
-    else:
-        print(f"  already trained: {job.folder} (--fresh trains it again)")
-    scored = True
-    for folder in kept:
-        average = checkpoint.load(folder, groups=("ema",))
-        if not _is_current(folder / outputs.NAME, dataset, average):
-            scored &= _run("evaluate.py", "--checkpoint", str(folder), *data)
-    return scored
+    return True
 
 
-def _changes(job: Job, options: Options, run: Run) -> list[str]:
-    """What of a run is not as it is to be."""
-    config = dataclasses.asdict(models.presets(job.model)[job.preset])
-    changed = [k for k, v in config.items() if k in run.config and run.config[k] != v]
-    if run.precision != options.precision:
-        changed.append("precision")
-    return changed + (["first mark"] if run.marks[0] != options.marks[0] else [])
+class _Counter:
+    """How far the whole is, as text: jobs, TFLOP, and the time that is left at the pace so far."""
 
+    def __init__(self, planned: Sequence[Job | Baselines]) -> None:
+        self.n, self.total = len(planned), sum(job.tflop for job in planned)
+        self.to_train = {job: job.tflop for job in planned if not job.is_trained()}
+        self.n_done, self.trained, self.start = 0, 0.0, time.monotonic()
 
-def _is_current(
-    path: Path, dataset: PairedDataset, found: checkpoint.Checkpoint | None = None
-) -> bool:
-    """Whether a scorecard is of these data, judges and protocol, and of the weights found."""
-    try:
-        card = outputs.read(path)
-    except InputError:
-        return False
-    made = card["fingerprint"]
-    judges = [load_judge(dataset.name, which).sha256 for which in "ab"]
-    return (
-        (made["protocol"], made["data_sha256"]) == (PROTOCOL, dataset.fingerprint)
-        and [made["judge_a"], made["judge_b"]] == judges
-        and card["candidate"]["weights_sha256"] == (found.weights_sha256() if found else None)
-    )
+    def add(self, job: Job | Baselines) -> None:
+        self.n_done += 1
+        self.trained += self.to_train.pop(job, 0.0)
 
-
-def _run(script: str, *arguments: str) -> bool:
-    """Runs one of our commands, its output shown; False: it failed."""
-    return run_script(script, arguments) == 0
+    def __str__(self) -> str:
+        left = sum(self.to_train.values())
+        text = f"[{self.n_done} of {self.n}, {self.total - left:g} of {self.total:g} TFLOP"
+        if self.trained:
+            pace = (time.monotonic() - self.start) / self.trained
+            text += f", about {costs.duration(pace * left)} left"
+        return text + "]"

@@ -1,26 +1,154 @@
-"""Means over seeds and differences between runs, with their intervals.
+"""Means of runs, differences between runs and how often an order holds, with their intervals.
 
-All runs of a table are scored on the same recordings, so resamples draw seeds and recordings apart
-(`metrics.bootstrap`), and what is compared shares both.
+All runs of a table are scored on the same recordings, and what is compared shares them and the
+seeds. The interval of a mean over seeds has two parts (`metrics.bootstrap.two_level_interval`): of
+the seeds, and of the recordings, which all seeds share. A mean over splits, each with a speaker of
+its own, varies with the speakers: the same interval, of one value for each speaker.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist, fmean
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from metrics.bootstrap import group_weights, interval
+from metrics.bootstrap import group_weights, two_level_interval
 
-__all__ = ["accuracy_difference", "accuracy_of_seeds", "counts"]
+__all__ = ["Interval", "Order", "counts", "difference", "mean", "order", "splits_of"]
 
+LEVEL = 0.95
 N_RESAMPLES = 2000
 Row = Mapping[str, str]
 
 
+class Interval(NamedTuple):
+    """A value and its 95 % interval, where there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Order(NamedTuple):
+    """How often the order of two means holds.
+
+    Attributes:
+        units: seeds, or speakers where there are several, in which it holds; of `n_units`.
+        resamples: share of the resamples in which it holds; None: nothing to resample.
+    """
+
+    units: int
+    n_units: int
+    resamples: float | None
+
+
+def splits_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each split."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["split"], []).append(row)
+    return found
+
+
+def mean(
+    rows: Sequence[Row], metric: str, bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Interval:
+    """Of runs that differ in their seed and their split: over seeds, then over splits.
+
+    The interval of one run is that of its scorecard.
+
+    Args:
+        bounds: that the interval stays in.
+    """
+    splits = splits_of(rows)
+    if len(splits) > 1:
+        units = [fmean(float(row[metric]) for row in each) for each in splits.values()]
+        return _within(_over_seeds(units), bounds)
+    if len(rows) == 1:
+        return _within(Interval(float(rows[0][metric]), *_ends(rows[0], metric)), bounds)
+    within = 0.0
+    if metric == "accuracy" and _have_counts(rows):
+        within = _ratio_variance(_correct(rows), rows[0])
+    if not within:  # all right or all wrong has no variance, which does not make it certain
+        known = [each for row in rows if (each := _own_variance(row, metric)) is not None]
+        within = fmean(known) if len(known) == len(rows) else 0.0
+    values = [float(row[metric]) for row in rows]
+    return _within(_over_seeds(values, within), bounds)
+
+
+def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Interval:
+    """The mean of `first` minus that of `second`, paired by split, seed and recording.
+
+    Where a metric is not known by recording, two runs count as scored on independent ones, which
+    makes the interval too wide rather than too narrow.
+
+    Args:
+        first, second: rows of the same splits and seeds.
+
+    Raises:
+        ValueError: other splits or seeds, or other recordings.
+    """
+    pairs = _paired(first, second)
+    splits = splits_of([mine for mine, _ in pairs])
+    differences = {
+        split: [float(a[metric]) - float(b[metric]) for a, b in pairs if a["split"] == split]
+        for split in splits
+    }
+    if len(splits) > 1:
+        return _over_seeds([fmean(each) for each in differences.values()])
+    mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+    within: float | None
+    if metric == "accuracy" and _have_counts([*mine, *theirs]):
+        within = _ratio_variance(_correct(mine, theirs[0]) - _correct(theirs, mine[0]), mine[0])
+    else:
+        known = [
+            each for row in (*mine, *theirs) if (each := _own_variance(row, metric)) is not None
+        ]
+        within = sum(known) / len(pairs) if len(known) == 2 * len(pairs) else None
+    (values,) = differences.values()
+    if len(values) == 1 and within is None:
+        return Interval(values[0])
+    return _over_seeds(values, within or 0.0)
+
+
+def order(first: Sequence[Row], second: Sequence[Row], metric: str) -> Order:
+    """How often the mean of `first` lies on the same side of the mean of `second` as it does over
+    all: seed by seed or speaker by speaker, and in resamples of them.
+
+    Accuracies on one split are resampled by seed and, apart from that, by recording (Owen 2007, the
+    pigeonhole bootstrap). A tie does not hold.
+    """
+    pairs = _paired(first, second)
+    splits = splits_of([mine for mine, _ in pairs])
+    if len(splits) > 1:
+        by_split = [[(a, b) for a, b in pairs if a["split"] == split] for split in splits]
+        units = [fmean(float(a[metric]) - float(b[metric]) for a, b in each) for each in by_split]
+    else:
+        units = [float(a[metric]) - float(b[metric]) for a, b in pairs]
+    sign = math.copysign(1.0, fmean(units))
+    generator = torch.Generator().manual_seed(0)
+    resampled: Tensor | None = None
+    mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+    if len(splits) == 1 and metric == "accuracy" and _have_counts([*mine, *theirs]):
+        gap = _correct(mine, theirs[0]) - _correct(theirs, mine[0])  # (seeds, n_recordings)
+        digit = counts(mine[0])["digit"]
+        recording = torch.arange(len(digit))
+        weights = group_weights(recording, N_RESAMPLES, generator, len(gap), digit)
+        resampled = (weights * gap).sum((1, 2))
+    elif len(units) > 1:
+        weights = group_weights(torch.arange(len(units)), N_RESAMPLES, generator)
+        resampled = weights @ torch.tensor(units, dtype=torch.float64)
+    held = sum(sign * each > 0 for each in units)
+    share = None if resampled is None else (sign * resampled > 0).double().mean().item()
+    return Order(held, len(units), share)
+
+
 def counts(row: Row) -> dict[str, Tensor]:
-    """(n_recordings,) int64 each: samples drawn, correct ones, and the digit of each recording.
+    """(n_recordings,) int64 each: judgements, right ones, and the digit of each recording.
 
     Raises:
         KeyError: the row is of before these were kept.
@@ -29,61 +157,85 @@ def counts(row: Row) -> dict[str, Tensor]:
     return {name: torch.tensor([*map(int, row[f"recording_{name}"].split())]) for name in names}
 
 
-def accuracy_of_seeds(rows: Sequence[Row]) -> tuple[float, float, float]:
-    """Mean accuracy of runs that differ in their seed, and its 95 % interval.
-
-    Returns:
-        value, low, high.
-    """
-    correct, drawn, weights = _resamples([rows])
-    value = _mean(correct[0], drawn, torch.ones(1, *correct[0].shape))
-    low, high = interval(_mean(correct[0], drawn, weights), estimate=value.item())
-    return value.item(), max(low, 0.0), min(high, 1.0)
+def _paired(first: Sequence[Row], second: Sequence[Row]) -> list[tuple[Row, Row]]:
+    keys = [sorted((row["split"], row["seed"]) for row in rows) for rows in (first, second)]
+    if keys[0] != keys[1]:
+        raise ValueError("the same splits and seeds wanted in both")
+    theirs = {(row["split"], row["seed"]): row for row in second}
+    return [(row, theirs[row["split"], row["seed"]]) for row in first]
 
 
-def accuracy_difference(first: Sequence[Row], second: Sequence[Row]) -> tuple[float, float, float]:
-    """Mean accuracy of `first` minus that of `second`, paired by seed and recording.
+def _ends(row: Row, metric: str) -> tuple[float | None, float | None]:
+    low, high = (row.get(f"{metric}_{end}") for end in ("low", "high"))
+    return (float(low), float(high)) if low and high else (None, None)
+
+
+def _own_variance(row: Row, metric: str) -> float | None:
+    """Of the recordings, by the interval of the row."""
+    low, high = _ends(row, metric)
+    if low is None or high is None:
+        return None
+    return ((high - low) / (2 * _quantile())) ** 2
+
+
+def _over_seeds(values: Sequence[float], of_recordings: float = 0.0) -> Interval:
+    """Of the mean of values, one for each seed, or each speaker.
 
     Args:
-        first, second: rows of the same seeds in the same order.
+        of_recordings: the variance of the mean by the recordings that they share.
+    """
+    value = fmean(values)
+    if len(values) == 1:
+        half = _quantile() * math.sqrt(of_recordings)
+        return Interval(value, value - half, value + half)
+    spread = math.sqrt(of_recordings / 2)  # two resamples of that variance
+    resampled = torch.tensor([[-spread, spread]], dtype=torch.float64).expand(len(values), 2)
+    return Interval(value, *two_level_interval(torch.tensor(values).double(), resampled))
 
-    Returns:
-        value, low, high of the 95 % interval.
+
+def _quantile() -> float:
+    """Of the normal distribution."""
+    return NormalDist().inv_cdf((1 + LEVEL) / 2)
+
+
+def _within(found: Interval, bounds: tuple[float, float]) -> Interval:
+    if found.low is None or found.high is None:
+        return found
+    return Interval(found.value, max(found.low, bounds[0]), min(found.high, bounds[1]))
+
+
+def _have_counts(rows: Sequence[Row]) -> bool:
+    return all(row.get("recording_drawn") for row in rows)
+
+
+def _correct(rows: Sequence[Row], like: Row | None = None) -> Tensor:
+    """(seeds, n_recordings) float64 of right judgements.
 
     Raises:
-        ValueError: other seeds, or other recordings.
+        ValueError: the rows are not of the same recordings, or not of those of `like`.
     """
-    if [row["seed"] for row in first] != [row["seed"] for row in second]:
-        raise ValueError("the same seeds wanted in both")
-    correct, drawn, weights = _resamples([first, second])
-    one = torch.ones(1, *correct[0].shape)
-    value = (_mean(correct[0], drawn, one) - _mean(correct[1], drawn, one)).item()
-    resampled = _mean(correct[0], drawn, weights) - _mean(correct[1], drawn, weights)
-    low, high = interval(resampled, estimate=value)
-    return value, low, high
-
-
-def _resamples(groups: Sequence[Sequence[Row]]) -> tuple[list[Tensor], Tensor, Tensor]:
-    """(seeds, n_recordings) correct of each group; (n_recordings,) drawn; and weights
-    (N_RESAMPLES, seeds, n_recordings)."""
-    found = [[counts(row) for row in rows] for rows in groups]
-    first = found[0][0]
-    for each in (each for group in found for each in group):
+    found = [counts(row) for row in rows]
+    first = counts(like) if like else found[0]
+    for each in found:
         for name in ("drawn", "digit"):
             if not torch.equal(each[name], first[name]):
                 raise ValueError("rows of the same recordings wanted")
-    recording = torch.arange(len(first["digit"]))
-    weights = group_weights(
-        recording,
-        N_RESAMPLES,
-        torch.Generator().manual_seed(0),
-        seeds=len(found[0]),
-        stratum=first["digit"],
-    )
-    correct = [torch.stack([each["correct"] for each in group]).double() for group in found]
-    return correct, first["drawn"].double(), weights
+    return torch.stack([each["correct"] for each in found]).double()
 
 
-def _mean(correct: Tensor, drawn: Tensor, weights: Tensor) -> Tensor:
-    """(b,): sum of weighted counts, correct ones over all."""
-    return (weights * correct).sum((1, 2)) / (weights * drawn).sum((1, 2))
+def _ratio_variance(values: Tensor, row: Row) -> float:
+    """Of sum(values) / sum(drawn), averaged over seeds, by the recordings: its linear part, the
+    recordings within each digit independent (Cochran 1977, 6.13).
+
+    Args:
+        values: (seeds, n_recordings) float64.
+    """
+    drawn, digit = counts(row)["drawn"].double(), counts(row)["digit"]
+    by_recording = values.mean(0)
+    rest = by_recording - by_recording.sum() / drawn.sum() * drawn
+    total = 0.0
+    for d in digit.unique():
+        each = rest[digit == d]
+        if len(each) > 1:
+            total += len(each) * each.var().item()
+    return total / drawn.sum().item() ** 2

@@ -1,154 +1,292 @@
-"""The table of models: means over seeds, and what labels in the warm start would change."""
+"""Tables of rows: speakers never heard first, means over seeds with intervals, paired differences.
+
+A line is a group of runs that differ in their seed and split alone.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import NamedTuple
 
-from benchmarking.seeds import accuracy_difference, accuracy_of_seeds
+from benchmarking.columns import COLUMNS, Column
+from benchmarking.seeds import Interval, Row, difference, mean, order, splits_of
 from common import markdown
 
-__all__ = ["FOOT", "HEAD", "label_of", "leaderboard"]
+__all__ = [
+    "NEW", "Cell", "Table", "by_mark", "full_tables", "grouped", "headline", "is_baseline",
+    "kind_of", "kinds", "label_of", "markdown_of", "notes", "pair_tables",
+]  # fmt: skip
 
-Row = Mapping[str, str]
-
-HEAD = """<!-- Made by benchmark.py. Do not edit. -->
-# Results
-
-"""
-FOOT = """
-Every row: training runs that differ in their seed, scored by `evaluate.py` with judge A on the test
-split. Values are means over seeds; (intervals) of 95 % resample test recordings, and for accuracy
-seeds too; [ranges] are over seeds. *accuracy*: generated digits that the judge predicts as spoken;
-*warm start*: test recordings whose digit the run's warm start recognizes (the nearest test image in
-the space where it aligned pairs; with labels, its classifier), the ceiling of its row; *FD*, *KID*:
-distances to test images in judge features (floor: training images, in the row of real data:
-validation images); *coverage*: k = 5; *within digit*: with real and generated images of one digit
-alone; *diversity*: of samples of a digit, *for one sound*: of two draws for one recording, real =
-1; *sound's share*: of the variance within a digit, what the recording decides; *speaker*: how often
-it can be named, within the digit, from all that the generating network gets. No run learns from
-digit labels, but for the warm start of those marked *labels*. Rows marked * are given the true
-digit.
-"""
-COLUMNS = (
-    # title, metric, form, interval too
-    ("accuracy %", "accuracy", "{:.1%}", True),
-    ("judge B %", "accuracy_judge_b", "{:.1%}", False),
-    ("warm start %", "recognition_accuracy", "{:.1%}", False),
-    ("FD", "fd", "{:.2f}", True),
-    ("KID", "kid", "{:.3f}", False),
-    ("coverage", "coverage", "{:.3f}", True),
-    ("within digit", "coverage_within_digit", "{:.3f}", False),
-    ("diversity", "diversity_relative", "{:.2f}", False),
-    ("for one sound", "diversity_given_sound", "{:.2f}", False),
-    ("sound's share", "sound_share", "{:.2f}", False),
-    ("speaker %", "speaker_probe", "{:.0%}", False),
-)
-COSTS = (
-    ("parameters", "parameters", 1, "{:,.0f}"),
-    ("steps", "steps", 1, "{:,.0f}"),
-    ("training TFLOP", "training_flops", 1e-12, "{:,.0f}"),
-    ("training s", "training_seconds", 1, "{:,.0f}"),
-    ("samples/s", "samples_per_second", 1, "{:,.0f}"),
-)
-GROUP = ("model", "preset", "pairing", "labels", "training_precision")
+GROUP = ("model", "of_model", "preset", "pairing", "labels", "training_precision")
+NEW, OFFICIAL = "speakers never heard", "official"
+LABELS = {"": "", "none": "", "warm-start": ", labels"}
+PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}
+Group = list[Row]
 
 
-def leaderboard(rows: Sequence[Row]) -> str:
-    """By accuracy, `reference` presets first, then others, then the baselines."""
+class Cell(NamedTuple):
+    """Text, and what stands smaller beside it."""
 
-    def order(group: Sequence[Row]) -> tuple[int, str, float]:
-        preset = group[0]["preset"]
-        rank = {"reference": 0, "": 2}.get(preset, 1)
-        return rank, preset, -_mean(group, "accuracy")
-
-    groups = grouped(rows)
-    lines = []
-    for group in sorted(groups, key=order):
-        commits = {row["code_trained"] or row["code_evaluated"] for row in group}
-        lines.append(
-            [
-                label_of(group[0]) + ("*" if group[0]["needs_label"] == "True" else ""),
-                str(len(group)) if group[0]["seed"] else "",
-                {"32-true": "fp32", "bf16-mixed": "bf16"}.get(group[0]["training_precision"], ""),
-                *(_cell(group, metric, form, wide) for _, metric, form, wide in COLUMNS),
-                *(
-                    form.format(_mean(group, name) * scale) if group[0].get(name) else ""
-                    for _, name, scale, form in COSTS
-                ),
-                ", ".join(f"`{each}`" for each in sorted(commits)),
-            ]
-        )
-    real = next((row for row in rows if row.get("accuracy_real")), rows[0])
-    floor = f"Real test images: judge A {float(real['accuracy_real']):.2%}"
-    floor += f"; FD of training images {float(real['fd_real']):.2f}"
-    floor += f"; coverage of training images {float(real['coverage_real']):.3f}."
-    titles = ("model", "seeds", "precision", *(title for title, *_ in (*COLUMNS, *COSTS)), "commit")
-    parts = [markdown.table(titles, lines), floor, *differences(groups)]
-    return "\n\n".join(parts)
+    text: str
+    detail: str = ""
 
 
-def grouped(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows that differ in their seed alone, in the order of their seeds."""
+@dataclass(frozen=True)
+class Table:
+    """Of texts; the first cell of a line names it.
+
+    Attributes:
+        groups: over the headings: texts, and how many columns each spans; none: no such line.
+    """
+
+    title: str
+    headings: list[str]
+    lines: list[list[Cell]]
+    groups: Sequence[tuple[str, int]] = ()
+
+
+def kind_of(split: str) -> str:
+    """What a split tests: speakers that were in training (official), or one that was not."""
+    return NEW if split.startswith("speaker:") else split
+
+
+def kinds(rows: Iterable[Row]) -> list[str]:
+    """The kinds of split that occur; speakers never heard stand first."""
+    return sorted({kind_of(row["split"]) for row in rows}, key=lambda kind: (kind != NEW, kind))
+
+
+def grouped(rows: Sequence[Row]) -> list[Group]:
+    """Rows that differ in seed and split alone: by rank of the preset, then accuracy."""
 
     def key(row: Row) -> tuple[str, ...]:
         return tuple(row.get(name, "") for name in GROUP)
 
-    rows = sorted(rows, key=lambda row: (key(row), int(row["seed"] or 0)))
-    return [list(group) for _, group in itertools.groupby(rows, key)]
+    def rank(group: Group) -> tuple[int, str, float, str]:
+        preset = group[0]["preset"]
+        rank = {"reference": 0, "": 2}.get(preset, 1)  # baselines last
+        return rank, preset, -_main_accuracy(group), label_of(group[0])
 
-
-def differences(groups: Sequence[Sequence[Row]]) -> list[str]:
-    """One paragraph on what labels in the warm start change, if both were run."""
-    found = {tuple(group[0].get(name, "") for name in GROUP): group for group in groups}
-    lines = []
-    for (model, preset, pairing, labels, precision), group in found.items():
-        other = found.get((model, preset, pairing, "warm-start", precision))
-        if labels != "none" or other is None:
-            continue
-        seeds = {row["seed"] for row in group} & {row["seed"] for row in other}
-        mine, theirs = ([r for r in rows if r["seed"] in seeds] for rows in (group, other))
-        if seeds and all(row.get("recording_drawn") for row in (*mine, *theirs)):
-            value, low, high = (100 * each for each in accuracy_difference(mine, theirs))
-            lines.append(
-                f"- {label_of(group[0])}: {value:+.2f} ({low:+.2f}..{high:+.2f}), "
-                f"{len(seeds)} seeds"
-            )
-    if not lines:
-        return []
-    title = (
-        "Accuracy without labels minus accuracy with labels in the warm start, in points, paired"
-    )
-    return [f"{title} by seed and recording:\n\n" + "\n".join(lines)]
+    rows = sorted(rows, key=lambda row: (key(row), row["split"], int(row["seed"] or 0)))
+    return sorted((list(group) for _, group in itertools.groupby(rows, key)), key=rank)
 
 
 def label_of(row: Row) -> str:
-    """The name to show of all seeds."""
+    """The name to show of all seeds and splits."""
     label = row["model"] + (f" ({row['preset']})" if row["preset"] else "")
+    label += f" of {row['of_model']}" if row["of_model"] else ""
     if row["pairing"] not in ("", "resampled"):
         label += f", {row['pairing']}"
-    return label + (", labels" if row["labels"] not in ("", "none") else "")
+    label += LABELS.get(row["labels"], f", {row['labels']}")
+    return label + ("*" if row["needs_label"] == "True" else "")
 
 
-def _mean(group: Sequence[Row], name: str) -> float:
-    return sum(float(row[name]) for row in group) / len(group)
+def is_baseline(row: Row) -> bool:
+    """Whether it is of no model."""
+    return not row["preset"]
 
 
-def _cell(group: Sequence[Row], metric: str, form: str, wide: bool) -> str:
-    if not all(row.get(metric) for row in group):
+def headline(rows: Sequence[Row]) -> Table:
+    """The main table: of each headline metric the mean over speakers never heard, and beside it
+    that of `official`.
+
+    Args:
+        rows: of one dataset and mark.
+    """
+    there, columns = kinds(rows), [c for c in _present(COLUMNS, rows) if c.is_headline]
+    metrics = [
+        (column, kind) for column in columns for kind in there if kind in _kinds(column, there)
+    ]
+
+    def of_kind(rows: Sequence[Row], kind: str) -> Group:
+        return [row for row in rows if kind_of(row["split"]) == kind]
+
+    lines = [
+        [
+            Cell(label_of(group[0])),
+            Cell(
+                " + ".join(_runs(of_kind(group, kind)) or "0" for kind in there)
+                if group[0]["seed"]
+                else ""
+            ),
+            *(_cell(of_kind(group, kind), column) for column, kind in metrics),
+        ]
+        for group in grouped(rows)
+    ]
+    real = [_real_cell(of_kind(rows, kind), column) for column, kind in metrics]
+    lines.append([Cell("real test images"), Cell(""), *real])
+    if len(there) == 1:
+        return Table("all models", ["model", "runs", *(c.heading for c in columns)], lines)
+    groups = [("", 2), *((column.heading, len(_kinds(column, there))) for column in columns)]
+    names = {NEW: "never heard"}
+    under = (names.get(kind, kind) if column.is_of_split else "" for column, kind in metrics)
+    headings = ["model", "runs", *under]
+    return Table("all models", headings, lines, groups)
+
+
+def full_tables(rows: Sequence[Row]) -> list[Table]:
+    """For each kind of split a table of all columns.
+
+    Args:
+        rows: of one dataset and mark.
+    """
+    tables = []
+    for kind in kinds(rows):
+        there = [row for row in rows if kind_of(row["split"]) == kind]
+        columns, lines = _present(COLUMNS, there), []
+        for group in grouped(there):
+            commits = {row["code_trained"] or row["code_evaluated"] for row in group}
+            lines.append(
+                [
+                    Cell(label_of(group[0])),
+                    Cell(_runs(group)),
+                    Cell(PRECISIONS.get(group[0]["training_precision"], "")),
+                    *(_cell(group, column) for column in columns),
+                    Cell(", ".join(sorted(commits))),
+                ]
+            )
+        real = [_real_cell(there, column) for column in columns]
+        lines.append([Cell("real test images"), Cell(""), Cell(""), *real, Cell("")])
+        headings = ["model", "runs", "precision", *(c.heading for c in columns), "commit"]
+        speakers = sorted(row["split"].partition(":")[2] for row in there)
+        names = f": {', '.join(dict.fromkeys(speakers))}" if kind == NEW else ""
+        tables.append(Table(kind + names, headings, lines))
+    return tables
+
+
+def pair_tables(rows: Sequence[Row]) -> list[Table]:
+    """For each kind of split the differences of runs that differ in one thing alone (the model, the
+    preset, the pairing, ...), and of runs and baselines that use one: with intervals, and how often
+    their order holds.
+
+    Args:
+        rows: of one dataset and mark.
+    """
+    tables = []
+    for kind in kinds(rows):
+        there = [row for row in rows if row["seed"] and kind_of(row["split"]) == kind]
+        columns = [column for column in _present(COLUMNS, there) if column.is_compared]
+        headings = ["first minus second", "pairs", *["difference", "order holds"] * len(columns)]
+        groups = [("", 2), *((column.title, 2) for column in columns)]
+        lines = []
+        for one, two in itertools.combinations(grouped(there), 2):
+            if not _are_compared(one[0], two[0]):
+                continue
+            keys = {_unit(row) for row in one} & {_unit(row) for row in two}
+            first, second = ([row for row in g if _unit(row) in keys] for g in (one, two))
+            if keys:
+                name = f"{_name(one[0], two[0])} - {_name(two[0], one[0])}"
+                cells = (_pair_cells(first, second, column) for column in columns)
+                lines.append([Cell(name), Cell(_runs(first)), *itertools.chain(*cells)])
+        if lines:
+            tables.append(Table(kind, headings, lines, groups))
+    return tables
+
+
+def markdown_of(table: Table) -> str:
+    """A table in Markdown, without its title."""
+
+    def text(cell: Cell) -> str:
+        shown = f"{cell.text} ({cell.detail})" if cell.detail else cell.text
+        return shown.replace("|", "\\|")
+
+    over = [name for name, n in table.groups for _ in range(n)] or [""] * len(table.headings)
+    pairs = zip(over, table.headings, strict=True)
+    headings = [", ".join(filter(None, pair)) for pair in pairs]
+    return markdown.table(headings, [[text(cell) for cell in line] for line in table.lines])
+
+
+def notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """The columns of these rows, and what they mean."""
+    return [(column.title, column.about) for column in _present(COLUMNS, rows)]
+
+
+def by_mark(rows: Sequence[Row]) -> list[tuple[float | None, Group]]:
+    """The marks, the last first, each with its rows and those that have none: the baselines."""
+    marks: list[float | None] = [*{float(row["mark_tflop"]) for row in rows if row["mark_tflop"]}]
+    return [
+        (mark, [row for row in rows if not row["mark_tflop"] or float(row["mark_tflop"]) == mark])
+        for mark in sorted(marks, key=lambda mark: -(mark or 0)) or [None]
+    ]
+
+
+def _present(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
+    return [column for column in columns if any(row.get(column.metric) for row in rows)]
+
+
+def _kinds(column: Column, there: Sequence[str]) -> Sequence[str]:
+    """Of what kinds of split the main table shows it: what is the same for all, of the last."""
+    return there if column.is_of_split else there[-1:]
+
+
+def _main_accuracy(group: Group) -> float:
+    """The mean over speakers never heard, else that of the first kind of split."""
+    first = kinds(group)[0]
+    splits = splits_of([row for row in group if kind_of(row["split"]) == first])
+    return fmean(fmean(float(row["accuracy"]) for row in each) for each in splits.values())
+
+
+def _runs(group: Sequence[Row]) -> str:
+    """How many runs a mean is over: speakers x seeds, or seeds."""
+    if not group or not group[0]["seed"]:
         return ""
+    splits = splits_of(group)
+    seeds = {len(each) for each in splits.values()}
+    n = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)}-{max(seeds)}"
+    if kind_of(group[0]["split"]) == NEW:
+        return f"{len(splits)} x {n}"
+    return n
 
-    def show(value: float) -> str:
-        return form.format(value).rstrip("%")
 
-    text = show(_mean(group, metric))
-    if not wide:
-        return text
-    if len(group) == 1:
-        low, high = (group[0].get(f"{metric}_{end}") for end in ("low", "high"))
-        return text + (f" ({show(float(low))}..{show(float(high))})" if low and high else "")
-    if metric == "accuracy" and all(row.get("recording_drawn") for row in group):
-        _, lowest, highest = accuracy_of_seeds(group)
-        return f"{text} ({show(lowest)}..{show(highest)})"
-    values = [float(row[metric]) for row in group]
-    return f"{text} [{show(min(values))}..{show(max(values))}]"
+def _cell(group: Sequence[Row], column: Column) -> Cell:
+    if not group or not all(row.get(column.metric) for row in group):
+        return Cell("")
+    found = mean(group, column.metric, column.bounds)
+    return Cell(column.show(found.value), _ends(found, column) if column.has_interval else "")
+
+
+def _ends(found: Interval, column: Column, sign: bool = False) -> str:
+    if found.low is None or found.high is None:
+        return ""
+    return f"{column.show(found.low, sign)}..{column.show(found.high, sign)}"
+
+
+def _real_cell(rows: Sequence[Row], column: Column) -> Cell:
+    """What real images score in place of samples; the same for all rows of a split."""
+    name = f"{column.metric}_real"
+    splits = splits_of([row for row in rows if row.get(name)])
+    if not splits:
+        return Cell("")
+    return Cell(column.show(fmean(float(each[0][name]) for each in splits.values())))
+
+
+def _are_compared(one: Row, two: Row) -> bool:
+    differ = {name for name in GROUP if one.get(name, "") != two.get(name, "")}
+    if is_baseline(one) != is_baseline(two):
+        differ -= {"of_model", "preset"}
+    return len(differ) == 1
+
+
+def _unit(row: Row) -> tuple[str, str]:
+    return row["split"], row["seed"]
+
+
+def _name(row: Row, other: Row) -> str:
+    """The label, with the precision where it is the difference."""
+    precision = row["training_precision"]
+    differs = precision != other["training_precision"]
+    return label_of(row) + (f", {PRECISIONS.get(precision, precision)}" if differs else "")
+
+
+def _pair_cells(first: Group, second: Group, column: Column) -> tuple[Cell, Cell]:
+    if not all(row.get(column.metric) for row in (*first, *second)):
+        return Cell(""), Cell("")
+    found = difference(first, second, column.metric)
+    held = order(first, second, column.metric)
+    share = "" if held.resamples is None else f"{held.resamples:.0%} of resamples"
+    return (
+        Cell(column.show(found.value, sign=True), _ends(found, column, sign=True)),
+        Cell(f"{held.units} of {held.n_units}", share),
+    )

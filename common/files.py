@@ -137,18 +137,25 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
-def exclusive(folder: Path, purpose: str) -> Iterator[None]:
+def exclusive(folder: Path, purpose: str, wait: float = 0) -> Iterator[None]:
     """No other process has the folder for the same purpose meanwhile; a killed one leaves no lock.
+
+    Args:
+        wait: for so many seconds.
 
     Raises:
         InputError: another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f".{purpose}.lock", timeout=wait)
     try:
-        with FileLock(folder / f".{purpose}.lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout:
         raise InputError(f"another {purpose} runs in {folder}: wait, or choose --out") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

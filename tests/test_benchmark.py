@@ -13,6 +13,7 @@ import pytest
 import benchmark
 from benchmarking import report
 from common.files import ROOT
+from evaluation.baselines import BASELINES
 from training import checkpoint
 
 
@@ -45,8 +46,9 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     first = run(*command)
     assert first.returncode == 0, first.stderr[-2000:]
     rows = report.read_rows(out)
-    baselines = ["real-data", "class-mean", "nearest-neighbor"]
-    assert [row["model"] for row in rows] == [*baselines, "cgan", "cgan", "cvae", "cvae"]
+    assert [row["model"] for row in rows] == [
+        *BASELINES, *(("cgan", "lookup") * 2), *(("cvae",) * 2)
+    ]  # fmt: skip
     assert {row["data"] for row in rows} == {"offline"}
     names = [
         "comparison-reference",
@@ -57,6 +59,8 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
     folder = out / "figures" / "offline-official-resampled-labels-none"
     figures = {name: (folder / f"{name}.png").read_bytes() for name in names}
     assert all(figure.startswith(b"\x89PNG") for figure in figures.values())
+    page = (out / report.PAGE).read_text()
+    assert page.count("data:image/png") >= 12 and "not on the machine" not in page
     made = {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}
     assert len(made) == 6
 
@@ -68,8 +72,10 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
 
     for name in names:
         (folder / f"{name}.png").unlink()
+    (out / report.PAGE).unlink()
     again = run("report", *places)
     assert again.returncode == 0, again.stderr[-2000:]
+    assert (out / report.PAGE).read_text() == page
     assert figures == {name: (folder / f"{name}.png").read_bytes() for name in names}
 
 
@@ -82,7 +88,10 @@ def test_a_small_matrix(offline_dir: Path, tmp_path: Path) -> None:
         (("--quick", "--presets", "original"), "--quick sets"),
         (("--speed", "9"), "Unrecognized options: --speed, 9; see benchmark.py models --help"),
         (("--presets", "referense"), "unknown preset 'referense': did you mean reference"),
-        (("--split", "speaker:bob"), "bob"),
+        (("--splits", "speaker:bob"), "bob"),
+        (("--splits", "official", "nowhere"), "unknown split 'nowhere'"),
+        (("--pairings", "resampled", "fixed-0"), "fixed-0"),
+        (("--split", "official"), "Unrecognized options: --split"),
         (("--marks", "0"), "above 0"),
         (("--seeds", "-1"), "whole numbers"),
         (("modles",), "unknown command 'modles': did you mean models? there are: models, conv"),

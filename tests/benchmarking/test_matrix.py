@@ -1,62 +1,103 @@
-"""Which runs a matrix holds, and which are kept."""
+"""Which runs a matrix holds, which are kept, and what happens beside other matrices."""
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 import models
-from benchmarking import matrix
-from benchmarking.matrix import Options, plan, run_job
+from benchmarking import jobs, matrix, report
+from benchmarking.jobs import Baselines, Job
+from benchmarking.matrix import Options, plan, run_all
 from common.errors import InputError
+from common.files import exclusive
 from datasets import PairedDataset
+from evaluation import outputs
+from evaluation.baselines import BASELINES
+from tests.benchmarking.commands import Commands
 from training import checkpoint
-from training.run import Run
 
 
-def test_a_run_with_other_settings_is_not_published(
-    tmp_path: Path, offline_source: PairedDataset, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A preset was changed since the run was trained."""
-    options = Options(models=("cvae",), presets=("reference",), runs=tmp_path)
-    (job,) = plan(options, offline_source)
-    run = Run(
-        model="cvae",
-        preset="reference",
-        config=dataclasses.asdict(models.presets("cvae")["reference"]) | {"lr": 0.5},
-        data="offline",
-        data_fingerprint="",
-        task="audio2image",
-        split="official",
-        pairing="resampled",
-        labels="none",
-        seed=0,
-        precision="32-true",
-        x_shape=(1, 28, 28),
-        c_shape=(1, 64, 64),
-        marks=(20.0, 60.0),
-        code="abc",
-    )
-    found = checkpoint.Checkpoint(run, 5, 1, 0, {})
-    checkpoint.write(job.folder / checkpoint.NAME, found)
-    assert not run_job(job, options, offline_source)
-    assert "was trained with another lr: --fresh" in capsys.readouterr().err
+def planned(dataset: PairedDataset, **options: Any) -> list[Job]:
+    """The runs, without the baselines."""
+    return [job for job in plan(Options(**options), dataset) if isinstance(job, Job)]
 
 
-def test_presets_come_first(offline_source: PairedDataset) -> None:
-    jobs = plan(Options(models=("cvae", "cgan"), seeds=(0, 1)), offline_source)
-    names = [(job.preset, job.seed, job.model) for job in jobs]
-    assert names == [
-        (preset, seed, model)
-        for preset in ("reference", "original")
-        for seed in (0, 1)
-        for model in ("cvae", "cgan")
+@pytest.fixture
+def commands(offline_source: PairedDataset, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    found = Commands(offline_source)
+    monkeypatch.setattr(jobs, "run_script", found)
+    monkeypatch.setattr(matrix, "SECONDS_BETWEEN_LOOKS", 0.02)
+    return found
+
+
+def a_matrix(folder: Path, **more: Any) -> Options:
+    given: dict[str, Any] = {
+        "models": ("cgan", "cvae"), "presets": ("reference",), "data": "offline",
+        "out": folder / "out", "runs": folder / "runs", "data_dir": folder,
+    }  # fmt: skip
+    return matrix.check(Options(**given | more))
+
+
+def do(options: Options, dataset: PairedDataset) -> list[str]:
+    return run_all(plan(options, dataset), options, dataset)
+
+
+def test_a_matrix_is_every_combination_presets_first(offline_source: PairedDataset) -> None:
+    speaker = f"speaker:{sorted(offline_source.recordings.speakers)[0]}"
+    lists: dict[str, Any] = {
+        "presets": ("reference", "original"), "seeds": (0, 1), "labels": ("none", "warm-start"),
+        "pairings": ("resampled", "fixed-4"), "splits": ("official", speaker),
+        "models": ("cvae", "cgan"),
+    }  # fmt: skip
+    found = planned(offline_source, **lists)
+    names = ("preset", "seed", "labels", "pairing", "split", "model")
+    assert [tuple(getattr(job, name) for name in names) for job in found] == [
+        *itertools.product(*lists.values())
     ]
-    assert jobs[2].label == "cvae (reference), seed 1"
+    assert len({job.folder for job in found}) == len(found) == 64
+    assert {job.marks for job in found} == {(20.0, 60.0)}
+    assert found[15].label == f"cgan (reference), {speaker}, fixed-4, labels warm-start"
+    assert found[16].label == "cvae (reference), seed 1"
+    assert found[0].training() == [
+        *("--model", "cvae", "--preset", "reference", "--data", "offline", "--split", "official"),
+        *("--pairing", "resampled", "--labels", "none", "--seed", "0", "--precision", "32-true"),
+        *("--marks", "20", "60"),
+    ]
+
+
+def test_each_split_has_its_baselines_first(offline_source: PairedDataset) -> None:
+    first, second = sorted(offline_source.recordings.speakers)[:2]
+    splits = (f"speaker:{first}", f"speaker:{second}")
+    found = plan(Options(splits=splits, runs=Path("r")), offline_source)
+    of_splits = [job for job in found if isinstance(job, Baselines)]
+    assert found[:2] == of_splits
+    assert [job.split for job in of_splits] == [*splits]
+    assert of_splits[0].folder == Path(f"r/baselines/offline-speaker-{first}")
+
+
+def test_what_is_given_twice_is_done_once(offline_source: PairedDataset) -> None:
+    found = planned(offline_source, models=("cgan", "cgan"), seeds=(1, 1), presets=("reference",))
+    assert len(found) == 1
+
+
+def test_one_lookup_for_runs_that_share_their_warm_start(offline_source: PairedDataset) -> None:
+    found = planned(
+        offline_source, models=("cgan", "wgan"), seeds=(0, 1), labels=("none", "cascade")
+    )
+    assert [(job.model, job.seed, job.labels, job.baselines) for job in found
+            if job.preset == "reference"] == [
+        (model, seed, labels, baselines + also)
+        for seed in (0, 1)
+        for labels, also in (("none", ()), ("cascade", ("label",)))
+        for model, baselines in (("cgan", ("lookup",)), ("wgan", ()))
+    ]  # fmt: skip
+    assert not any(job.baselines for job in found if job.preset == "original")
 
 
 @pytest.fixture
@@ -85,13 +126,240 @@ def test_presets_that_a_model_lacks_are_skipped(
     offline_source: PairedDataset,
 ) -> None:
     options = matrix.check(Options(models=chosen, presets=presets))
-    assert [job.label for job in plan(options, offline_source)] == expected
+    found = plan(options, offline_source)
+    assert [job.label for job in found if isinstance(job, Job)] == expected
 
 
 @pytest.mark.usefixtures("mine")
 def test_a_preset_that_no_chosen_model_has_is_refused() -> None:
     with pytest.raises(InputError, match="unknown preset 'original': there are: reference, tiny"):
         matrix.check(Options(models=("mine",), presets=("reference", "original")))
+
+
+def test_an_empty_list_is_refused() -> None:
+    for name in ("splits", "pairings", "labels", "seeds"):
+        empty: dict[str, Any] = {name: ()}
+        with pytest.raises(InputError, match=f"--{name} needs a value"):
+            matrix.check(Options(**empty))
+
+
+def test_a_matrix_trains_scores_and_adds_a_row_of_each(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    speaker = f"speaker:{sorted(offline_source.recordings.speakers)[0]}"
+    options = a_matrix(tmp_path, splits=("official", speaker), models=("cgan",))
+    assert do(options, offline_source) == []
+    found = [
+        (row["model"], row["split"], row["mark_tflop"])
+        for row in report.read_rows(tmp_path / "out")
+    ]
+    assert found == [
+        *((name, split, "") for split in ("official", speaker) for name in BASELINES),
+        *(
+            (name, split, mark)
+            for split in ("official", speaker)
+            for mark in ("20.0", "60.0")
+            for name in ("cgan", "lookup")
+        ),
+    ]
+    said = capsys.readouterr().out
+    for i, done in ((0, 0), (2, 0), (3, 60)):
+        assert f"[{i} of 4, {done} of 120 TFLOP" in said
+    assert "s left] cgan (reference), speaker:" in said
+    run = tmp_path / "runs/cgan/reference/offline-audio2image-official-resampled-labels-none/seed0"
+    trained, *scored = commands.scripts()[2:7]
+    assert trained == (
+        "train.py --model cgan --preset reference --data offline --split official --pairing "
+        "resampled --labels none --seed 0 --precision 32-true --marks 20 60 "
+        f"--out {run} --resume auto"
+    )
+    assert scored == [
+        f"evaluate.py --checkpoint {run}/mark-{mark}{of}"
+        for mark in (20, 60)
+        for of in ("", " --baseline lookup")
+    ]
+
+    before, commands.calls = report.read_rows(tmp_path / "out"), []
+    assert do(options, offline_source) == []
+    assert not commands.calls and report.read_rows(tmp_path / "out") == before
+    assert capsys.readouterr().out.count("already trained") == 2
+
+
+@pytest.mark.parametrize("change", ["protocol", "data_sha256", "judge_a", "judge_b", "weights"])
+def test_what_is_not_current_is_scored_again(
+    change: str, commands: Commands, offline_source: PairedDataset, tmp_path: Path
+) -> None:
+    options = a_matrix(tmp_path, models=("cvae",))
+    do(options, offline_source)
+    (path,) = tmp_path.rglob(f"cvae/**/mark-20/{outputs.NAME}")
+    text = outputs.read(path)
+    old = text["fingerprint"].get(change) or text["candidate"]["weights_sha256"]
+    path.write_text(path.read_text().replace(str(old), "other"))
+    commands.calls = []
+    do(options, offline_source)
+    assert commands.scripts() == [f"evaluate.py --checkpoint {path.parent}"]
+
+
+def test_a_mark_that_is_missing_is_trained(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path
+) -> None:
+    do(a_matrix(tmp_path, models=("cvae",)), offline_source)
+    commands.calls = []
+    do(a_matrix(tmp_path, models=("cvae",), marks=(20.0, 180.0)), offline_source)
+    assert "--marks 20 180" in commands.scripts()[0] and "mark-180" in commands.scripts()[1]
+    assert {row["mark_tflop"] for row in report.read_rows(tmp_path / "out")} == {
+        *("", "20.0", "60.0", "180.0")
+    }
+
+
+def test_fresh_does_everything_again(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path
+) -> None:
+    options = a_matrix(tmp_path, models=("cvae",))
+    do(options, offline_source)
+    (run,) = tmp_path.rglob("seed0")
+    (run / "old").mkdir()
+    (run / "old.txt").touch()
+    calls, commands.calls = commands.calls, []
+    do(a_matrix(tmp_path, models=("cvae",), fresh=True), offline_source)
+    assert commands.calls == calls
+    assert not (run / "old").exists() and not (run / "old.txt").exists()
+
+
+def test_failures_are_listed_at_the_end_and_the_rest_is_done(
+    commands: Commands, offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(report, "write", lambda *_: None)
+    commands.fails = lambda script, arguments: (
+        (script, arguments[1], arguments[arguments.index("--seed") + 1] if "--seed" in arguments
+         else "") == ("train.py", "cgan", "1")
+    )  # fmt: skip
+    options = a_matrix(tmp_path, seeds=(0, 1), data_dir=offline_dir)
+    with pytest.raises(InputError, match=r"1 of 5 failed: cgan \(reference\), seed 1; see above"):
+        matrix.run(options)
+    said = capsys.readouterr().out
+    assert "next:    tensorboard --logdir" in said and "report.html" in said
+    found = {(row["model"], row["seed"]) for row in report.read_rows(tmp_path / "out")}
+    assert {("cgan", "0"), ("cvae", "0"), ("cvae", "1")} < found and ("cgan", "1") not in found
+    commands.fails = lambda script, arguments: True
+    with pytest.raises(InputError, match="every run failed: baselines, official"):
+        matrix.run(a_matrix(tmp_path / "other", data_dir=offline_dir))
+
+
+def test_a_failed_score_is_a_failure(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path
+) -> None:
+    commands.fails = lambda script, arguments: (
+        arguments[1].endswith("cvae") or (script == "evaluate.py" and "mark-20" in arguments[1])
+    )
+    assert do(a_matrix(tmp_path, models=("cgan", "cvae")), offline_source) == [
+        "cgan (reference)", "cvae (reference)",
+    ]  # fmt: skip
+    assert {row["model"] for row in report.read_rows(tmp_path / "out")} == {*BASELINES}
+
+
+def test_a_run_that_is_no_row_is_a_failure(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    read = outputs.read
+
+    def not_at_a_mark(path: Path) -> dict[str, Any]:
+        found = read(path)
+        return found | {"cost": found["cost"] | {"mark_tflop": None}}
+
+    monkeypatch.setattr(jobs.outputs, "read", not_at_a_mark)
+    assert do(a_matrix(tmp_path, models=("cvae",)), offline_source) == ["cvae (reference)"]
+    assert "it is not at one of its marks" in capsys.readouterr().err
+
+
+def test_a_run_with_other_settings_is_not_published(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """A preset was changed since the run was trained."""
+    options = a_matrix(tmp_path, models=("cvae",))
+    do(options, offline_source)
+    (run,) = tmp_path.rglob("seed0")
+    found = checkpoint.load(run)
+    found.run.config["lr"] = 0.5
+    checkpoint.write(run / checkpoint.NAME, found)
+    for changes, said in (
+        ({}, "lr"), ({"precision": "bf16-mixed"}, "lr, precision"),
+        ({"marks": (30.0, 60.0)}, "lr, first mark"),
+    ):  # fmt: skip
+        again = a_matrix(tmp_path, models=("cvae",), **changes)
+        assert do(again, offline_source) == ["cvae (reference)"]
+        assert f"was trained with another {said}: --fresh" in capsys.readouterr().err
+
+
+def test_an_old_checkpoint_does_not_end_the_matrix(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    options = a_matrix(tmp_path)
+    job = planned(offline_source, models=("cgan",), runs=tmp_path / "runs")[0]
+    job.folder.mkdir(parents=True)
+    metadata = {"about": '{"format": "synesthesia-checkpoint-1"}'}
+    save_file({"model.w": torch.zeros(1)}, job.folder / "checkpoint.safetensors", metadata)
+    assert do(options, offline_source) == ["cgan (reference)"]
+    said = capsys.readouterr().err
+    assert "of an earlier version" in said and "--fresh" in said and said.count("\n") == 1
+    assert "cvae" in {row["model"] for row in report.read_rows(tmp_path / "out")}
+
+
+def test_two_matrices_in_one_folder_share_the_work(
+    commands: Commands, offline_source: PairedDataset, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """The second runs while the first trains: it leaves that run, and waits for it at the end."""
+    options = a_matrix(tmp_path)
+    looks: list[int] = []
+
+    def second(script: str, arguments: list[str]) -> None:
+        if script == "train.py" and "cgan" in arguments and not looks:
+            looks.append(1)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(matrix.time, "sleep", lambda _: (_ for _ in ()).throw(EOFError))
+                with pytest.raises(EOFError):  # it would wait for ever: the first is not going on
+                    do(options, offline_source)
+
+    commands.meanwhile = second
+    assert do(options, offline_source) == []
+    said = capsys.readouterr().out
+    assert "left to another process" in said
+    assert "waiting for what other processes have: cgan (reference)" in said
+    trained = [arguments[1] for script, arguments in commands.calls if script == "train.py"]
+    assert sorted(trained) == ["cgan", "cvae"]
+    assert len(report.read_rows(tmp_path / "out")) == len(BASELINES) + 6
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_run_that_train_py_has_is_waited_for_and_left_as_it_is(
+    fresh: bool, commands: Commands, offline_source: PairedDataset, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    options = a_matrix(tmp_path, fresh=fresh)
+    job = planned(offline_source, models=("cgan",), runs=tmp_path / "runs")[0]
+    lock = exclusive(job.folder, "training")
+    lock.__enter__()
+    (job.folder / "mine").touch()
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            lock.__exit__(None, None, None)
+
+    monkeypatch.setattr(matrix.time, "sleep", sleep)
+    assert do(options, offline_source) == []
+    said = capsys.readouterr().out
+    assert said.count("left to another process") == 1 and len(slept) == 3
+    assert said.index("cvae (reference)") < said.index("waiting for")
+    assert "[3 of 3, 120 of 120 TFLOP, about 0 s left] done: cgan (reference)" in said
+    assert (job.folder / "mine").exists()
 
 
 def test_rows_of_an_older_format_are_refused_before_any_training(
@@ -101,16 +369,3 @@ def test_rows_of_an_older_format_are_refused_before_any_training(
     with pytest.raises(InputError, match="rows of another format"):
         matrix.run(Options(data="offline", data_dir=offline_dir, out=tmp_path, runs=tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"results.csv"}
-
-
-def test_an_old_checkpoint_does_not_end_the_matrix(
-    offline_source: PairedDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = matrix.check(Options(models=("cgan",), presets=("reference",), runs=tmp_path))
-    (job,) = plan(options, offline_source)
-    job.folder.mkdir(parents=True)
-    metadata = {"about": '{"format": "synesthesia-checkpoint-1"}'}
-    save_file({"model.w": torch.zeros(1)}, job.folder / "checkpoint.safetensors", metadata)
-    assert not matrix.run_job(job, options, offline_source)
-    said = capsys.readouterr().err
-    assert "of an earlier version" in said and "--fresh" in said and said.count("\n") == 1

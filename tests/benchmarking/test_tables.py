@@ -1,54 +1,260 @@
-"""The table of models: groups of seeds, ranges, and differences."""
+"""Tables: speakers never heard first, groups of seeds and speakers, every column its own value."""
 
 from __future__ import annotations
 
-from benchmarking.tables import leaderboard
+from statistics import fmean
+from typing import Any
 
-CORRECT = {"none": ("5 5 5 5", "5 5 3 5"), "warm-start": ("5 5 5 5", "5 5 5 5")}
+import pytest
 
+from benchmarking import tables
+from benchmarking.columns import COLUMNS, Column
+from benchmarking.rows import Row, to_row
+from benchmarking.seeds import difference, mean
+from benchmarking.tables import NEW, Cell, Table, full_tables, headline, markdown_of, pair_tables
+from tests.benchmarking.cards import baseline, card
 
-def row(labels: str, seed: int, **values: str) -> dict[str, str]:
-    correct = CORRECT[labels][seed]
-    return {
-        "model": "cgan", "preset": "reference", "pairing": "resampled", "labels": labels,
-        "training_precision": "32-true", "seed": str(seed), "needs_label": "False",
-        "code_trained": f"c{seed}", "code_evaluated": "e", "recording_drawn": "5 5 5 5",
-        "recording_correct": correct,
-        "recording_digit": "0 0 1 1", "accuracy": str(sum(map(int, correct.split())) / 20),
-        "accuracy_low": "0.1", "accuracy_high": "0.9", "accuracy_real": "0.99", "fd": str(2 + seed),
-        "fd_real": "0.5", "coverage": "0.8", "coverage_real": "0.95", "steps": "10",
-        "training_flops": "2e12", "training_seconds": "3", "samples_per_second": "4",
-    } | values  # fmt: skip
+BY_METRIC = {column.metric: column for column in COLUMNS}
+NEVER = ("speaker:ann", "speaker:bob")
 
 
-def lines_of(text: str) -> dict[str, list[str]]:
-    cells = [[each.strip() for each in line.split("|")[1:-1]] for line in text.splitlines()]
-    return {line[0]: line[1:] for line in cells if line}
+def rows(*cards: dict[str, Any]) -> list[Row]:
+    return [to_row(each) for each in cards]
 
 
-def test_seeds_are_one_row_with_means_and_ranges() -> None:
-    text = leaderboard([row("none", 1), row("warm-start", 0), row("none", 0)])
-    lines = lines_of(text)
-    titles = lines["model"]
-    mine = dict(zip(titles, lines["cgan (reference)"], strict=True))
-    assert (mine["seeds"], mine["commit"], mine["FD"]) == ("2", "`c0`, `c1`", "2.50 [2.00..3.00]")
-    assert mine["accuracy %"].startswith("95.0 (") and "100.0)" in mine["accuracy %"]
-    assert mine["training TFLOP"] == "2"
-    theirs = dict(zip(titles, lines["cgan (reference), labels"], strict=True))
-    assert (theirs["seeds"], theirs["accuracy %"]) == ("1", "100.0 (10.0..90.0)")
+def cells(table: Table, label: str) -> dict[str, Cell]:
+    """Of the line with this label, by heading as Markdown shows it."""
+    titles = [each.strip() for each in markdown_of(table).splitlines()[0].split("|")[1:-1]]
+    (line,) = [line for line in table.lines if line[0].text == label]
+    return dict(zip(titles, line, strict=True))
 
 
-def test_differences_are_of_common_seeds() -> None:
-    rows = [row(labels, seed) for labels in CORRECT for seed in (0, 1)]
-    text = leaderboard(rows)
-    assert "- cgan (reference): -5.00 (" in text and "2 seeds" in text
-    assert "- cgan (reference): +0.00 (+0.00..+0.00), 1 seeds" in leaderboard([*rows[:2], rows[2]])
-    assert "minus" not in leaderboard(rows[:2])
-    other = [row("warm-start", seed, training_precision="bf16-mixed") for seed in (0, 1)]
-    assert "minus" not in leaderboard([*rows[:2], *other])
+def labels(table: Table) -> list[str]:
+    return [line[0].text for line in table.lines]
 
 
-def test_other_precision_is_another_row() -> None:
-    rows = [row("none", 0), row("none", 0, training_precision="bf16-mixed")]
-    found = [line for line in leaderboard(rows).splitlines() if line.startswith("| cgan")]
-    assert {line.split("|")[3].strip() for line in found} == {"bf16", "fp32"}
+def a_matrix() -> list[Row]:
+    """Two models, two seeds, two pairings and three splits, all of other values."""
+    return rows(
+        *(
+            card(model, seed, split, pairing=pairing, accuracy=level - 0.02 * seed)
+            for model, level in (("cgan", 0.9), ("wgan", 0.8))
+            for seed in (0, 1)
+            for pairing in ("resampled", "fixed-4")
+            for split in ("official", *NEVER)
+        ),
+        *(baseline(split=split) for split in ("official", *NEVER)),
+    )
+
+
+def test_every_column_shows_its_own_metric() -> None:
+    row = to_row(card())
+    (table,) = full_tables([row])
+    found = cells(table, "cgan (reference)")
+    for column in COLUMNS:
+        cell = found[column.heading]
+        assert cell.text == column.show(float(row[column.metric])), column.title
+        assert bool(cell.detail) == column.has_interval
+        if column.has_interval:
+            low, high = (float(row[f"{column.metric}_{end}"]) for end in ("low", "high"))
+            assert cell.detail == f"{column.show(low)}..{column.show(high)}"
+    assert (found["runs"].text, found["precision"].text) == ("1", "fp32")
+    assert found["commit"].text == "trained0"
+    real = cells(table, "real test images")
+    for column in COLUMNS:
+        name = f"{column.metric}_real"
+        expected = column.show(float(row[name])) if row.get(name) else ""
+        assert real[column.heading].text == expected
+
+
+def test_no_two_columns_show_the_same() -> None:
+    """Else a column could show another's metric unseen."""
+    row = to_row(card())
+    values = [float(row[column.metric]) * column.scale for column in COLUMNS]
+    assert len({*values}) == len(values) == len({column.title for column in COLUMNS})
+
+
+def test_a_group_is_the_runs_that_differ_in_seed_and_split() -> None:
+    table = headline(a_matrix())
+    assert labels(table) == [
+        *("cgan (reference)", "cgan (reference), fixed-4"),
+        *("wgan (reference)", "wgan (reference), fixed-4", "class-mean*", "real test images"),
+    ]
+    one = cells(table, "cgan (reference), fixed-4")
+    assert one["runs"].text == "2 x 2 + 2"
+    assert cells(table, "class-mean*")["runs"].text == ""
+
+
+def test_speakers_never_heard_stand_first_beside_official() -> None:
+    rows = a_matrix()
+    table = headline(rows)
+    titles = [*cells(table, "cgan (reference)")]
+    shown = [column for column in COLUMNS if column.is_headline and column.is_of_split]
+    expected = [f"{c.heading}, {kind}" for c in shown for kind in ("never heard", "official")]
+    assert titles == ["model", "runs", *expected, "training TFLOP"]
+    assert [*table.groups] == [
+        ("", 2), *((column.heading, 2) for column in shown), ("training TFLOP", 1),
+    ]  # fmt: skip
+    found = cells(table, "cgan (reference)")
+    mine = [r for r in rows if (r["model"], r["pairing"]) == ("cgan", "resampled")]
+    for column in shown:
+        for name, splits in (("never heard", NEVER), ("official", ("official",))):
+            there = [row for row in mine if row["split"] in splits]
+            estimate = mean(there, column.metric, column.bounds)
+            assert estimate.low is not None and estimate.high is not None
+            cell = found[f"{column.heading}, {name}"]
+            value = fmean(float(row[column.metric]) for row in there)
+            assert cell.text == column.show(value)
+            assert cell.detail == f"{column.show(estimate.low)}..{column.show(estimate.high)}"
+    assert headline([r for r in rows if r["split"] == "official"]).groups == ()
+
+
+def test_each_kind_of_split_has_a_table_of_its_own() -> None:
+    rows = a_matrix()
+    first, second = full_tables(rows)
+    assert (first.title, second.title) == (f"{NEW}: ann, bob", "official")
+    for table, splits, runs in ((first, NEVER, "2 x 2"), (second, ("official",), "2")):
+        there = [r for r in rows if r["split"] in splits and r["model"] == "wgan"]
+        value = fmean(float(r["accuracy"]) for r in there if r["pairing"] == "fixed-4")
+        found = cells(table, "wgan (reference), fixed-4")
+        assert found["accuracy %"].text == f"{100 * value:.1f}"
+        assert found["runs"].text == runs
+        assert found["commit"].text == "trained0, trained1"
+
+
+def test_the_order_is_by_preset_and_by_accuracy_on_speakers_never_heard() -> None:
+    table = headline(
+        rows(
+            *(card("cgan", split=split, accuracy=0.7) for split in NEVER),
+            *(card("wgan", split=split, accuracy=0.8) for split in NEVER),
+            card("cgan", accuracy=0.95),
+            card("wgan", accuracy=0.85),
+            card("cvae", accuracy=0.99, preset="original"),
+            baseline("class-mean", accuracy=1.0),
+            baseline("real-data", accuracy=0.9),
+        )
+    )
+    assert labels(table) == [
+        *("wgan (reference)", "cgan (reference)", "cvae (original)", "class-mean*", "real-data*"),
+        "real test images",
+    ]
+    assert cells(table, "cvae (original)")["runs"].text == "0 + 1"
+
+
+def test_what_a_label_says() -> None:
+    given: tuple[tuple[dict[str, Any], str], ...] = (
+        ({}, "cgan (reference)"),
+        ({"labels": "warm-start", "pairing": "fixed-4"}, "cgan (reference), fixed-4, labels"),
+        ({"labels": "cascade", "preset": "original"}, "cgan (original), cascade"),
+    )
+    for changes, expected in given:
+        assert tables.label_of(to_row(card(**changes))) == expected
+    lookup = card("lookup", preset="")
+    lookup["candidate"]["run"]["model"] = "cgan"
+    assert tables.label_of(to_row(lookup)) == "lookup of cgan"
+    assert tables.is_baseline(to_row(lookup)) and tables.is_baseline(to_row(baseline()))
+    assert not tables.is_baseline(to_row(card()))
+
+
+def test_other_precision_is_another_line() -> None:
+    (table,) = full_tables(rows(card(), card(precision="bf16-mixed")))
+    assert sorted(line[2].text for line in table.lines[:-1]) == ["bf16", "fp32"]
+    (pairs,) = pair_tables(rows(card(), card(precision="bf16-mixed")))
+    assert {*labels(pairs)[0].split(" - ")} == {
+        "cgan (reference), bf16", "cgan (reference), fp32"
+    }  # fmt: skip
+
+
+def test_pairs_differ_in_one_thing() -> None:
+    new, official = pair_tables(a_matrix())
+    assert (new.title, official.title) == (NEW, "official")
+    assert labels(new) == labels(official) == [
+        "cgan (reference) - cgan (reference), fixed-4",
+        "cgan (reference) - wgan (reference)",
+        "cgan (reference), fixed-4 - wgan (reference), fixed-4",
+        "wgan (reference) - wgan (reference), fixed-4",
+    ]  # fmt: skip
+    assert pair_tables(rows(card(), card("wgan", preset="original"))) == []
+    assert pair_tables(rows(card(), baseline())) == []
+
+
+@pytest.mark.parametrize(("kind", "splits"), [(0, NEVER), (1, ("official",))])
+def test_a_pair_has_differences_with_intervals(kind: int, splits: tuple[str, ...]) -> None:
+    rows = a_matrix()
+    found = cells(pair_tables(rows)[kind], "cgan (reference) - wgan (reference)")
+    first, second = (
+        [r for r in rows if (r["model"], r["pairing"]) == (model, "resampled")
+         and r["split"] in splits]
+        for model in ("cgan", "wgan")
+    )  # fmt: skip
+    compared = [column for column in COLUMNS if column.is_compared]
+    assert [column.metric for column in compared] == ["accuracy", "coverage_within_digit", "copied"]
+    for column in compared:
+        value, low, high = difference(first, second, column.metric)
+        assert low is not None and high is not None
+        cell = found[f"{column.title}, difference"]
+        assert cell.text == column.show(value, sign=True)
+        assert cell.detail == f"{column.show(low, sign=True)}..{column.show(high, sign=True)}"
+    assert found["accuracy %, difference"].text == "+10.0"
+    assert found["accuracy %, order holds"] == Cell("2 of 2", "100% of resamples")
+    assert found["coverage within digit, order holds"] == Cell("0 of 2", "0% of resamples")
+    assert found["pairs"].text == ("2 x 2" if kind == 0 else "2")
+
+
+def test_pairs_are_of_common_seeds_and_splits() -> None:
+    cards = [card("cgan", seed, accuracy=0.9) for seed in (0, 1, 2)]
+    cards += [card("wgan", seed, accuracy=0.8 - 0.3 * (seed == 3)) for seed in (1, 2, 3)]
+    (table,) = pair_tables(rows(*cards))
+    found = cells(table, "cgan (reference) - wgan (reference)")
+    assert (found["pairs"].text, found["accuracy %, difference"].text) == ("2", "+10.0")
+    assert pair_tables(rows(card("cgan", 0), card("wgan", 1))) == []
+
+
+def test_a_lookup_is_compared_with_models() -> None:
+    lookup = card("lookup", preset="", accuracy=0.96)
+    lookup["candidate"]["run"]["model"] = "cgan"
+    (table,) = pair_tables(rows(card(accuracy=0.9), lookup))
+    assert (
+        cells(table, "cgan (reference) - lookup of cgan")["accuracy %, difference"].text == "-6.0"
+    )
+
+
+def test_a_metric_that_a_row_lacks_is_blank_and_one_that_all_lack_has_no_column() -> None:
+    some, none = card("cgan"), card("wgan")
+    del none["metrics"]["cas"]
+    for each in (some, none):
+        del each["metrics"]["kid_judge_10k"]
+    (table,) = full_tables(rows(some, none))
+    assert cells(table, "cgan (reference)")["CAS %"].text
+    assert not cells(table, "wgan (reference)")["CAS %"].text
+    assert "KID ↓" not in table.headings
+    named = [title for title, _ in tables.notes(rows(some, none))]
+    assert "CAS %" in named and "KID" not in named
+
+
+def test_marks_have_tables_of_their_own_and_baselines_are_in_all() -> None:
+    found = tables.by_mark(rows(card(mark=20.0), card(mark=60.0), card(mark=180.0), baseline()))
+    assert [(mark, [(r["model"], r["mark_tflop"]) for r in there]) for mark, there in found] == [
+        (mark, [("cgan", f"{mark:.1f}"), ("class-mean", "")]) for mark in (180.0, 60.0, 20.0)
+    ]
+    assert [(mark, len(there)) for mark, there in tables.by_mark(rows(baseline()))] == [(None, 1)]
+
+
+def test_numbers_are_shown_in_their_form() -> None:
+    share, free = BY_METRIC["accuracy"], BY_METRIC["fd"]
+    assert (share.show(0.9876), share.show(-0.0001), share.show(0.012, sign=True)) == (
+        "98.8", "0.0", "+1.2",
+    )  # fmt: skip
+    assert [free.show(x) for x in (0.304, 9.1, 12.34, 466.7)] == ["0.30", "9.10", "12.3", "467"]
+    assert BY_METRIC["training_flops"].show(60.2e12) == "60"
+    assert [c.heading[-1] for c in (BY_METRIC["fd"], BY_METRIC["coverage"])] == ["↓", "↑"]
+    assert Column("a", "unknown", "{:.1f}", "").heading == "a"
+
+
+def test_markdown_escapes_what_would_end_a_cell() -> None:
+    table = Table("t", ["a", "b"], [[Cell("x|y"), Cell("1", "0..2")]], [("g", 2)])
+    assert markdown_of(table).splitlines() == [
+        "| g, a | g, b |",
+        "|---|---|",
+        "| x\\|y | 1 (0..2) |",
+    ]

@@ -1,0 +1,104 @@
+"""The columns of the tables: a metric or a cost is shown by one line here."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from evaluation.scorecard import BETTER
+
+__all__ = ["COLUMNS", "Column"]
+
+SHARE, ANY = (0.0, 1.0), (-math.inf, math.inf)
+
+
+class Column(NamedTuple):
+    """What a table shows of a metric or a cost.
+
+    Attributes:
+        form: of a value; of a share with %, the sign stands in the title; empty: three digits.
+        about: for the notes.
+        is_headline: whether the main table has it.
+        has_interval: whether an interval stands beside the value.
+        is_compared: whether the models' differences in it have a table.
+        bounds: that an interval stays in.
+        is_of_split: whether it depends on the split.
+    """
+
+    title: str
+    metric: str
+    form: str
+    about: str
+    is_headline: bool = False
+    has_interval: bool = False
+    is_compared: bool = False
+    bounds: tuple[float, float] = ANY
+    scale: float = 1.0
+    is_of_split: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The title, with an arrow where more or less is better."""
+        arrow = {"higher": " ↑", "lower": " ↓"}.get(BETTER.get(self.metric, ""), "")
+        return self.title + arrow
+
+    def show(self, value: float, sign: bool = False) -> str:
+        if not self.form:  # three digits
+            size = abs(value * self.scale)
+            return f"{value * self.scale:z.{2 if size < 10 else 1 if size < 100 else 0}f}"
+        form = self.form.replace("{:", "{:+z" if sign else "{:z")  # z: no -0.0
+        text = form.format(value * self.scale)
+        return text.removesuffix("%")
+
+
+COLUMNS = (
+    Column(
+        "accuracy %", "accuracy", "{:.1%}", "images that the two judges read as the spoken digit, "
+        "their mean", is_headline=True, has_interval=True, is_compared=True, bounds=SHARE,
+    ),
+    Column(
+        "coverage within digit", "coverage_within_digit", "{:.3f}", "real test images of a digit "
+        "with a generated one of that digit nearer than their fifth real neighbor",
+        is_headline=True, has_interval=True, is_compared=True, bounds=SHARE,
+    ),
+    Column(
+        "copied %", "copied", "{:.1%}", "images nearer to a training image than unseen real images "
+        "ever are", is_headline=True, has_interval=True, is_compared=True, bounds=SHARE,
+    ),
+    Column(
+        "FD", "fd", "", "Fréchet distance to test images in judge A's features",
+        is_headline=True, has_interval=True, bounds=(0.0, math.inf),
+    ),
+    Column("CAS %", "cas", "{:.1%}", "real test images that a classifier of the samples reads "
+           "rightly"),
+    Column("judge A %", "accuracy_judge_a", "{:.1%}", "accuracy by judge A alone"),
+    Column("judge B %", "accuracy_judge_b", "{:.1%}", "accuracy by judge B alone"),
+    Column("judges disagree %", "judges_disagree", "{:.1%}", "read differently by the two"),
+    Column(
+        "warm start %", "recognition_accuracy", "{:.1%}", "test recordings whose digit the run's "
+        "warm start recognizes: the ceiling of its row", has_interval=True, bounds=SHARE,
+    ),
+    Column("KID", "kid", "{:.3f}", "kernel distance to test images in judge A's features"),
+    Column("coverage", "coverage", "{:.3f}", "coverage with all digits together"),
+    Column("diversity", "diversity_relative", "{:.2f}", "of samples of a digit, real = 1"),
+    Column("for one sound", "diversity_given_sound", "{:.2f}", "diversity of two draws for one "
+           "recording, real = 1"),
+    Column("sound's share", "sound_share", "{:.2f}", "of the variance within a digit, what the "
+           "recording decides"),
+    Column("speaker %", "speaker_probe", "{:.0%}", "how often the speaker can be named, within the "
+           "digit, from all that the generating network gets"),
+    Column("other digit %", "obeys_other_digit", "{:.1%}", "samples that follow when the speaker "
+           "says another digit"),
+    Column("speaker's effect", "speaker_effect", "{:.2f}", "change of the samples when "
+           "another speaker says the digit, relative to other noise"),
+    Column("20 dB %", "obeys_noisy_20db", "{:.1%}", "accuracy with noise at 20 dB"),
+    Column("10 dB %", "obeys_noisy_10db", "{:.1%}", "accuracy with noise at 10 dB"),
+    Column("0 dB %", "obeys_noisy_0db", "{:.1%}", "accuracy with noise as loud as the sound"),
+    Column("shifted %", "obeys_shifted", "{:.1%}", "accuracy with the sound moved by 0.1 s"),
+    Column("parameters", "parameters", "{:,.0f}", "of the whole model"),
+    Column("steps", "steps", "{:,.0f}", "updates of the network that samples"),
+    Column("training TFLOP", "training_flops", "{:,.0f}", "floating-point operations of training",
+           is_headline=True, scale=1e-12, is_of_split=False),
+    Column("training s", "training_seconds", "{:,.0f}", "seconds of training"),
+    Column("samples/s", "samples_per_second", "{:,.0f}", "images drawn in a second"),
+)  # fmt: skip

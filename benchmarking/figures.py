@@ -1,0 +1,89 @@
+"""Pictures of the runs that are in the rows, as files."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+from benchmarking import compare
+from benchmarking.rows import Row, key_of, to_row
+from common import plots
+from common.errors import InputError
+from common.files import write_atomically
+from evaluation import outputs
+from training import checkpoint
+from training.validation import Validation
+
+__all__ = ["SIDE_BY_SIDE", "Run", "find_runs", "folder_name", "write"]
+
+SIDE_BY_SIDE = "side-by-side.png"
+Run = tuple[Row, Path]  # a row, and the folder of its mark
+
+
+def write(out: Path, runs: Sequence[Run], data_dir: Path) -> None:
+    """A folder for each data, split, pairing and labels: sample grids, curves, and what all models
+    draw for the same sounds."""
+    by_folder: dict[str, list[Run]] = {}
+    for row, run in runs:
+        by_folder.setdefault(folder_name(row), []).append((row, run))
+    for name, found in by_folder.items():
+        for preset in dict.fromkeys(row["preset"] for row, _ in found):
+            copy_figures(out / name, [r for r in found if r[0]["preset"] == preset])
+        draw_side_by_side(out / name, found, data_dir)
+
+
+def folder_name(row: Row) -> str:
+    split = row["split"].replace(":", "-")
+    return f"{row['data']}-{split}-{row['pairing']}-labels-{row['labels']}"
+
+
+def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
+    """The rows of the last mark whose run is in the folder, with the weights that were scored, each
+    with the folder of that mark; by seed and model."""
+    folders = {}
+    for path in sorted(runs.rglob(f"mark-*/{outputs.NAME}")):
+        with contextlib.suppress(InputError):  # a scorecard of another format is of no row
+            row = to_row(outputs.read(path))
+            folders[(*key_of(row), row["weights_sha256"])] = path.parent
+    last: dict[tuple[str, ...], Run] = {}
+    for each in sorted(rows, key=lambda row: float(row["mark_tflop"] or 0)):
+        folder = folders.get((*key_of(each), each.get("weights_sha256", "")))
+        if folder:
+            last[key_of(each)[:-1]] = each, folder
+    return sorted(last.values(), key=lambda each: (int(each[0]["seed"]), each[0]["model"]))
+
+
+def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
+    """The sample grids of the runs of one preset, and one picture that compares them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for row, run in runs:
+        seed = f"-seed{row['seed']}" if row["seed"] != "0" else ""
+        name = f"samples-{row['model']}-{row['preset']}{seed}.png"
+        shutil.copyfile(run / outputs.GRID, folder / name)
+    chart = compare.chart([compare.read(run.parent) for _, run in runs])
+    write_atomically(folder / f"comparison-{runs[0][0]['preset']}.png", chart)
+
+
+def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None:
+    """The picture at the head of the README: what each model draws for the same ten sounds.
+
+    The sounds are of the validation split, the models those of the `reference` presets with the
+    first seed.
+    """
+    reference = [each for each in runs if each[0]["preset"] == "reference"]
+    if not reference:
+        return
+    first = reference[0][0]
+    dataset = datasets.load(first["data"], data_dir)  # type: ignore[arg-type]
+    validation = Validation(dataset, first["split"])
+    images = {"sound": validation.shown, "real": validation.partners}
+    for row, run in reference:
+        if row["seed"] != first["seed"]:
+            continue
+        draws = validation.draws(checkpoint.load_model(run), 2)
+        images |= {row["model"]: draws[:, 0], f"{row['model']}, again": draws[:, 1]}
+    figure = plots.side_by_side(images, [f"{digit}" for digit in range(10)])
+    write_atomically(folder / SIDE_BY_SIDE, plots.png(figure))

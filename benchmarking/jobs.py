@@ -1,0 +1,286 @@
+"""One run of a matrix, by our commands: trained to its last mark and scored at each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import models
+from benchmarking.rows import Row
+from common.errors import InputError, escaped
+from common.files import exclusive
+from common.processes import run_script
+from datasets import Labels, PairedDataset
+from evaluation import outputs
+from evaluation.baselines import BASELINES
+from evaluation.evaluator import PROTOCOL
+from judges import load_judge
+from training import checkpoint
+from training.run import Precision, Run, run_folder
+from training.session import mark_folder
+
+__all__ = ["Baselines", "Job", "Outcome", "commands_of", "do", "is_busy", "print_error"]
+
+Outcome = Literal["done", "failed", "busy"]  # busy: another process has it
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the matrix.
+
+    Attributes:
+        baselines: that use what it learned, scored at each mark beside it.
+    """
+
+    model: str
+    preset: str
+    data: str
+    split: str
+    pairing: str
+    labels: Labels
+    seed: int
+    precision: Precision
+    marks: tuple[float, ...]
+    folder: Path
+    baselines: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        label = f"{self.model} ({self.preset})"
+        for value, usual in ((self.split, "official"), (self.pairing, "resampled")):
+            label += f", {value}" if value != usual else ""
+        label += f", labels {self.labels}" if self.labels != "none" else ""
+        return label + (f", seed {self.seed}" if self.seed else "")
+
+    @property
+    def tflop(self) -> float:
+        return self.marks[-1]
+
+    @property
+    def mark_folders(self) -> list[Path]:
+        return [mark_folder(self.folder, mark) for mark in self.marks]
+
+    @property
+    def paths(self) -> list[Path]:
+        """Of the scorecards: at each mark its own, and those of its baselines."""
+        names = ("", *self.baselines)
+        return [folder / name / outputs.NAME for folder in self.mark_folders for name in names]
+
+    def training(self) -> list[str]:
+        """The arguments of train.py that make this run."""
+        return [
+            *("--model", self.model, "--preset", self.preset, "--data", self.data),
+            *("--split", self.split, "--pairing", self.pairing, "--labels", self.labels),
+            *("--seed", str(self.seed), "--precision", self.precision),
+            *("--marks", *(f"{mark:g}" for mark in self.marks)),
+        ]
+
+    def is_trained(self) -> bool:
+        return all((folder / checkpoint.NAME).exists() for folder in self.mark_folders)
+
+    def scorecards(self, dataset: PairedDataset) -> list[Path]:
+        """Those that are current."""
+        found = []
+        for folder in self.mark_folders:
+            if (folder / checkpoint.NAME).exists():
+                weights = checkpoint.load(folder, groups=("ema",)).weights_sha256()
+                of_mark = [path for path in self.paths if folder in path.parents]
+                found += [path for path in of_mark if _is_current(path, dataset, weights)]
+        return found
+
+    def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
+        """Trains what is not finished, scores what is not scored by these judges, at each mark.
+
+        Raises:
+            InputError: the folder has another run.
+        """
+        if fresh and self.folder.exists():
+            _empty(self.folder)
+        path = self.folder / checkpoint.NAME
+        try:
+            found = checkpoint.load(path, groups=()) if path.exists() else None
+        except InputError as error:
+            raise InputError(f"{error}; --fresh trains the run again") from error
+        if found is not None and (changed := self._changes(found.run)):
+            raise InputError(
+                f"{self.folder} was trained with another {', '.join(changed)}: --fresh trains it "
+                "again"
+            )
+        if self.is_trained():
+            print(f"  already trained: {self.folder} (--fresh trains it again)")
+        else:
+            where = ["--out", str(self.folder), "--resume", "auto", *data]
+            if not _run("train.py", *self.training(), *where):
+                return False
+        current, results = self.scorecards(dataset), []
+        for path in (each for each in self.paths if each not in current):
+            folder, name = path.parent, path.parent.name
+            of = ["--baseline", name] if name in self.baselines else []
+            mark = folder.parent if of else folder
+            results.append(_run("evaluate.py", "--checkpoint", str(mark), *of, *data))
+        return all(results)
+
+    def cards(self) -> list[dict[str, Any]]:
+        return [outputs.read(path) for path in self.paths]
+
+    def _changes(self, run: Run) -> list[str]:
+        """What of a run is not as it is to be."""
+        config = dataclasses.asdict(models.presets(self.model)[self.preset])
+        changed = [k for k, v in config.items() if k in run.config and run.config[k] != v]
+        if run.precision != self.precision:
+            changed.append("precision")
+        return changed + (["first mark"] if run.marks[0] != self.marks[0] else [])
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """All baselines on one split."""
+
+    data: str
+    split: str
+    folder: Path
+    tflop: float = 0.0
+
+    @property
+    def label(self) -> str:
+        return f"baselines, {self.split}: {', '.join(BASELINES)}"
+
+    @property
+    def paths(self) -> list[Path]:
+        return [self.folder / name / outputs.NAME for name in BASELINES]
+
+    def is_trained(self) -> bool:
+        return True
+
+    def scorecards(self, dataset: PairedDataset) -> list[Path]:
+        return [path for path in self.paths if _is_current(path, dataset, None)]
+
+    def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
+        if not fresh and self.scorecards(dataset) == self.paths:
+            return True
+        where = ["--data", self.data, "--split", self.split, "--out", str(self.folder), *data]
+        return _run("evaluate.py", "--baseline", *BASELINES, *where)
+
+    def cards(self) -> list[dict[str, Any]]:
+        return [outputs.read(path) for path in self.paths]
+
+
+def do(job: Job | Baselines, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> Outcome:
+    """Does a job, unless another process is at it. What fails is printed.
+
+    Args:
+        data: arguments of our commands that say where the data are.
+        fresh: whether what is there is removed first.
+    """
+    with ExitStack() as stack:
+        try:
+            # Beside the folder, which --fresh empties.
+            lock = exclusive(job.folder.parent, f"{job.folder.name}-benchmark")
+            stack.enter_context(lock)
+        except InputError:
+            return "busy"
+        if is_busy(job):
+            return "busy"
+        try:
+            return "done" if job.do(dataset, data, fresh) else "failed"
+        except InputError as error:
+            print_error(error)
+            return "failed"
+
+
+def is_busy(job: Job | Baselines) -> bool:
+    """Whether a train.py of somebody else is training it."""
+    if isinstance(job, Baselines) or not (job.folder / ".training.lock").exists():
+        return False  # asked of a run that nobody has begun, the lock would leave its file
+    try:
+        with exclusive(job.folder, "training"):
+            return False
+    except InputError:
+        return True
+
+
+def print_error(error: InputError) -> None:
+    """As a command prints what ends it."""
+    print(escaped(f"error: {error}"), file=sys.stderr)
+
+
+def commands_of(row: Row) -> list[str]:
+    """The commands that made a row, as one types them in the checkout."""
+    if not row["seed"]:
+        where = ["--data", row["data"], "--split", row["split"]]
+        return [shlex.join(["python", "evaluate.py", "--baseline", row["model"], *where])]
+    model, baseline = row["of_model"] or row["model"], []
+    if row["of_model"]:
+        baseline = ["--baseline", row["model"]]
+    what: dict[str, Any] = {
+        **{name: row[name] for name in ("data", "split", "pairing", "labels")},
+        **{"model": model, "preset": row["preset"] or _preset_of(row), "seed": int(row["seed"])},
+    }
+    folder = run_folder(Path("results/runs"), **what)
+    mark = mark_folder(folder, float(row["mark_tflop"]))
+    what |= {"precision": row["training_precision"], "folder": folder}
+    job = Job(**what, marks=tuple(map(float, row["marks"].split())))
+    settings = _settings(model, job.preset, row["config"])
+    return [
+        shlex.join(["python", "train.py", *job.training(), *settings]),
+        shlex.join(["python", "evaluate.py", "--checkpoint", str(mark), *baseline]),
+    ]
+
+
+def _preset_of(row: Row) -> str:
+    """The preset of a baseline's run, by its settings."""
+    presets = models.presets(row["of_model"]) if row["of_model"] in models.names() else {}
+    names = (json.loads(row["config"]).keys() == vars(each).keys() for each in presets.values())
+    return next((name for name, same in zip(presets, names, strict=True) if same), "reference")
+
+
+def _settings(model: str, preset: str, config: str) -> list[str]:
+    """Flags for the settings of a run that are not those of its preset here."""
+    there = models.presets(model).get(preset) if model in models.names() else None
+    found: list[str] = []
+    for name, value in json.loads(config).items():
+        if there is None or getattr(there, name, value) == value:
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            found += [f"--{flag}", str(value)]
+    return found
+
+
+def _empty(folder: Path) -> None:
+    """Removes what is in a folder, but for the locks."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != ".lock":
+            path.unlink()
+
+
+def _is_current(path: Path, dataset: PairedDataset, weights_sha256: str | None) -> bool:
+    """Whether a scorecard is of these data, judges and protocol, and of these weights."""
+    try:
+        card = outputs.read(path)
+    except InputError:
+        return False
+    made = card["fingerprint"]
+    judges = [load_judge(dataset.name, which).sha256 for which in "ab"]
+    return (
+        (made["protocol"], made["data_sha256"]) == (PROTOCOL, dataset.fingerprint)
+        and [made["judge_a"], made["judge_b"]] == judges
+        and card["candidate"]["weights_sha256"] == weights_sha256
+    )
+
+
+def _run(script: str, *arguments: str) -> bool:
+    """Runs one of our commands, its output shown; False: it failed."""
+    return run_script(script, arguments) == 0

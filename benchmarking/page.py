@@ -1,0 +1,283 @@
+"""results/report.html: one page that holds everything, made of the rows and of what runs left.
+
+Every number on it comes from a row, a log or a file of a run. Text is escaped by the template.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import jinja2
+from matplotlib.figure import Figure
+
+from benchmarking import compare, report_charts, tables
+from benchmarking.charts import Curves
+from benchmarking.columns import COLUMNS
+from benchmarking.figures import SIDE_BY_SIDE, Run, folder_name
+from benchmarking.jobs import commands_of
+from benchmarking.report_charts import Point, light_and_dark
+from benchmarking.rows import Row
+from benchmarking.seeds import mean
+from benchmarking.selftest import SelfTest
+from benchmarking.tables import Table
+from common.errors import InputError
+from evaluation import outputs
+
+__all__ = ["render"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+X, Y = "coverage_within_digit", "accuracy"  # of the trade-off
+
+
+class Picture(NamedTuple):
+    """An image as data URIs; one for a dark page where there is one."""
+
+    title: str
+    light: str
+    dark: str = ""
+
+
+class Matrix(NamedTuple):
+    """A table of shares in [0, 1], shaded."""
+
+    title: str
+    columns: Sequence[str]
+    lines: Sequence[tuple[str, Sequence[float | None]]]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The tables of one dataset at one mark."""
+
+    name: str
+    headline: Table
+    full: list[Table]
+    pairs: list[Table]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the page shows of one dataset; the first mark is the last of training, whose runs the
+    pictures show."""
+
+    name: str
+    facts: Mapping[str, Any]
+    notes: list[tuple[str, str]]
+    marks: list[Mark]
+    trade_off: Picture | None
+    learning: list[Picture]
+    confusion: list[tuple[str, list[Matrix]]]
+    speakers: list[Matrix]
+    grids: list[Picture]
+    samples: list[Picture]
+    losses: list[Picture]
+    neighbors: list[Picture]
+    commands: list[tuple[str, str, list[str]]]
+
+
+def render(rows: Sequence[Row], runs: Sequence[Run], figures: Path, tested: SelfTest | None) -> str:
+    """The page.
+
+    Args:
+        rows: all; those of one dataset were measured in the same way.
+        runs: rows whose run is on this machine, with the folders of their marks.
+        figures: where the side-by-side pictures are.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    environment.filters["percent"] = _percent
+    names = dict.fromkeys(row["data"] for row in rows)
+    found = [_data(name, rows, runs, figures) for name in names]
+    return environment.get_template("report.html").render(datasets=found, tested=tested) + "\n"
+
+
+def _data(name: str, all_rows: Sequence[Row], all_runs: Sequence[Run], figures: Path) -> Data:
+    rows = [row for row in all_rows if row["data"] == name]
+    runs = [each for each in all_runs if each[0]["data"] == name]
+    marks = tables.by_mark(rows)
+    last = marks[0][1]
+    first = last[0]
+    kinds = tables.kinds(last)
+    of_kind = {kind: [r for r in last if tables.kind_of(r["split"]) == kind] for kind in kinds}
+    facts = {
+        "n": int(first["n"]),
+        "recordings": [(kind, _recordings(of_kind[kind])) for kind in kinds],
+        "k": first["k"],
+        "has_new_speakers": tables.NEW in kinds,
+        "n_rows": len(rows),
+        "commits": sorted({r["code_trained"] or r["code_evaluated"] for r in rows}),
+        "needs_label": any(row["needs_label"] == "True" for row in rows),
+    }
+    return Data(
+        name=name,
+        facts=facts,
+        notes=tables.notes(rows),
+        marks=[
+            Mark(
+                "" if mark is None else f"{mark:g} TFLOP",
+                tables.headline(there),
+                tables.full_tables(there),
+                tables.pair_tables(there),
+            )
+            for mark, there in marks
+        ],
+        trade_off=_trade_off(of_kind),
+        learning=_learning(runs, kinds),
+        confusion=[(kind, _confusions(of_kind[kind])) for kind in kinds],
+        speakers=[_speakers(kind, of_kind[kind]) for kind in kinds],
+        grids=_grids(runs, figures),
+        samples=_files(runs, outputs.GRID),
+        losses=_losses(runs),
+        neighbors=_files(_with_baselines(runs, last), outputs.NEIGHBORS),
+        commands=[(_full_label(row), _commit(row), commands_of(row)) for row in rows],
+    )
+
+
+def _recordings(rows: Sequence[Row]) -> str:
+    """How many test recordings, of how many speakers."""
+    by_split = {
+        row["split"]: (int(row["n_recordings"]), json.loads(row["by_speaker"])) for row in rows
+    }
+    n = sorted({n for n, _ in by_split.values()})
+    speakers = {name for _, names in by_split.values() for name in names}
+    count = f"{n[0]:,}" if len(n) == 1 else f"{n[0]:,} to {n[-1]:,}"
+    each = " for each speaker" if len(by_split) > 1 else ""
+    return f"{count} recordings{each} of {len(speakers)} speaker{'' if len(speakers) == 1 else 's'}"
+
+
+def _trade_off(of_kind: Mapping[str, Sequence[Row]]) -> Picture | None:
+    columns = {column.metric: column for column in COLUMNS}
+    panels: dict[str, list[Point]] = {}
+    for kind, rows in of_kind.items():
+        for group in tables.grouped(rows):
+            if all(row.get(X) and row.get(Y) for row in group):
+                x, y = (mean(group, metric, columns[metric].bounds) for metric in (X, Y))
+                label, is_baseline = tables.label_of(group[0]), tables.is_baseline(group[0])
+                point = Point(label, group[0]["model"], is_baseline, x, y)
+                panels.setdefault(kind, []).append(point)
+    if not panels:
+        return None
+    return _chart(
+        "accuracy against coverage within the digit",
+        lambda: report_charts.trade_off(panels, "coverage within digit", "accuracy"),
+    )
+
+
+def _learning(runs: Sequence[Run], kinds: Sequence[str]) -> list[Picture]:
+    found = []
+    for kind in kinds:
+        curves = _curves([run for run in runs if tables.kind_of(run[0]["split"]) == kind])
+        if curves:
+            found.append(_chart(kind, lambda: report_charts.learning_curves(curves)))  # noqa: B023
+    return found
+
+
+def _losses(runs: Sequence[Run]) -> list[Picture]:
+    """Of one run of each model and preset."""
+    first: dict[str, Run] = {}
+    for row, folder in sorted(runs, key=lambda run: (run[0]["split"], int(run[0]["seed"]))):
+        first.setdefault(tables.label_of(row), (row, folder))
+    curves = _curves([*first.values()])
+    if not curves:
+        return []
+    titles = dict.fromkeys(f"{row['split']}, seed {row['seed']}" for row, _ in first.values())
+    return [_chart("; ".join(titles), lambda: report_charts.loss_curves(curves))]
+
+
+def _curves(runs: Sequence[Run]) -> list[Curves]:
+    found = []
+    for row, folder in runs:
+        with contextlib.suppress(InputError):  # a run without its log
+            scalars = compare.read(folder.parent).scalars
+            found.append(Curves(tables.label_of(row), row["model"], scalars))
+    return found
+
+
+def _confusions(rows: Sequence[Row]) -> list[Matrix]:
+    """Of each group, all its runs together: the shares of each requested digit."""
+    found = []
+    for group in tables.grouped(rows):
+        matrices = [json.loads(row["confusion"]) for row in group]
+        lines = []
+        for digit, parts in enumerate(zip(*matrices, strict=True)):
+            counts = [sum(cells) for cells in zip(*parts, strict=True)]
+            lines.append((str(digit), [count / max(sum(counts), 1) for count in counts]))
+        found.append(Matrix(tables.label_of(group[0]), [str(d) for d in range(len(lines))], lines))
+    return found
+
+
+def _speakers(kind: str, rows: Sequence[Row]) -> Matrix:
+    """Accuracy of each group by the speaker of the recording, over seeds."""
+    lines, names = [], sorted({name for row in rows for name in json.loads(row["by_speaker"])})
+    for group in tables.grouped(rows):
+        values: dict[str, list[float]] = {}
+        for row in group:
+            for name, estimate in json.loads(row["by_speaker"]).items():
+                values.setdefault(name, []).append(float(estimate["value"]))
+        cells = [fmean(values[name]) if name in values else None for name in names]
+        lines.append((tables.label_of(group[0]), cells))
+    return Matrix(kind, names, lines)
+
+
+def _grids(runs: Sequence[Run], figures: Path) -> list[Picture]:
+    folders = dict.fromkeys(
+        (folder_name(row), f"{row['split']}, {row['pairing']}, labels {row['labels']}")
+        for row, _ in runs
+    )
+    paths = ((title, figures / name / SIDE_BY_SIDE) for name, title in folders)
+    return [Picture(title, _uri(path.read_bytes())) for title, path in paths if path.exists()]
+
+
+def _files(runs: Sequence[Run], name: str) -> list[Picture]:
+    paths = ((_full_label(row), folder / name) for row, folder in runs)
+    return [Picture(title, _uri(path.read_bytes())) for title, path in paths if path.exists()]
+
+
+def _with_baselines(runs: Sequence[Run], rows: Sequence[Row]) -> list[Run]:
+    """The runs, and the baselines that use one of them, whose folders lie in the run's."""
+    found = [*runs]
+    names = ("split", "pairing", "labels", "seed", "mark_tflop")
+    for row in rows:
+        for run, folder in runs:
+            same = all(row[name] == run[name] for name in names)
+            if row["of_model"] == run["model"] and same and (folder / row["model"]).exists():
+                found.append((row, folder / row["model"]))
+                break
+    return found
+
+
+def _full_label(row: Row) -> str:
+    """What a row is of, in words."""
+    label = f"{tables.label_of(row)}, {row['split']}"
+    if row["seed"]:
+        label += f", seed {row['seed']}, {float(row['mark_tflop']):g} TFLOP"
+    return label
+
+
+def _commit(row: Row) -> str:
+    return row["code_trained"] or row["code_evaluated"]
+
+
+def _chart(title: str, draw: Callable[[], Figure]) -> Picture:
+    return Picture(title, *map(_uri, light_and_dark(draw)))
+
+
+def _uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _percent(value: float | None) -> str:
+    """A share as a number of per cent; nothing where it rounds to nothing."""
+    if value is None:
+        return ""
+    text = f"{value:.1%}".removesuffix("%")
+    return {"100.0": "100", "0.0": ""}.get(text, text)
