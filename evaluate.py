@@ -131,7 +131,9 @@ def main() -> None:
         outputs.show(card)
         if candidate.checkpoint and card["cost"]["mark_tflop"] is None:
             print("no row of a table: this run is not at one of its marks, or cannot draw yet")
-        for path in (json_path, out / outputs.GRID, out / outputs.CONFUSION):
+        for path in (
+            json_path, out / outputs.GRID, out / outputs.CONFUSION, out / outputs.NEIGHBORS
+        ):  # fmt: skip
             print(path)
         print(f"scored in {time.perf_counter() - start:.0f} s, loading included")
         start = time.perf_counter()

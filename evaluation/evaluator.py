@@ -37,6 +37,8 @@ from evaluation.scorecard import (
 from evaluation.usefulness import classification_accuracy
 from judges import load_judge
 from metrics.accuracy import confusion_matrix
+from metrics.attributes import stroke_attributes
+from metrics.descriptors import fit_descriptor
 from training.run import code_version
 
 __all__ = ["PROTOCOL", "Evaluator", "evaluate"]
@@ -70,26 +72,35 @@ class Evaluator:
             ) from error
         for judge in self.judges:  # several times faster on a CPU, in small batches
             judge.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.descriptor = fit_descriptor(self.train.x)
         self.recording = self._conditions()
 
     @cached_property
     def real(self) -> RealStatistics:
-        first, second = (
-            self.judges[0](self.train.x[i], JUDGE_BATCH)[0] for i in self._training_images()
-        )
+        rows = self._training_images()
+        first, second = (self.judges[0](self.train.x[i], JUDGE_BATCH)[0] for i in rows)
         return RealStatistics(
             digit=self.test.x_digit,
             test=self.judge(self.test.x),
             train=first,
             train_other=second,
+            train_attributes=torch.stack(stroke_attributes(self.train.x[rows[0]]), 1),
+            train_components=self.descriptor(self.train.x[rows[0]]),
             train_pixels=pool_pixels(self.train.x),
             held_out_pixels=pool_pixels(self.validation.x),
         )
 
     def judge(self, images: Tensor) -> JudgeOutputs:
-        """Both judges, and pixels, of (n, 28, 28) uint8."""
+        """What the metrics need of (n, 28, 28) uint8."""
         (features, logits), (_, logits_b) = (judge(images, JUDGE_BATCH) for judge in self.judges)
-        return JudgeOutputs(features, logits.argmax(1), logits_b.argmax(1), pool_pixels(images))
+        return JudgeOutputs(
+            features,
+            logits.argmax(1),
+            logits_b.argmax(1),
+            pool_pixels(images),
+            torch.stack(stroke_attributes(images), 1),
+            self.descriptor(images),
+        )
 
     def usefulness(self, images: Tensor) -> Estimate:
         """What a classifier learns from samples, beside what it learns from real images."""

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from evaluation.estimates import Estimate, estimate_mean
 from metrics.accuracy import accuracy
+from metrics.attributes import Attributes
 from metrics.diversity import within_digit_diversity, within_digit_vendi
 from metrics.frechet import frechet_distance
 from metrics.kid import kernel_distance
@@ -24,6 +25,12 @@ from metrics.neighbors import (
     nearest_distance,
 )
 from metrics.prdc import prdc, within_group_coverage
+from metrics.wasserstein import wasserstein_by_group
+from metrics.within import (
+    within_group_frechet_distance,
+    within_group_kernel_distance,
+    within_group_precision,
+)
 
 __all__ = [
     "BETTER",
@@ -39,7 +46,8 @@ __all__ = [
 
 K = 5  # neighbours of density and coverage
 DEPENDS_ON_N = {
-    "fd", "kid", "precision", "recall", "density", "coverage", "coverage_within_digit"
+    "fd", "kid", "precision", "recall", "density", "coverage", "coverage_within_digit",
+    "precision_within_digit", "fd_within_digit", "kid_within_digit",
 }  # fmt: skip
 
 # What better means, by the name of a metric without its judge and n.
@@ -56,6 +64,14 @@ BETTER = {
     "density": "as real",
     "coverage": "higher",
     "coverage_within_digit": "higher",
+    "precision_within_digit": "as real",
+    "fd_within_digit": "lower",
+    "kid_within_digit": "lower",
+    "fd_pca": "lower",
+    "coverage_within_digit_pca": "higher",
+    "w1_thickness": "lower",
+    "w1_slant": "lower",
+    "w1_width": "lower",
     "diversity": "as real",
     "diversity_relative": "as real",
     "vendi": "as real",
@@ -89,6 +105,8 @@ class JudgeOutputs:
     digit_a: Tensor  # (n,) int64, predicted by judge A
     digit_b: Tensor  # (n,) int64, predicted by judge B
     pixels: Tensor  # (n, p) float32
+    attributes: Tensor  # (n, 3) float32: thickness, slant, width; NaN without strokes
+    components: Tensor  # (n, c) float32: principal components of pixels, whitened
 
     def every(self, stride: int) -> JudgeOutputs:
         """Of every `stride`-th image."""
@@ -103,6 +121,8 @@ class RealStatistics:
     test: JudgeOutputs  # of the n test images
     train: Tensor  # (n, d) judge A's features of training images of the same digits
     train_other: Tensor  # (n, d) of other training images
+    train_attributes: Tensor  # (n, 3) of the training images that `train` is of
+    train_components: Tensor  # (n, c)
     train_pixels: Tensor  # (m, p) of all training images
     held_out_pixels: Tensor  # (l, p) of all validation images
 
@@ -129,7 +149,13 @@ class RealStatistics:
                 nearest_distance(self.held_out_pixels, self.train_pixels), self.copying.distance
             ),
         }
-        return of_images | self.copying.metrics | set_distances(self, self.train)
+        return (
+            of_images
+            | self.copying.metrics
+            | set_distances(self, self.train)
+            | attribute_distances(self, self.train_attributes)
+            | component_distances(self, self.train_components)
+        )
 
     @cached_property
     def train_metrics(self) -> dict[str, float]:
@@ -156,6 +182,30 @@ def set_distances(real: RealStatistics, features: Tensor) -> dict[str, float]:
         "density": neighbors.density,
         "coverage": neighbors.coverage,
         "coverage_within_digit": within_group_coverage(test, digit, features, digit, K),
+        "precision_within_digit": within_group_precision(test, digit, features, digit, K),
+        "fd_within_digit": within_group_frechet_distance(test, digit, features, digit),
+        "kid_within_digit": within_group_kernel_distance(test, digit, features, digit),
+    }
+
+
+def attribute_distances(real: RealStatistics, attributes: Tensor) -> dict[str, float]:
+    """Between test images and (n, 3) attributes of images of the same digits."""
+    digit = real.digit
+    return {
+        f"w1_{name}": wasserstein_by_group(
+            real.test.attributes[:, i], digit, attributes[:, i], digit, in_deviations=True
+        ).mean().item()
+        for i, name in enumerate(Attributes._fields)
+    }  # fmt: skip
+
+
+def component_distances(real: RealStatistics, components: Tensor) -> dict[str, float]:
+    """Between test images and (n, c) components of images of the same digits, where no labels
+    shaped the space."""
+    test, digit = real.test.components, real.digit
+    return {
+        "fd_pca": frechet_distance(test, components),
+        "coverage_within_digit_pca": within_group_coverage(test, digit, components, digit, K),
     }
 
 
@@ -180,6 +230,8 @@ def values(fake: JudgeOutputs, real: RealStatistics, copies: Copying) -> dict[st
         "copying_z": copying_statistic(copies.distance, real.copying.distance),
         **copies.metrics,
         **set_distances(real, fake.features),
+        **attribute_distances(real, fake.attributes),
+        **component_distances(real, fake.components),
     }
 
 

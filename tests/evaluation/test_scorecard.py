@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -24,9 +26,11 @@ def test_copies_are_found() -> None:
     nothing = torch.empty(0)
     real = RealStatistics(
         digit=nothing,
-        test=JudgeOutputs(nothing, nothing, nothing, nothing),
+        test=JudgeOutputs(*[nothing] * 6),
         train=nothing,
         train_other=nothing,
+        train_attributes=nothing,
+        train_components=nothing,
         train_pixels=train,
         held_out_pixels=held_out,
     )
@@ -48,7 +52,8 @@ def judged(seed: int) -> JudgeOutputs:
     generator = torch.Generator().manual_seed(seed)
     digit = torch.arange(N) % 10
     features = torch.randn(N, 4, generator=generator) + digit[:, None]
-    return JudgeOutputs(features, digit, digit, torch.rand(N, 9, generator=generator))
+    more = [torch.rand(N, k, generator=generator) for k in (9, 3, 5)]
+    return JudgeOutputs(features, digit, digit, *more)
 
 
 def statistics() -> RealStatistics:
@@ -58,6 +63,8 @@ def statistics() -> RealStatistics:
         test=test,
         train=first.features,
         train_other=second.features,
+        train_attributes=first.attributes,
+        train_components=first.components,
         train_pixels=first.pixels,
         held_out_pixels=second.pixels,
     )
@@ -80,7 +87,7 @@ def test_the_accuracy_is_the_mean_of_both_judges() -> None:
     one[:20] = (one[:20] + 1) % 10
     other = right.clone()
     other[:50] = (other[:50] + 1) % 10
-    fake = JudgeOutputs(fake.features, one, other, fake.pixels)
+    fake = dataclasses.replace(fake, digit_a=one, digit_b=other)
     real = statistics()
     metrics = score(fake, real, copying(fake.pixels, real), torch.arange(N))
     found = {name: each.value for name, each in metrics.items()}
