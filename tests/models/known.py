@@ -108,7 +108,7 @@ class Features(nn.Module):
 
 
 class Judge(nn.Module):
-    """(x, cond) -> w.x + v.cond + cond.M x, a discriminator or critic; keeps each x."""
+    """(x, cond) -> w.x + v.cond + cond.M x, a discriminator or critic; keeps what it gets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,9 +117,11 @@ class Judge(nn.Module):
         self.m = nn.Parameter(fixed(COND_DIM, PIXELS, scale=0.03, seed=6))
         self.phi = Features()
         self.seen: list[Tensor] = []
+        self.conditions: list[Tensor] = []
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         self.seen.append(x.detach())
+        self.conditions.append(cond.detach())
         flat = x.flatten(1)
         return flat @ self.w + cond @ self.v + ((cond @ self.m) * flat).sum(1)
 

@@ -104,6 +104,7 @@ def test_a_critic_learns_the_distance_under_a_penalty(weight: float) -> None:
     assert loss.item() == near(-distance + weight * penalty)
 
     *_, x_hat = (array(seen) for seen in critic.seen)
+    np.testing.assert_allclose(array(critic.conditions[-1]), cond, atol=1e-5)  # of the same row
     way = array(pairs.x) - fake
     share = ((x_hat - fake) * way).sum(1, keepdims=True) / (way**2).sum(1, keepdims=True)
     np.testing.assert_allclose(x_hat, fake + share * way, atol=1e-5)
