@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 import datasets
 from datasets import Labels
 from models import Phase, presets
+from tests.models.known import batch
+from tests.models.test_contract import small
 
 SETTINGS = {
     "width": 8, "encoder_width": 8, "lr": 0.123, "n_discriminator": 4, "n_critic": 3,
@@ -79,3 +82,29 @@ def test_a_warm_start_has_its_own_settings(labels: Labels) -> None:
     assert phase.repeat == 1
     _, (frozen, *_) = phases_of("cgan", labels, align_share=0.0)
     assert frozen.then_share == 0.0
+
+
+EVERY = [(name, preset) for name in PARTS for preset in presets(name)]
+
+
+@pytest.mark.parametrize(("name", "preset"), EVERY)
+def test_every_parameter_has_a_part_in_its_loss(name: str, preset: str) -> None:
+    """No layer is built and then left out. (Layers of one scale, before a norm, have gradients that
+    are nearly 0.)"""
+    torch.manual_seed(0)
+    model: Any = small(name, preset, "", "")
+    known = {id(p): n for n, p in model.named_parameters()}
+    for phase in model.phases():
+        loss, _ = phase.loss(batch(4))
+        gradients = torch.autograd.grad(loss, [*phase.parameters], allow_unused=True)
+        unused = {
+            known[id(p)] for p, g in zip(phase.parameters, gradients, strict=True) if g is None
+        }
+        assert not unused, phase.name
+
+
+def test_critics_are_not_spectrally_normalized_and_discriminators_are() -> None:
+    for name, part in (("cgan", "discriminator"), ("vaegan", "discriminator"), ("wgan", "critic")):
+        model, _ = phases_of(name)
+        names = [n for n, _ in getattr(model, part).named_parameters()]
+        assert any("parametrizations" in n for n in names) == (name != "wgan")
