@@ -114,8 +114,9 @@ def two_level_interval(values: Tensor, resampled: Tensor) -> tuple[float, float]
 
     The half-widths of both levels are added in quadrature (Zou & Donner, "Construction of confidence
     limits about effect measures", 2008): Student's for the few values of the seeds, 1.96 standard
-    deviations for the resampled recordings, which all seeds share. A percentile of resampled seeds
-    would be too narrow for a few of them.
+    deviations for the resampled recordings, which all seeds share. What recordings do to single
+    seeds is in the spread of the seeds already and is taken out of the latter. A percentile of
+    resampled seeds would be too narrow for a few of them.
 
     Args:
         values: (seeds,), seeds >= 2.
@@ -133,7 +134,11 @@ def two_level_interval(values: Tensor, resampled: Tensor) -> tuple[float, float]
         raise ValueError("at least two seeds wanted")
     mean = values.double().mean().item()
     of_seeds = float(stdtrit(seeds - 1, 0.975)) * values.double().std().item() / seeds**0.5
-    of_recordings = Z * resampled.double().mean(0).std().item() if b else 0.0
+    of_recordings = 0.0
+    if b:
+        common = resampled.double().mean(0)  # (b,)
+        single = (resampled - common).var(1).mean().item() / (seeds - 1)
+        of_recordings = Z * max(common.var().item() - single, 0.0) ** 0.5
     half = math.hypot(of_seeds, of_recordings)
     return mean - half, mean + half
 

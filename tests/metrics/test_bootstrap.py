@@ -5,7 +5,14 @@ import torch
 from scipy.stats import bootstrap as scipy_bootstrap
 from torch import Tensor
 
-from metrics.bootstrap import group_weights, interval, over_seeds, weighted_means, wilson
+from metrics.bootstrap import (
+    group_weights,
+    interval,
+    over_seeds,
+    two_level_interval,
+    weighted_means,
+    wilson,
+)
 
 MU = 0.3
 
@@ -195,3 +202,32 @@ def test_shared_weights_make_differences_narrow() -> None:
 )
 def test_wilson_gives_the_published_intervals(r: int, n: int, low: float, high: float) -> None:
     assert wilson(r / n, n) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_seeds_alone_give_students_interval() -> None:
+    values = torch.tensor([0.90, 0.92, 0.97])
+    low, high = two_level_interval(values, torch.empty(3, 0))
+    half = 4.302653 * values.std().item() / 3**0.5
+    assert (low, high) == pytest.approx((0.93 - half, 0.93 + half), abs=1e-6)
+
+
+def test_recordings_alone_give_theirs() -> None:
+    resampled = 0.9 + 0.01 * torch.randn(4000, generator=torch.Generator().manual_seed(0))
+    low, high = two_level_interval(torch.full((3,), 0.9), resampled.expand(3, -1))
+    assert (low, high) == pytest.approx((0.9 - 0.0196, 0.9 + 0.0196), abs=1e-3)
+
+
+def test_both_levels_add_and_what_seeds_have_alone_counts_once() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.tensor([0.90, 0.92, 0.97])
+    of_seeds, _ = two_level_interval(values, torch.empty(3, 0))
+    common = 0.02 * torch.randn(1, 4000, generator=generator)
+    alone = 0.05 * torch.randn(3, 4000, generator=generator)
+    half = ((0.93 - of_seeds) ** 2 + (1.96 * 0.02) ** 2) ** 0.5
+    low, high = two_level_interval(values, values[:, None] + common + alone)
+    assert (low, high) == pytest.approx((0.93 - half, 0.93 + half), abs=4e-3)
+
+
+def test_one_seed_has_no_interval_over_seeds() -> None:
+    with pytest.raises(ValueError, match="at least two seeds"):
+        two_level_interval(torch.ones(1), torch.empty(1, 0))
