@@ -1,10 +1,9 @@
 """A feature space that no labels shaped: whitened principal components of pixels.
 
-For Frechet and kernel distance, precision and coverage beside those in a judge's features. A
-classifier's features keep what parts the digits and amplify what confuses it: in judge A's the
-grain of a pen costs more than the loss of half of its users. Principal components are Turk &
-Pentland, "Eigenfaces for recognition" (1991); whitened, every one of the directions in which
-training images differ most counts the same.
+For the Frechet distance beside that in a judge's features. A classifier's features keep what parts
+the digits and amplify what confuses it: in judge A's the grain of a pen costs far more than the
+loss of half of the modes. Principal components are Turk & Pentland, "Eigenfaces for recognition"
+(1991); whitened, every one of the directions in which training images differ most counts the same.
 
 Protocol: fitted once on all training images, no others and no labels; 64 components, 86 % of the
 variance of MNIST. Real against real beside every value, at equal n.
@@ -32,6 +31,10 @@ that of the unchanged, in units of the mean of the three halves:
 Pitfalls:
     - It is nearly blind to grain, which lies in other directions than the 64. The judges see it:
       never one space alone.
+    - Use the Frechet distance alone. Every whitened point is far from every other and the mean is
+      near to all, which rewards class means and blur: class means have a coverage of 0.23 (judge A:
+      0.001; one image a digit 0.007), noise of sd 25 more than real images (0.977, 0.967), and the
+      kernel distance of class means (0.044) is that of the most slanted half (0.047).
     - Pixels move with strokes: a shift of 2 pixels costs six times the loss of half of the modes.
 """
 

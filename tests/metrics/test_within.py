@@ -164,6 +164,8 @@ def test_groups_with_too_few_are_left_out() -> None:
         expected = metric(real[1:], group[1:], fake, group)
         assert metric(real, lone, fake, group) == pytest.approx(expected)
         assert math.isnan(metric(real, group, fake, group + 1))
+    assert math.isnan(within_group_precision(real, group, fake[:5], group[:5], k=5))
+    assert not math.isnan(within_group_precision(real, group, fake[:6], group[:6], k=5))
 
 
 @pytest.mark.parametrize("metric", METRICS)
