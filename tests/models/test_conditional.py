@@ -202,6 +202,19 @@ def test_the_nearest_target_is_recognized(monkeypatch: pytest.MonkeyPatch) -> No
     assert found is not None and found.tolist() == [5, 8, 3]
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("labels", ["warm-start", "cascade"])
+def test_with_labels_the_nearest_digit_is_recognized(labels: Labels) -> None:
+    """More conditions than are encoded at once; targets are not looked at."""
+    model, pairs = build(labels), batch(600)
+    model.encoder = Encoder()  # type: ignore[assignment]
+    e = unit(model.encoder(pairs.c).double().numpy())
+    w = unit(model.digit_embedding.weight.double().numpy())
+    found = model.recognize(pairs.c, pairs.x[:0], torch.zeros(0).long())
+    assert found is not None and found.tolist() == (e @ w.T).argmax(1).tolist()
+    assert len(found.unique()) > 3
+
+
 def weights(source: PairedDataset, name: str, preset: str, labels: Labels) -> dict[str, Tensor]:
     """Of a model after a few steps on this data."""
     config = presets(name)[preset]

@@ -26,7 +26,7 @@ from models import (
     translate,
 )
 from models._networks import _ModulatedUp, _ResidualDown
-from models._original.networks import ResidualUNet, resize
+from models._original.networks import DCGANGenerator, ResidualUNet, resize
 from tests.models.known import array, assert_standard_normal, batch, fixed, gaussian
 from tests.models.test_contract import small
 
@@ -223,6 +223,21 @@ def test_a_discriminator_is_spectrally_normalized_and_a_critic_is_not() -> None:
     assert not any("parametrizations" in name for name, _ in critic.named_parameters())
 
 
+@pytest.mark.parametrize("preset", ["reference", "original"])
+def test_a_critic_under_a_penalty_sees_each_image_alone(preset: str) -> None:
+    """Gulrajani et al. 2017, section 4, "No critic batch normalization"; in training mode."""
+    torch.manual_seed(0)
+    model: Any = small("wgan", preset, "", "")
+    x, size = batch(4).x, 28 if preset == "reference" else 64
+    others = torch.cat((x[:1], 1 - x[1:]))
+    scores = []
+    for images in (x, others):
+        cond = [torch.ones(4, model.cond_dim)] if preset == "reference" else []
+        scores.append(model.critic(1e3 * resize(images, size), *cond))
+    torch.testing.assert_close(scores[0][0], scores[1][0])
+    assert not torch.isclose(scores[0][1:], scores[1][1:]).any()
+
+
 CONDITIONAL = [("cgan", "reference"), ("vaegan", "reference"), ("wgan", "reference"),
                ("cgan", "original"), ("vaegan", "original")]  # fmt: skip
 
@@ -297,6 +312,16 @@ def test_images_are_resized_without_aliasing() -> None:
     stripes = (torch.arange(64) % 2).float().expand(1, 1, 64, 64)
     assert (resize(stripes, 28) - 0.5).abs().max() < 0.15
     assert resize(torch.rand(2, 3, 28, 28), 64).shape == (2, 3, 64, 64)
+
+
+def test_a_dcgan_draws_between_its_bounds() -> None:
+    torch.manual_seed(0)
+    generator = DCGANGenerator(5, 1, 8)
+    for p in generator.parameters():
+        nn.init.normal_(p, 0.0, 0.5)
+    x = generator(torch.randn(4, 5))
+    assert x.shape == (4, 1, 64, 64) and x.abs().max() <= 1
+    assert x.min() < -0.9 and x.max() > 0.9
 
 
 def test_every_level_of_the_unet_is_joined() -> None:

@@ -95,7 +95,9 @@ def test_every_parameter_has_a_part_in_its_loss(name: str, preset: str) -> None:
     model: Any = small(name, preset, "", "")
     known = {id(p): n for n, p in model.named_parameters()}
     for phase in model.phases():
-        loss, _ = phase.loss(batch(4))
+        loss, terms = phase.loss(batch(4))
+        # Logged some steps later: a graph would be held until then.
+        assert terms and not any(term.requires_grad for term in terms.values())
         gradients = torch.autograd.grad(loss, [*phase.parameters], allow_unused=True)
         unused = {
             known[id(p)] for p, g in zip(phase.parameters, gradients, strict=True) if g is None
