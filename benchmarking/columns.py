@@ -97,7 +97,7 @@ COLUMNS = (
     Column("shifted %", "obeys_shifted", "{:.1%}", "accuracy with the sound moved by 0.1 s"),
     Column("parameters", "parameters", "{:,.0f}", "of the whole model"),
     Column("steps", "steps", "{:,.0f}", "updates of the network that samples"),
-    Column("training TFLOP", "training_flops", "{:,.0f}", "floating-point operations of training",
+    Column("training TFLOP", "training_flops", "{:,.3g}", "floating-point operations of training",
            is_headline=True, scale=1e-12, is_of_split=False),
     Column("training s", "training_seconds", "{:,.0f}", "seconds of training"),
     Column("samples/s", "samples_per_second", "{:,.0f}", "images drawn in a second"),

@@ -21,7 +21,8 @@ __all__ = [
 ]  # fmt: skip
 
 GROUP = ("model", "of_model", "preset", "pairing", "labels", "training_precision")
-NEW, OFFICIAL = "speakers never heard", "official"
+NEW, ALL = "speakers never heard", ""
+HEADINGS = {NEW: "never heard"}
 LABELS = {"": "", "none": "", "warm-start": ", labels"}
 PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}
 Group = list[Row]
@@ -96,12 +97,11 @@ def headline(rows: Sequence[Row]) -> Table:
         rows: of one dataset and mark.
     """
     there, columns = kinds(rows), [c for c in _present(COLUMNS, rows) if c.is_headline]
-    metrics = [
-        (column, kind) for column in columns for kind in there if kind in _kinds(column, there)
-    ]
+    of_column = {column: there if column.is_of_split else [ALL] for column in columns}
+    metrics = [(column, kind) for column in columns for kind in of_column[column]]
 
     def of_kind(rows: Sequence[Row], kind: str) -> Group:
-        return [row for row in rows if kind_of(row["split"]) == kind]
+        return [row for row in rows if kind in (ALL, kind_of(row["split"]))]
 
     lines = [
         [
@@ -119,10 +119,8 @@ def headline(rows: Sequence[Row]) -> Table:
     lines.append([Cell("real test images"), Cell(""), *real])
     if len(there) == 1:
         return Table("all models", ["model", "runs", *(c.heading for c in columns)], lines)
-    groups = [("", 2), *((column.heading, len(_kinds(column, there))) for column in columns)]
-    names = {NEW: "never heard"}
-    under = (names.get(kind, kind) if column.is_of_split else "" for column, kind in metrics)
-    headings = ["model", "runs", *under]
+    groups = [("", 2), *((column.heading, len(of_column[column])) for column in columns)]
+    headings = ["model", "runs", *(HEADINGS.get(kind, kind) for _, kind in metrics)]
     return Table("all models", headings, lines, groups)
 
 
@@ -214,11 +212,6 @@ def by_mark(rows: Sequence[Row]) -> list[tuple[float | None, Group]]:
 
 def _present(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if any(row.get(column.metric) for row in rows)]
-
-
-def _kinds(column: Column, there: Sequence[str]) -> Sequence[str]:
-    """Of what kinds of split the main table shows it: what is the same for all, of the last."""
-    return there if column.is_of_split else there[-1:]
 
 
 def _main_accuracy(group: Group) -> float:
