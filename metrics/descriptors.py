@@ -48,7 +48,7 @@ from torch import Tensor
 __all__ = ["Descriptor", "fit_descriptor"]
 
 _CHUNK = 1000  # images at a time
-_MIN_SHARE = 1e-6  # of the largest variance: a direction with less is rounding
+_MIN_VARIANCE = 1e-9  # of pixels in [0, 1]: a direction with less is rounding
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def fit_descriptor(images: Tensor, n_components: int = 64) -> Descriptor:
         covariance.addmm_(centered.T, centered, alpha=1 / (len(images) - 1))
     variance, directions = torch.linalg.eigh(covariance)
     variance, directions = variance.flip(0)[:n_components], directions.flip(1)[:, :n_components]
-    kept = variance > max(_MIN_SHARE * variance[0].item(), 1e-12)
+    kept = variance > _MIN_VARIANCE
     if not kept.any():
         raise ValueError("all images are equal")
     variance, directions = variance[kept], directions[:, kept]
