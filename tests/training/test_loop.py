@@ -139,6 +139,7 @@ def test_clipping_comes_after_the_whole_gradient(batches: Batches) -> None:
     trainer = trainer_of(model, batches)
     logs = trainer._update(trainer.windows[0], 0)
     assert logs["grad_norm/first"].item() == pytest.approx(4.0)
+    assert not any(value.requires_grad for value in logs.values())  # kept for many steps
     assert model.a.grad is not None
     assert abs(model.a.grad.item()) == pytest.approx(0.5, rel=1e-4)
 
