@@ -330,6 +330,8 @@ def test_every_level_of_the_unet_is_joined() -> None:
     x = torch.rand(1, 1, 28, 28)
     before = net(x)
     assert before.shape == (1, 1, 28, 28)
+    # One in the stem, three in each of six blocks, of which one is beside the third convolution.
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in net.modules()) == 1 + 6 * 3
     for i in range(3):
         hooked = net.down[i].register_forward_pre_hook(lambda module, given: (given[0] * 0,))
         assert not torch.allclose(net(x), before)
