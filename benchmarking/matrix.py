@@ -162,7 +162,7 @@ def _baselines(job: Job, before: Sequence[Job | Baselines]) -> tuple[RunBaseline
     if getattr(models.presets(job.model)[job.preset], "warm_start", 0) == 0:
         return ()
     names = ("preset", "split", "pairing", "labels", "seed")
-    same = (b for b in before if isinstance(b, Job) and "lookup" in b.baselines)
+    same = (b for b in before if isinstance(b, Job) and b.baselines)
     if any(all(getattr(b, name) == getattr(job, name) for name in names) for b in same):
         return ("label",) if job.labels == "cascade" else ()
     return ("lookup", "label") if job.labels == "cascade" else ("lookup",)

@@ -81,6 +81,11 @@ def test_each_split_has_its_baselines_first(offline_source: PairedDataset) -> No
     assert of_splits[0].folder == Path(f"r/baselines/offline-speaker-{first}")
 
 
+def test_an_unknown_split_is_refused(offline_source: PairedDataset) -> None:
+    with pytest.raises(InputError, match="unknown speaker 'bob'"):
+        plan(Options(splits=("official", "speaker:bob")), offline_source)
+
+
 def test_what_is_given_twice_is_done_once(offline_source: PairedDataset) -> None:
     found = planned(offline_source, models=("cgan", "cgan"), seeds=(1, 1), presets=("reference",))
     assert len(found) == 1
@@ -369,3 +374,20 @@ def test_rows_of_an_older_format_are_refused_before_any_training(
     with pytest.raises(InputError, match="rows of another format"):
         matrix.run(Options(data="offline", data_dir=offline_dir, out=tmp_path, runs=tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"results.csv"}
+
+
+def test_the_time_that_is_left_is_of_what_is_not_trained(
+    offline_source: PairedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = planned(offline_source, models=("cvae",), presets=("reference",), seeds=(0, 1, 2, 3),
+                    runs=tmp_path)  # fmt: skip
+    for folder in found[0].mark_folders:
+        folder.mkdir(parents=True)
+        (folder / checkpoint.NAME).touch()
+    times = iter((100.0, 140.0))
+    monkeypatch.setattr(matrix.time, "monotonic", lambda: next(times))
+    counter = matrix._Counter(found)
+    assert str(counter) == "[0 of 4, 60 of 240 TFLOP]"
+    counter.add(found[0])
+    counter.add(found[2])
+    assert str(counter) == "[2 of 4, 120 of 240 TFLOP, about 80 s left]"

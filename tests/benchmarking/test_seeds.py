@@ -100,17 +100,17 @@ def test_accuracy_varies_with_its_recordings() -> None:
     row = {
         "split": "official", "recording_drawn": "10 10 20 20", "recording_digit": "0 0 1 1",
     }  # fmt: skip
-    correct = ((10, 8, 15, 20), (8, 6, 15, 20))
+    correct = ((10, 8, 15, 20), (8, 7, 13, 20))
     runs = [
         row | {"seed": str(i), "accuracy": str(sum(each) / 60),
                "recording_correct": " ".join(map(str, each))}
         for i, each in enumerate(correct)
     ]  # fmt: skip
-    average = (9, 7, 15, 20)
+    average = (9, 7.5, 14, 20)
     p = sum(average) / 60
     rest = [c - p * n for c, n in zip(average, (10, 10, 20, 20), strict=True)]
     recordings = sum(2 * (rest[i] - rest[i + 1]) ** 2 / 2 for i in (0, 2)) / 60**2
-    seeds = T2 * abs(53 - 49) / 60 / 2
+    seeds = T2 * abs(53 - 48) / 60 / 2
     value, low, high = mean(runs, "accuracy", (0.0, 2.0))
     half = math.hypot(seeds, 1.959964 * math.sqrt(recordings))
     assert (value, low, high) == pytest.approx((p, p - half, p + half), rel=1e-4)
@@ -217,3 +217,12 @@ def test_intervals_over_speakers_cover_the_truth() -> None:
         _, low, high = mean(by_speaker(*speakers.tolist()), "fd")
         covered += low < 2.0 < high  # type: ignore[operator]
     assert 0.91 <= covered / 300 <= 0.99
+
+
+def test_recordings_are_resampled_within_their_digit() -> None:
+    """With one of each there is nothing to resample."""
+    common = {"split": "official", "seed": "0", "recording_drawn": "5 5", "recording_digit": "0 1"}
+    first = common | {"accuracy": "0.9", "recording_correct": "5 4"}
+    second = common | {"accuracy": "0.8", "recording_correct": "3 5"}
+    assert order([first], [second], "accuracy") == (1, 1, 1.0)
+    assert difference([first], [second], "accuracy") == pytest.approx((0.1, 0.1, 0.1))
