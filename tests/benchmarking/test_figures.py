@@ -24,8 +24,11 @@ def test_runs_are_found_by_their_weights(tmp_path: Path) -> None:
     put(tmp_path / "a" / "mark-20", other)
     right = put(tmp_path / "b" / "mark-20", card(mark=20.0))
     (tmp_path / outputs.NAME).write_text('{"format": "synesthesia-scorecard-2"}')
-    row = to_row(card(mark=20.0))
-    assert find_runs([row], tmp_path) == [(row, right)]
+    last = card("wgan", mark=20.0)
+    last["candidate"]["weights_sha256"] = "of wgan"
+    beside = put(tmp_path / "c" / "mark-20", last)
+    rows = [to_row(card(mark=20.0)), to_row(last)]
+    assert find_runs(rows, tmp_path) == [(rows[0], right), (rows[1], beside)]
 
 
 def test_the_last_mark_of_each_run_counts(tmp_path: Path) -> None:

@@ -226,10 +226,12 @@ def test_fresh_does_everything_again(
     (run,) = tmp_path.rglob("seed0")
     (run / "old").mkdir()
     (run / "old.txt").touch()
+    (run / ".training.lock").touch()  # another process may open it
     calls, commands.calls = commands.calls, []
     do(a_matrix(tmp_path, models=("cvae",), fresh=True), offline_source)
     assert commands.calls == calls
     assert not (run / "old").exists() and not (run / "old.txt").exists()
+    assert (run / ".training.lock").exists()
 
 
 def test_failures_are_listed_at_the_end_and_the_rest_is_done(

@@ -151,3 +151,42 @@ def test_without_speakers_never_heard_it_says_so() -> None:
     html = text_of(render([to_row(card())]))
     assert "Speakers never heard: not run." in html
     assert "each such number is the mean" not in html
+
+
+def test_accuracies_of_speakers_are_means_over_seeds() -> None:
+    first, second = card(seed=0, accuracy=0.9), card(seed=1, accuracy=0.8)
+    (line,) = re.findall(
+        r"cgan \(reference\) ([\d. ]+)",
+        text_of(render([*map(to_row, (first, second))])).partition("Accuracy by speaker")[2],
+    )[:1]
+    assert line.split()[:2] == ["85.0", "83.8"]
+
+
+def test_confusions_are_of_all_runs_of_a_model() -> None:
+    first, second = card(seed=0), card(seed=1)
+    first["confusion"][2] = [0] * 9 + [30]
+    second["confusion"][2] = [10] + [0] * 9
+    found = page._confusions([*map(to_row, (first, second))])
+    assert [(matrix.title, matrix.columns[3]) for matrix in found] == [("cgan (reference)", "3")]
+    assert found[0].lines[2] == ("2", [0.25] + [0.0] * 8 + [0.75])
+
+
+def test_losses_are_of_the_first_run_of_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    class Logged:
+        def __init__(self, folder: Path) -> None:
+            read.append(folder.name)
+            self.scalars: dict[str, Any] = {}
+
+    monkeypatch.setattr(page.compare, "read", Logged)
+    monkeypatch.setattr(page, "light_and_dark", lambda draw: (b"", b""))
+    order = [(1, "official"), (0, "speaker:ann"), (0, "official")]
+    runs: list[Run] = [
+        (to_row(card(model, seed, split)), Path(f"{model}-{seed}-{split}/mark-60"))
+        for seed, split in order
+        for model in ("wgan", "cgan")
+    ]
+    (picture,) = page._losses(runs)
+    assert sorted(read) == ["cgan-0-official", "wgan-0-official"]
+    assert picture.title == "official, seed 0"

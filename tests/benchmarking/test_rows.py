@@ -167,6 +167,7 @@ def test_a_row_waits_for_another_writer(tmp_path: Path, monkeypatch: pytest.Monk
     [
         (b"format,model\nsynesthesia-rows-2,cgan\nsynesthesia-rows-2\n", "line 3 has not a cell"),
         (b"format,model\nsynesthesia-rows-2,\xff\n", "is no CSV file"),
+        (b"format,model\nsynesthesia-rows-4,cgan\n", "rows of another format"),
         (b"subject,preset\ncgan,source\n", "rows of another format than synesthesia-rows-5"),
     ],
 )

@@ -178,7 +178,7 @@ def test_pairs_differ_in_one_thing() -> None:
         "wgan (reference) - wgan (reference), fixed-4",
     ]  # fmt: skip
     assert pair_tables(rows(card(), card("wgan", preset="original"))) == []
-    assert pair_tables(rows(card(), baseline())) == []
+    assert pair_tables(rows(card(), baseline("class-mean"), baseline("real-data"))) == []
 
 
 @pytest.mark.parametrize(("kind", "splits"), [(0, NEVER), (1, ("official",))])
@@ -211,6 +211,13 @@ def test_pairs_are_of_common_seeds_and_splits() -> None:
     found = cells(table, "cgan (reference) - wgan (reference)")
     assert (found["pairs"].text, found["accuracy %, difference"].text) == ("2", "+10.0")
     assert pair_tables(rows(card("cgan", 0), card("wgan", 1))) == []
+
+
+def test_lookups_of_two_models_are_two_lines() -> None:
+    cards = [card("lookup", preset="") for _ in range(2)]
+    for made, of in zip(cards, ("cgan", "wgan"), strict=True):
+        made["candidate"]["run"]["model"] = of
+    assert labels(headline(rows(*cards)))[:2] == ["lookup of cgan", "lookup of wgan"]
 
 
 def test_a_lookup_is_compared_with_models() -> None:
