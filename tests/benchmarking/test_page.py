@@ -165,10 +165,10 @@ def test_accuracies_of_speakers_are_means_over_seeds() -> None:
 def test_confusions_are_of_all_runs_of_a_model() -> None:
     first, second = card(seed=0), card(seed=1)
     first["confusion"][2] = [0] * 9 + [30]
-    second["confusion"][2] = [10] + [0] * 9
+    second["confusion"][2] = [5] + [0] * 8 + [5]
     found = page._confusions([*map(to_row, (first, second))])
     assert [(matrix.title, matrix.columns[3]) for matrix in found] == [("cgan (reference)", "3")]
-    assert found[0].lines[2] == ("2", [0.25] + [0.0] * 8 + [0.75])
+    assert found[0].lines[2] == ("2", [0.125] + [0.0] * 8 + [0.875])
 
 
 def test_losses_are_of_the_first_run_of_each_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,6 +238,9 @@ def test_a_metric_that_a_row_lacks_is_blank_and_one_that_all_lack_has_no_column(
     assert cells(table, "cgan (reference)")["CAS %"].text
     assert not cells(table, "wgan (reference)")["CAS %"].text
     assert "KID ↓" not in table.headings
+    one_seed = card("wgan", seed=1)
+    (table,) = full_tables(rows(some, none, one_seed))
+    assert not cells(table, "wgan (reference)")["CAS %"].text
     named = [title for title, _ in tables.notes(rows(some, none))]
     assert "CAS %" in named and "KID" not in named
 
