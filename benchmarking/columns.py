@@ -69,6 +69,16 @@ COLUMNS = (
         "FD", "fd", "", "Fréchet distance to test images in judge A's features",
         is_headline=True, has_interval=True, bounds=(0.0, math.inf),
     ),
+    Column("precision within digit", "precision_within_digit", "{:.3f}", "images inside the balls "
+           "of real test images of their digit"),
+    Column("FD within digit", "fd_within_digit", "{:.3f}", "Fréchet distance within the digit, in "
+           "real variances"),
+    Column("FD of pixels", "fd_pca", "", "Fréchet distance in principal components of pixels, "
+           "which no labels shaped"),
+    Column("thickness", "w1_thickness", "{:.2f}", "Wasserstein distance of stroke thickness within "
+           "the digit, in real deviations"),
+    Column("slant", "w1_slant", "{:.2f}", "of slant"),
+    Column("width", "w1_width", "{:.2f}", "of width"),
     Column("CAS %", "cas", "{:.1%}", "real test images that a classifier of the samples reads "
            "rightly"),
     Column("judge A %", "accuracy_judge_a", "{:.1%}", "accuracy by judge A alone"),

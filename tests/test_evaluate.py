@@ -96,7 +96,7 @@ def cards(
 
 def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
     card = cards["model"]
-    assert card["format"] == "synesthesia-scorecard-4"
+    assert card["format"] == "synesthesia-scorecard-5"
     assert card["candidate"]["run"]["model"] == "cgan"
     for key in ("data_sha256", "split_sha256", "judge_a", "judge_b", "converter", "code", "n"):
         assert card["fingerprint"][key]

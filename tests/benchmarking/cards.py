@@ -11,7 +11,8 @@ METRICS = (
     *("density_judge_10k", "coverage_judge_10k", "coverage_within_digit_judge_10k"),
     *("diversity_relative", "diversity_given_sound", "sound_share", "speaker_probe"),
     *("recognition_accuracy", "speaker_effect", "obeys_other_digit", "obeys_noisy_20db"),
-    *("obeys_noisy_10db", "obeys_noisy_0db", "obeys_shifted"),
+    *("obeys_noisy_10db", "obeys_noisy_0db", "obeys_shifted", "precision_within_digit_judge_10k"),
+    *("fd_within_digit_judge_10k", "fd_pca", "w1_thickness", "w1_slant", "w1_width"),
 )
 FINGERPRINT: dict[str, Any] = {
     "protocol": "p", "data": "d", "data_sha256": "x", "split": "official", "split_sha256": "s",
