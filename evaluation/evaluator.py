@@ -207,8 +207,6 @@ def evaluate(
             )
         metrics |= speaker_probe(candidate, evaluator.train, evaluator.generator("probe"))
         metrics |= candidate.extra_metrics(evaluator.train, test, evaluator.generator("partners"))
-        if candidate.name == "real-data":  # its images are the held-out ones
-            metrics = {k: v for k, v in metrics.items() if not k.startswith("nearest_held_out")}
 
     correct, speakers = obeyed(fake, digit), evaluator.dataset.recordings.speakers
     by_digit = estimate_by_group(correct, group, digit, digit)
@@ -263,7 +261,7 @@ def _grid(candidate: Candidate, evaluator: Evaluator) -> matplotlib.figure.Figur
 
 def _neighbors(images: Tensor, found: Copying, evaluator: Evaluator) -> matplotlib.figure.Figure:
     """Samples above their nearest training images: for each digit the first, and the one that is
-    nearer to the training set than to the validation set by most."""
+    nearer to the training set than to the test set by most."""
     digit, columns = evaluator.test.x_digit, []
     for d in range(10):
         rows = (digit == d).nonzero()[:, 0]

@@ -79,8 +79,8 @@ BETTER = {
     "speaker_probe": "chance",
     "nearest_train_median": "not below real",
     "nearest_train_q01": "not below real",
-    "nearest_held_out_median": "as real",
-    "nearest_held_out_q01": "as real",
+    "nearest_test_median": "as real",
+    "nearest_test_q01": "as real",
     "authentic_pct": "not below real",
     "copying_z": "not far below 0",
     "copied": "lower",
@@ -123,12 +123,12 @@ class RealStatistics:
     train_attributes: Tensor  # (n, 3) of the training images that `train` is of
     train_components: Tensor  # (n, c)
     train_pixels: Tensor  # (m, p) of all training images
-    held_out_pixels: Tensor  # (l, p) of all validation images
+    held_out_pixels: Tensor  # (l, p) of all validation images, which no model saw either
 
     @cached_property
     def copying(self) -> Copying:
-        """Of the test images."""
-        return copying(self.test.pixels, self)
+        """Of the validation images: by the writers of the training images, as samples are."""
+        return copying(self.held_out_pixels, self)
 
     @cached_property
     def metrics(self) -> dict[str, float]:
@@ -144,9 +144,7 @@ class RealStatistics:
             "diversity_relative": 1.0,
             "vendi": within_digit_vendi(test.features, self.digit),
             "copied": 0.0,
-            "copying_z": copying_statistic(
-                nearest_distance(self.held_out_pixels, self.train_pixels), self.copying.distance
-            ),
+            "copying_z": 0.0,
         }
         return (
             of_images
@@ -273,25 +271,25 @@ def obeyed(images: JudgeOutputs, digit: Tensor) -> Tensor:
 
 
 class Copying(NamedTuple):
-    """How near images are to training images, and how much nearer than to held-out ones."""
+    """How near images are to training images, and how much nearer than to test images."""
 
     metrics: dict[str, float]
     distance: Tensor  # (n,) to the nearest training image
-    ratio: Tensor  # (n,) of that to the distance to the nearest validation image
+    ratio: Tensor  # (n,) of that to the distance to the nearest test image
     row: Tensor  # (n,) int64, of the nearest training image
 
     def flagged(self, real: RealStatistics) -> Tensor:
-        """(n,) bool: nearer to the training images than nearly all test images are."""
+        """(n,) bool: nearer to the training images than nearly all validation images are."""
         return is_copied(self.ratio, real.copying.ratio)
 
 
 def copying(pixels: Tensor, real: RealStatistics) -> Copying:
     """Of (n, p) images."""
     train = real.train_pixels
-    near, held_out = nearest(pixels, train), nearest_distance(pixels, real.held_out_pixels)
+    near, test = nearest(pixels, train), nearest_distance(pixels, real.test.pixels)
     metrics = {"authentic_pct": auth_pct(train, near)}
-    for name, distance in (("train", near.distance), ("held_out", held_out)):
+    for name, distance in (("train", near.distance), ("test", test)):
         metrics[f"nearest_{name}_median"] = distance.median().item()
         metrics[f"nearest_{name}_q01"] = distance.quantile(0.01).item()
-    tiny = torch.finfo(held_out.dtype).tiny
-    return Copying(metrics, near.distance, near.distance / held_out.clamp_min(tiny), near.row)
+    tiny = torch.finfo(test.dtype).tiny
+    return Copying(metrics, near.distance, near.distance / test.clamp_min(tiny), near.row)

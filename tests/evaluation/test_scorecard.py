@@ -22,17 +22,17 @@ from metrics.neighbors import auth_pct, nearest
 def test_copies_are_found() -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (300, 28, 28), generator=generator, dtype=torch.uint8)
-    train, held_out, fake = pool_pixels(images).split(100)
+    train, test, fake = pool_pixels(images).split(100)
     nothing = torch.empty(0)
     real = RealStatistics(
         digit=nothing,
-        test=JudgeOutputs(*[nothing] * 6),
+        test=JudgeOutputs(nothing, nothing, nothing, test, nothing, nothing),
         train=nothing,
         train_other=nothing,
         train_attributes=nothing,
         train_components=nothing,
         train_pixels=train,
-        held_out_pixels=held_out,
+        held_out_pixels=nothing,
     )
     metrics, distance, ratio, _ = copying(fake, real)
     assert metrics["authentic_pct"] == auth_pct(train, nearest(fake, train))
@@ -40,8 +40,8 @@ def test_copies_are_found() -> None:
     metrics, distance, ratio, row = copying(train, real)
     assert row.tolist() == [*range(100)]
     assert metrics["authentic_pct"] == 0 and (distance == 0).all() and (ratio == 0).all()
-    assert metrics["nearest_held_out_q01"] > 0
-    *_, ratio, _ = copying(held_out, real)
+    assert metrics["nearest_test_q01"] > 0
+    *_, ratio, _ = copying(test, real)
     assert (ratio > 1e30).all()
 
 
