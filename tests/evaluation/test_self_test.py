@@ -134,17 +134,13 @@ BROKEN: dict[str, tuple[str, Callable[..., Any]]] = {
 def test_broken_metrics_break_the_order(
     drawn: Measured, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the offline set, which is small: by the relations that hold there without a margin. A few
-    images of a digit are all that it has."""
-    order = [
-        each._replace(margin=1e-9)
-        for each in read_order()
-        if "few-images" not in (each.better, each.worse)
-    ]
+    """By the relations that hold on the offline set, too, some without the margin that they have on
+    MNIST: a few images of a digit are all that there is of it."""
     table = table_of(drawn, evaluator)
-    failures = broken(table, order)
-    assert len(failures) < 0.15 * len(order), failures
-    order = [each for each in order if each not in failures]
+    tries = [(each, each._replace(margin=1e-9)) for each in read_order()]
+    held = (next((r for r in both if r.holds(table)), None) for both in tries)
+    order = [each for each in held if each is not None]
+    assert len(order) > 50
     for what, (name, wrong) in BROKEN.items():
         with monkeypatch.context() as patch:
             patch.setattr(scorecard, name, wrong)
