@@ -6,7 +6,7 @@ and seeds can share them, and differences between models are paired.
 
     weights = group_weights(recording, 1000, generator, stratum=digit)   # shared by all runs
     values = weighted_means(correct, recording, weights)                 # one run
-    low, high = interval(over_seeds(torch.stack(values_of_runs), generator))
+    low, high = two_level_interval(means_of_runs, torch.stack(values_of_runs))
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 __all__ = [
-    "group_weights", "interval", "over_seeds", "two_level_interval", "weighted_means", "wilson",
+    "group_weights", "interval", "two_level_interval", "weighted_means", "wilson",
 ]  # fmt: skip
 
 Z = 1.959964  # the 97.5 % quantile of a normal law
@@ -93,30 +93,14 @@ def weighted_means(values: Tensor, group: Tensor, weights: Tensor) -> Tensor:
     return (weights @ sums.flatten()) / (weights @ counts.flatten())
 
 
-def over_seeds(values: Tensor, generator: torch.Generator) -> Tensor:
-    """The second level, for any metric: each resample's mean over seeds drawn with replacement.
-
-    Row s holds the resampled values of seed s. All rows must come from the same weights: resample b
-    then has one set of recordings for all its seeds (see `group_weights`).
-
-    Args:
-        values: (seeds, b).
-
-    Returns:
-        (b,) float64. Few seeds give a spread that is too small by sqrt((seeds - 1) / seeds).
-    """
-    drawn = group_weights(torch.arange(len(values)), values.shape[1], generator)  # (b, seeds)
-    return (drawn.to(values.device).T * values).mean(0)
-
-
 def two_level_interval(values: Tensor, resampled: Tensor) -> tuple[float, float]:
     """The 95 % interval of the mean over seeds, for new seeds and new recordings.
 
-    The half-widths of both levels are added in quadrature (Zou & Donner, "Construction of confidence
-    limits about effect measures", 2008): Student's for the few values of the seeds, 1.96 standard
-    deviations for the resampled recordings, which all seeds share. What recordings do to single
-    seeds is in the spread of the seeds already and is taken out of the latter. A percentile of
-    resampled seeds would be too narrow for a few of them.
+    The half-widths of both levels are added in quadrature (Zou & Donner, "Construction of
+    confidence limits about effect measures", 2008): Student's for the few values of the seeds, 1.96
+    standard deviations for the resampled recordings, which all seeds share. What recordings do to
+    single seeds is in the spread of the seeds already and is taken out of the latter. A percentile
+    of resampled seeds would be too narrow for a few of them.
 
     Args:
         values: (seeds,), seeds >= 2.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metrics.bootstrap import weighted_means
 from metrics.features import check_features
 
 __all__ = ["PRDC", "prdc", "within_group_coverage"]
@@ -18,7 +17,7 @@ _CHUNK = 1000  # rows of a distance matrix at a time
 
 @dataclass(frozen=True)
 class PRDC:
-    """The four metrics and, for the bootstrap, the counts behind them.
+    """The four metrics, and what they count.
 
     A point's ball reaches to its k-th nearest neighbour in its own set; a point on the edge is
     outside. All four are best read beside a real-real floor: two equal Gaussians do not score 1.
@@ -26,8 +25,8 @@ class PRDC:
 
     k: int
     n_balls: Tensor  # (m,) int64: balls of reals that hold the fake
-    covered: Tensor  # (n, n_groups) bool: a fake of the group lies in the real's ball
-    recalled: Tensor  # (n, n_groups) bool: the real lies in the ball of a fake of the group
+    covered: Tensor  # (n,) bool: a fake lies in the real's ball
+    recalled: Tensor  # (n,) bool: the real lies in the ball of a fake
 
     @property
     def precision(self) -> float:
@@ -37,7 +36,7 @@ class PRDC:
     @property
     def recall(self) -> float:
         """Share of reals in some fake's ball, in [0, 1]."""
-        return self.recalled.any(1).double().mean().item()
+        return self.recalled.double().mean().item()
 
     @property
     def density(self) -> float:
@@ -47,40 +46,15 @@ class PRDC:
     @property
     def coverage(self) -> float:
         """Share of reals whose ball holds some fake, in [0, 1]."""
-        return self.covered.any(1).double().mean().item()
-
-    def resample(self, group: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """The four metrics for many resamples of groups of fakes.
-
-        Precision and density are means over fakes. A real is covered if any fake of a group with a
-        weight above 0 is in its ball. All three equal a new computation on the repeated fakes.
-        Recall keeps the balls of the whole set of fakes, since repeated fakes would shrink their
-        own; a real is recalled if any ball of a group with a weight above 0 holds it. Coverage and
-        recall are smaller on average than for all fakes: see `bootstrap.interval`.
-
-        Args:
-            group: (m,) int64, as given to `prdc`.
-            weights: (b, n_groups) counts.
-
-        Returns:
-            precision, recall, density, coverage: each (b,) float64.
-        """
-        drawn = (weights > 0).float().T.to(self.covered.device)  # (n_groups, b)
-        return {
-            "precision": weighted_means(self.n_balls > 0, group, weights),
-            "recall": (self.recalled.float() @ drawn > 0).double().mean(0),
-            "density": weighted_means(self.n_balls, group, weights) / self.k,
-            "coverage": (self.covered.float() @ drawn > 0).double().mean(0),
-        }
+        return self.covered.double().mean().item()
 
 
-def prdc(real: Tensor, fake: Tensor, k: int = 5, group: Tensor | None = None) -> PRDC:
+def prdc(real: Tensor, fake: Tensor, k: int = 5) -> PRDC:
     """Precision, recall, density and coverage, by Euclidean distance.
 
     Args:
         real: (n, d), n > k, floating; computed in float64.
         fake: (m, d), m > k.
-        group: (m,) int64 >= 0, the group of each fake, for the bootstrap; None: all in group 0.
 
     Raises:
         ValueError: other shapes, values that are not finite, or k < 1.
@@ -88,23 +62,19 @@ def prdc(real: Tensor, fake: Tensor, k: int = 5, group: Tensor | None = None) ->
     if k < 1:
         raise ValueError(f"k >= 1 wanted, got {k}")
     check_features(k + 1, real=real, fake=fake)
-    group = torch.zeros(len(fake), dtype=torch.long, device=fake.device) if group is None else group
-    n_groups = int(group.max()) + 1
     center = real.double().mean(0)
     real, fake = real.double() - center, fake.double() - center
     real_radius, fake_radius = _square_radius(real, k), _square_radius(fake, k)
     n_balls = torch.zeros(len(fake), dtype=torch.long, device=fake.device)
-    covered = torch.zeros(len(real), n_groups, dtype=torch.bool, device=fake.device)
-    recalled = torch.zeros_like(covered)
+    covered, recalled = [], []
     for start in range(0, len(real), _CHUNK):
         at = slice(start, start + _CHUNK)
         distance = _square_distance(real[at], fake)
         in_real = distance < real_radius[at, None]
         n_balls += in_real.sum(0)
-        for inside, marks in ((in_real, covered), (distance < fake_radius, recalled)):
-            i, j = inside.nonzero(as_tuple=True)
-            marks[start + i, group[j]] = True
-    return PRDC(k, n_balls, covered, recalled)
+        covered.append(in_real.any(1))
+        recalled.append((distance < fake_radius).any(1))
+    return PRDC(k, n_balls, torch.cat(covered), torch.cat(recalled))
 
 
 def within_group_coverage(

@@ -8,7 +8,6 @@ from torch import Tensor
 from metrics.bootstrap import (
     group_weights,
     interval,
-    over_seeds,
     two_level_interval,
     weighted_means,
     wilson,
@@ -90,17 +89,6 @@ def test_two_level_means_equal_resampling_by_index() -> None:
         assert mean.item() == pytest.approx(flat[index].mean().item(), abs=1e-12)
 
 
-def test_over_seeds_is_the_second_level_of_a_mean() -> None:
-    # Seeds are drawn after the recordings, from one generator: so the two ways draw alike.
-    group = torch.arange(25).repeat(4)
-    values = torch.randn(5, 100, generator=rng(1))
-    generator = rng(2)
-    weights = group_weights(group, 40, generator)
-    rows = torch.stack([weighted_means(v, group, weights) for v in values])
-    both = weighted_means(values, group, group_weights(group, 40, rng(2), seeds=5))
-    torch.testing.assert_close(over_seeds(rows, generator), both)
-
-
 def test_interval_is_the_percentiles() -> None:
     values = torch.randn(1001, generator=rng()).double()
     low, high = interval(values, 0.9)
@@ -158,25 +146,25 @@ def test_group_interval_covers_and_sample_interval_does_not() -> None:
     assert (widths[0] / widths[1]).item() == pytest.approx((1.125 / 0.25) ** 0.5, rel=0.05)
 
 
-def test_two_level_interval_covers_where_recordings_drawn_for_each_seed_do_not() -> None:
+@pytest.mark.parametrize("n_seeds", [3, 10])
+def test_two_level_interval_covers_where_one_level_does_not(n_seeds: int) -> None:
     generator = rng()
-    n_seeds, n_groups = 20, 40
-    shared = nested = 0
+    n_groups = 40
+    both = seeds = 0
     for _ in range(300):
         values = (
             MU
-            + 0.5 * torch.randn(n_seeds, 1, generator=generator)
+            + 0.15 * torch.randn(n_seeds, 1, generator=generator)
             + torch.randn(n_groups, generator=generator)
             + 0.5 * torch.randn(n_seeds, n_groups, generator=generator)
         )
         group = torch.arange(n_groups)
-        weights = group_weights(group, 300, generator, seeds=n_seeds)
-        shared += covers(interval(weighted_means(values, group, weights)))
-        each = torch.stack([group_weights(group, 300, generator) for _ in range(n_seeds)])
-        rows = torch.stack([weighted_means(v, group, w) for v, w in zip(values, each, strict=True)])
-        nested += covers(interval(over_seeds(rows, generator)))
-    assert 0.90 <= shared / 300 <= 0.99
-    assert nested / 300 < 0.85
+        weights = group_weights(group, 300, generator)
+        rows = torch.stack([weighted_means(v, group, weights) for v in values])
+        both += covers(two_level_interval(values.mean(1), rows))
+        seeds += covers(two_level_interval(values.mean(1), rows[:, :0]))
+    assert 0.90 <= both / 300 <= 0.99
+    assert seeds / 300 < 0.90
 
 
 def test_shared_weights_make_differences_narrow() -> None:

@@ -7,8 +7,7 @@ from torch import Tensor
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torchmetrics.image.fid import _compute_fid
 
-from metrics.bootstrap import group_weights
-from metrics.frechet import frechet_distance, resampled_frechet_distance
+from metrics.frechet import frechet_distance
 
 
 def cloud(n: int, d: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -82,35 +81,6 @@ def test_single_precision_input_far_from_zero() -> None:
     assert far == pytest.approx(frechet_distance(x, y), rel=1e-6)
 
 
-def test_weights_equal_repeated_rows() -> None:
-    real, fake = cloud(50, 12, 0), cloud(40, 12, 1)
-    w = torch.arange(40) % 4
-    repeated = frechet_distance(real, fake.repeat_interleave(w, 0))
-    assert frechet_distance(real, fake, w) == pytest.approx(repeated, rel=1e-10)
-
-
-@pytest.mark.parametrize("d", [12, 100])
-def test_resampled_equals_resampling_by_index(d: int) -> None:
-    real, fake = cloud(150, d, 0, shift=5), cloud(90, d, 1, 1.2, 5)
-    group = torch.arange(90) % 15
-    weights = group_weights(group, 70, torch.Generator().manual_seed(0))
-    found = resampled_frechet_distance(real, fake, group, weights)
-    assert found.shape == (70,)
-    for w, value in zip(weights, found, strict=True):
-        index = torch.arange(90).repeat_interleave(w[group].long())
-        assert value.item() == pytest.approx(frechet_distance(real, fake[index]), rel=1e-6)
-
-
-def test_resamples_lie_above_the_estimate() -> None:
-    # Why `interval` takes the estimate.
-    real, fake = cloud(2000, 16, 0), cloud(600, 16, 0)
-    group = torch.arange(600) % 30
-    weights = group_weights(group, 100, torch.Generator().manual_seed(0))
-    assert resampled_frechet_distance(real, fake, group, weights).mean() > frechet_distance(
-        real, fake
-    )
-
-
 def test_bad_input_is_refused() -> None:
     x = cloud(10, 4, 0)
     broken = x.clone()
@@ -118,5 +88,3 @@ def test_bad_input_is_refused() -> None:
     for real, fake in ((x, x[:1]), (x, x[:, :3]), (x, broken), (x[0], x), (x.long(), x)):
         with pytest.raises(ValueError):
             frechet_distance(real, fake)
-    with pytest.raises(ValueError, match="at least 2"):
-        frechet_distance(x, x, torch.eye(10)[0])

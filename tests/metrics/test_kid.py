@@ -7,8 +7,7 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torchmetrics.image.kid import poly_mmd
 
 from metrics import kid
-from metrics.bootstrap import group_weights
-from metrics.kid import kernel_distance, resampled_kernel_distance
+from metrics.kid import kernel_distance
 
 
 def cloud(n: int, d: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
@@ -75,25 +74,6 @@ def test_grows_with_the_shift_and_is_symmetric() -> None:
     assert abs(values[0]) < values[1] / 2
     y = cloud(400, 16, 1, shift=0.5)
     assert kernel_distance(x, y) == pytest.approx(kernel_distance(y, x), rel=1e-9)
-
-
-@pytest.mark.parametrize("chunk", [13, 1000])
-def test_resampled_equals_resampling_by_index(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kid, "_CHUNK", chunk)
-    real, fake = cloud(80, 6, 0), cloud(60, 6, 1, 1.2)
-    group = torch.arange(60) % 9
-    weights = group_weights(group, 20, torch.Generator().manual_seed(0))
-    found = resampled_kernel_distance(real, fake, group, weights)
-    assert found.shape == (20,)
-    for w, value in zip(weights, found, strict=True):
-        index = torch.arange(60).repeat_interleave(w[group].long())
-        assert value.item() == pytest.approx(kernel_distance(real, fake[index]), rel=1e-9)
-
-
-def test_each_group_once_is_the_estimate() -> None:
-    real, fake = cloud(80, 6, 0), cloud(60, 6, 1, 1.2)
-    once = resampled_kernel_distance(real, fake, torch.arange(60) % 9, torch.ones(1, 9))
-    assert once.item() == pytest.approx(kernel_distance(real, fake), rel=1e-9)
 
 
 def test_bad_input_is_refused() -> None:

@@ -8,7 +8,6 @@ import torch
 from prdc import compute_prdc
 from torch import Tensor
 
-from metrics.bootstrap import group_weights
 from metrics.prdc import PRDC, prdc, within_group_coverage
 
 
@@ -74,38 +73,6 @@ def test_coverage_of_equal_laws_depends_on_k_as_published() -> None:
     for k in (1, 2, 3):
         found = prdc(cloud(3000, 6, 0), cloud(3000, 6, 1), k).coverage
         assert found == pytest.approx(1 - 2**-k, abs=0.025)
-
-
-def test_precision_density_and_coverage_equal_resampling_by_index() -> None:
-    real, fake = cloud(120, 5, 0), cloud(90, 5, 1, 0.8)
-    group = torch.arange(90) % 13
-    result = prdc(real, fake, 5, group)
-    weights = group_weights(group, 20, torch.Generator().manual_seed(0))
-    found = result.resample(group, weights)
-    for b, w in enumerate(weights):
-        again = prdc(real, fake.repeat_interleave(w[group].long(), 0), 5)
-        for name in ("precision", "density", "coverage"):
-            assert found[name][b].item() == pytest.approx(getattr(again, name), abs=1e-12)
-
-
-def test_resampled_recall_keeps_the_balls() -> None:
-    real, fake = cloud(120, 5, 0), cloud(90, 5, 1, 0.8)
-    group = torch.arange(90) % 13
-    result = prdc(real, fake, 5, group)
-    weights = group_weights(group, 20, torch.Generator().manual_seed(0))
-    found = result.resample(group, weights)["recall"]
-    own = torch.cdist(fake.double(), fake.double()).sort(1).values[:, 5]
-    inside = torch.cdist(real.double(), fake.double()) < own  # (real, fake)
-    for w, value in zip(weights, found, strict=True):
-        expected = inside[:, w[group] > 0].any(1).double().mean()
-        assert value.item() == pytest.approx(expected.item(), abs=1e-12)
-
-
-def test_each_group_once_is_the_estimate() -> None:
-    group = torch.arange(90) % 13
-    result = prdc(cloud(120, 5, 0), cloud(90, 5, 1), 5, group)
-    once = {k: v.item() for k, v in result.resample(group, torch.ones(1, 13)).items()}
-    assert once == pytest.approx(four(result))
 
 
 def test_bad_input_is_refused() -> None:
