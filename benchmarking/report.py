@@ -77,11 +77,13 @@ def _markdown(data: str, mark: float | None, rows: Sequence[Row]) -> str:
 
 
 def update_readme(out: Path) -> None:
-    """Puts the tables of `out` between the README's markers."""
+    """Puts the main tables of `out`, without their parts, between the README's markers."""
     readme = ROOT / "README.md"
     before, begin, rest = readme.read_text().partition("<!-- table:begin -->")
     _, end, after = rest.partition("<!-- table:end -->")
     if not begin or not end:
         raise InputError("README.md lacks its table:begin and table:end markers")
-    table = (out / TABLE).read_text().partition("# Results\n")[2].strip()
+    text = (out / TABLE).read_text().partition("# Results\n")[2]
+    main = [part.partition("\n#### ")[0].strip() for part in text.split("\n### ")]
+    table = "\n\n### ".join(main)
     write_atomically(readme, f"{before}{begin}\n{table}\n{end}{after}".encode())
