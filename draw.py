@@ -30,6 +30,7 @@ from drawing.sounds import Row, read_words
 from judges import load_judge
 from models import GenerativeModel
 from training import checkpoint
+from training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _build(found: checkpoint.Checkpoint, path: Path, device: torch.device) -> Ge
     if found.run.spec != datasets.spec("audio2image"):
         raise InputError(f"{path}: a model of {found.run.task}, which draws no images of sounds")
     model = found.build_model(device)
-    if found.step <= found.run.config.get("warm_start", 0):
+    if found.step < Schedule.of(found.run).draws_from:
         print(
             f"{path}: the generator is not trained yet: the run's warm start is not over",
             file=sys.stderr,

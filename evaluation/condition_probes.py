@@ -16,7 +16,7 @@ from metrics.diversity import diversity_of_draws
 
 __all__ = ["condition_probes"]
 
-N = 500  # conditions, drawn anew for each change with the same noise
+MAX_N = 500  # conditions, drawn anew for each change with the same noise
 SNRS = (20, 10, 0)  # dB of white noise against the clip
 SHIFTS = (-800, 800)  # samples at 8 kHz: 100 ms
 
@@ -43,7 +43,8 @@ def condition_probes(
         still shows the digit; `silence_digit`: share of the most frequent digit in silence.
     """
     generator = torch.Generator().manual_seed(seed)
-    row = torch.randint(len(test.c), (N,), generator=generator)
+    n = min(MAX_N, len(test.x))
+    row = torch.randint(len(test.c), (n,), generator=generator)
     digit, speaker = test.c_digit.cpu()[row], test.c_speaker.cpu()[row]
     other_digit = _another(test, digit, speaker, generator, same="speaker")
     other_speaker = _another(test, digit, speaker, generator, same="digit")
@@ -73,11 +74,11 @@ def condition_probes(
         noisy = clips + power.sqrt() * torch.randn(clips.shape, generator=generator)
         images = drawn(to_picture(noisy), digit)
         found[f"obeys_noisy_{snr}db"] = share(images, digit)
-    shift = torch.tensor(SHIFTS)[torch.arange(N) % len(SHIFTS)]
+    shift = torch.tensor(SHIFTS)[torch.arange(n) % len(SHIFTS)]
     moved = torch.stack([_shift(clip, int(s)) for clip, s in zip(clips, shift, strict=True)])
     found["obeys_shifted"] = share(drawn(to_picture(moved), digit), digit)
-    silent = drawn(to_picture(torch.zeros_like(clips[:1])).expand(N, -1, -1), digit)
-    most = silent.digit_a.bincount().max().item() / N
+    silent = drawn(to_picture(torch.zeros_like(clips[:1])).expand(n, -1, -1), digit)
+    most = silent.digit_a.bincount().max().item() / n
     return found | {"silence_digit": Estimate(most)}
 
 

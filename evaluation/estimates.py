@@ -42,7 +42,7 @@ def estimate_mean(values: Tensor, recording: Tensor, digit: Tensor) -> Estimate:
         values, recording, digit: (n,), a sample's value, recording and requested digit.
     """
     mean = values.double().mean().item()
-    if mean in (0, 1):  # all resamples agree, which does not make it certain
+    if (values == values[0]).all():  # all resamples agree, which does not make it certain
         return Estimate(mean, *wilson(mean, len(recording.unique())))
     means = weighted_means(values, recording, recording_weights(recording, digit))
     return estimate_resampled(mean, means, (0, 1))

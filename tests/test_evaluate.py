@@ -106,14 +106,21 @@ def test_scorecard_is_whole(cards: dict[str, dict[str, Any]]) -> None:
         *(f"{name}_judge_296" for name in ("density", "coverage", "coverage_within_digit")),
         *("diversity", "diversity_relative", "vendi", "authentic_pct", "copying_z"),
         *("diversity_given_sound", "speaker_probe"),
-        *(f"nearest_{of}_{what}" for of in ("train", "held_out") for what in ("median", "q01")),
+        *(f"nearest_{of}_{what}" for of in ("train", "test") for what in ("median", "q01")),
+        *("accuracy_judge_a", "judges_disagree", "copied", "cas", "fd_pca", "silence_digit"),
+        *(f"{name}_within_digit_judge_296" for name in ("precision", "fd", "kid")),
+        *(f"w1_{name}" for name in ("thickness", "slant", "width")),
+        *(f"obeys_{name}" for name in ("other_digit", "shifted")),
+        *(f"obeys_noisy_{snr}db" for snr in (20, 10, 0)),
+        "speaker_effect",
     }
     assert set(card["by_digit"]) == {str(d) for d in range(10)}
     assert len(card["by_speaker"]) == 6
-    assert sum(map(sum, card["confusion"])) == card["fingerprint"]["n"] == 296
+    assert card["fingerprint"]["n"] == 296
+    assert sum(map(sum, card["confusion"])) == 2 * 296  # each judge reads each
     by_recording = card["by_recording"]
-    assert sum(by_recording["drawn"]) == 296
-    accuracy = sum(by_recording["correct"]) / 296
+    assert sum(by_recording["drawn"]) == 2 * 296
+    accuracy = sum(by_recording["correct"]) / (2 * 296)
     assert accuracy == pytest.approx(card["metrics"]["accuracy"]["value"])
     assert {*by_recording["digit"]} == {*range(10)}
     cost = card["cost"]
@@ -135,12 +142,13 @@ def test_files_and_what_to_do_next(cards: dict[str, dict[str, Any]]) -> None:
 
 
 def test_intervals_contain_their_value(cards: dict[str, dict[str, Any]]) -> None:
-    for card in cards.values():
+    for name, card in cards.items():
         groups = (card["metrics"], card["by_digit"], card["by_speaker"])
         found = [f for group in groups for f in group.values() if f["low"] is not None]
         assert len(found) > 20
         assert all(f["low"] <= f["value"] <= f["high"] for f in found)
-        assert any(f["low"] < f["value"] < f["high"] for f in found)
+        alike = name == "class-mean"  # what all samples share is at an end of its interval
+        assert alike or any(f["low"] < f["value"] < f["high"] for f in found)
         shares = [card["metrics"]["accuracy"], *card["by_digit"].values()]
         assert all(0 <= f["low"] < f["high"] <= 1 for f in shares)
 

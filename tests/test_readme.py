@@ -40,8 +40,8 @@ def test_the_example_of_a_new_model_trains(
     monkeypatch.delitem(sys.modules, "models.mine", raising=False)
     assert "mine" in models.names()
     done = call(
-        "--model", "mine", "--steps", "3", "--marks", "0.0001", "--width", "8", "--device", "cpu",
-        "--encoder-width", "8", "--batch-size", "4", "--data", "offline",
+        "--model", "mine", "--steps", "3", "--warm-start", "1e-5", "--width", "8",
+        "--device", "cpu", "--encoder-width", "8", "--batch-size", "4", "--data", "offline",
         "--data-dir", str(offline_dir), "--out", str(tmp_path / "run"),
     )  # fmt: skip
     assert done.code == 0, done.err

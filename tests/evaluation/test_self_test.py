@@ -73,14 +73,12 @@ def evaluator(offline_source: PairedDataset) -> Evaluator:
 
 @pytest.fixture(scope="module")
 def drawn(evaluator: Evaluator) -> Measured:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evaluation.usefulness.STEPS", 20)
-        found: Measured = {}
-        for name, control in CONTROLS.items():
-            digit, generator = evaluator.test.x_digit, torch.Generator().manual_seed(0)
-            images = control(evaluator.train, evaluator.validation, digit, generator)
-            found[name] = evaluator.judge(images), evaluator.usefulness(images).value
-        return found
+    found: Measured = {}
+    for name, control in CONTROLS.items():
+        digit, generator = evaluator.test.x_digit, torch.Generator().manual_seed(0)
+        images = control(evaluator.train, evaluator.validation, digit, generator)
+        found[name] = evaluator.judge(images), evaluator.usefulness(images).value
+    return found
 
 
 def table_of(drawn: Measured, evaluator: Evaluator) -> dict[str, dict[str, float]]:

@@ -83,8 +83,7 @@ def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
 def planted(dataset: PairedDataset) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "load_judge", lambda name, which, device="cpu": judge(which))
-        patch.setattr("evaluation.usefulness.STEPS", 2)
-        patch.setattr("evaluation.condition_probes.N", 20)
+        patch.setattr("evaluation.condition_probes.MAX_N", 20)
         for name in ("_grid", "_neighbors", "outputs.write"):  # pictures take seconds
             patch.setattr(f"evaluation.evaluator.{name}", lambda *_: None)
         yield Evaluator(dataset, "official", torch.device("cpu"))

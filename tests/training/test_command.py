@@ -31,7 +31,7 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
 ) -> None:
     monkeypatch.setattr(validation, "N_SAMPLES", 60)
     monkeypatch.setattr(Trainer, "flush_every", 1)
-    warm = ("--marks", "0.0001") if preset == "reference" else ()  # one step
+    warm = ("--warm-start", "1e-5") if preset == "reference" else ()  # one step
     given = arguments(offline_dir, tmp_path / "run", name, "--steps", "3", *warm, preset=preset)
     done = call(*given)
     assert done.code == 0, done.err
@@ -128,7 +128,7 @@ def test_resume_auto_starts_or_continues(offline_dir: Path, tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("quick")
 def test_a_diverged_run_is_said_at_its_end(offline_dir: Path, tmp_path: Path) -> None:
-    more = ("--steps", "8", "--marks", "0.0001")
+    more = ("--steps", "8", "--warm-start", "1e-5")
     fine = call(*arguments(offline_dir, tmp_path / "fine", "cgan", *more))
     assert fine.code == 0 and "diverged" not in fine.err
     wild = call(*arguments(offline_dir, tmp_path / "wild", "cgan", *more, "--lr", "1e3"))

@@ -19,7 +19,7 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_runs_become_rows(offline_dir: Path, tmp_path: Path) -> None:
     for beta in (1, 3):
         ran = command(
-            "train.py", "--model", "cvae", "--steps", 3, "--marks", "0.0001", "--width", 8,
+            "train.py", "--model", "cvae", "--steps", 3, "--warm-start", "1e-5", "--width", 8,
             "--encoder-width", 8, "--batch-size", 4, "--beta", beta, "--data", "offline",
             "--data-dir", offline_dir, "--out", tmp_path / f"beta{beta}",
         )  # fmt: skip
