@@ -169,8 +169,8 @@ def test_killed_again_and_again_it_resumes(
     assert log_of(folder) == log_of(whole)
 
 
-# With and without a checkpoint before the last.
-@pytest.mark.parametrize("steps", ["8", pytest.param("9", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", ["8", "9"])  # with and without a checkpoint before the last
 def test_killed_within_any_validation_nothing_of_the_log_is_lost_or_doubled(
     steps: str, start: Callable[..., BaseProcess], offline_dir: Path, tmp_path: Path
 ) -> None:

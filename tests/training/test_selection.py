@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from common.files import ROOT
+from tests.training.runs import arguments, call
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -16,14 +19,14 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_runs_become_rows(offline_dir: Path, tmp_path: Path) -> None:
-    for beta in (1, 3):
-        ran = command(
-            "train.py", "--model", "cvae", "--steps", 3, "--warm-start", "1e-5", "--width", 8,
-            "--encoder-width", 8, "--batch-size", 4, "--beta", beta, "--data", "offline",
-            "--data-dir", offline_dir, "--out", tmp_path / f"beta{beta}",
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stderr
+def test_runs_become_rows(
+    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.validation.N_SAMPLES", 60)
+    for beta in ("1", "3"):
+        more = ("--steps", "3", "--warm-start", "1e-5", "--beta", beta)
+        done = call(*arguments(offline_dir, tmp_path / f"beta{beta}", "cvae", *more))
+        assert done.code == 0, done.err
     out = tmp_path / "rows.csv"
     runs = sorted(tmp_path.glob("beta*"))
     ran = command("-m", "training.selection", *runs, "--out", out)
