@@ -44,7 +44,7 @@ from training.run import (
     code_version,
 )
 from training.schedule import TERA, Schedule
-from training.session import Intervals, Session, restore
+from training.session import Intervals, Session, mark_folder, restore
 from training.validation import Validation
 
 
@@ -111,6 +111,7 @@ def main() -> None:
     trainer = Trainer(model, schedule, batches, fabric, config.ema)
     if found:
         restore(trainer, found)
+        _refuse_passed_marks(options.marks, schedule, trainer.step, folder)
     run = run.continued_from(found.run) if found else run
     validation = Validation(dataset, options.split)
     intervals = Intervals(options.checkpoint_every, options.validate_every)
@@ -256,6 +257,18 @@ def _previous(folder: Path, run: Run, resume: str) -> checkpoint.Checkpoint | No
             f"{folder} holds another run: {', '.join(different)} differ; choose another --out"
         )
     return found
+
+
+def _refuse_passed_marks(
+    marks: Sequence[float], schedule: Schedule, step: int, folder: Path
+) -> None:
+    for mark in marks:
+        passed = schedule.steps(mark * TERA) <= step
+        if passed and not (mark_folder(folder, mark) / checkpoint.NAME).exists():
+            raise InputError(
+                f"{folder} is past {mark:g} TFLOP and was not kept there: leave it out of --marks, "
+                "or choose another --out"
+            )
 
 
 def _print_summary(session: Session, stopped_by: int | None, data_dir: Path) -> None:

@@ -9,6 +9,7 @@ intervals that hold the truth.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,17 +19,17 @@ import torch
 from torch import Tensor
 from tqdm import trange
 
+from benchmarking import seeds
 from common import files
 from common.command_line import parse
 from common.errors import command
 from common.files import ROOT
 from evaluation.estimates import estimate_mean
-from metrics.bootstrap import group_weights, two_level_interval, weighted_means
 
 __all__ = ["KINDS", "World", "coverage"]
 
-N_RECORDINGS, N_DRAWS, N_RESAMPLES = 300, 33, 400
-Interval = tuple[float, float]
+N_RECORDINGS, N_DRAWS = 300, 33
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ class World:
         ).mean().item()  # fmt: skip
 
 
+Row = dict[str, str]
+Simulation = Callable[[World, torch.Generator, float], tuple[Ends, float]]
 RECORDING = torch.arange(N_RECORDINGS).repeat_interleave(N_DRAWS)
 DIGIT = RECORDING % 10
 
 
-def one_run(world: World, generator: torch.Generator) -> tuple[Interval, float]:
+def one_run(world: World, generator: torch.Generator) -> tuple[Ends, float]:
     """The accuracy of one run, for new recordings."""
     shift = world.seeds * torch.randn((), generator=generator)
     every = (world.logits(20_000, generator) + shift).sigmoid().mean().item()
@@ -74,57 +77,68 @@ def one_run(world: World, generator: torch.Generator) -> tuple[Interval, float]:
     return (found.low, found.high), every
 
 
-def _seeds(world: World, n: int, logit: Tensor, generator: torch.Generator) -> Tensor:
-    """(n, samples) bool: correct samples of n seeds on the same recordings."""
-    p = torch.stack([world.accuracy(logit, generator) for _ in range(n)])
-    return torch.rand(n, len(RECORDING), generator=generator) < p[:, RECORDING]
+def _rows(world: World, n: int, logit: Tensor, generator: torch.Generator) -> list[Row]:
+    """Of n seeds on the same recordings, as results.csv has them."""
+    drawn = torch.full((N_RECORDINGS,), N_DRAWS)
+    found = []
+    for seed in range(n):
+        p = world.accuracy(logit, generator).double()
+        correct = torch.binomial(drawn.double(), p, generator=generator).long()
+        counts = {"drawn": drawn, "correct": correct, "digit": torch.arange(N_RECORDINGS) % 10}
+        row = {f"recording_{k}": " ".join(map(str, v.tolist())) for k, v in counts.items()}
+        accuracy = correct.double().mean().item() / N_DRAWS
+        found.append(row | {"split": "official", "seed": str(seed), "accuracy": str(accuracy)})
+    return found
 
 
-def _two_level(correct: Tensor, generator: torch.Generator) -> Interval:
-    weights = group_weights(RECORDING, N_RESAMPLES, generator, stratum=DIGIT)
-    resampled = torch.stack([weighted_means(each, RECORDING, weights) for each in correct])
-    return two_level_interval(correct.double().mean(1), resampled)
+def _ends(found: seeds.Interval) -> Ends:
+    assert found.low is not None and found.high is not None
+    return found.low, found.high
 
 
-def mean_over_seeds(n: int) -> Callable[[World, torch.Generator, float], tuple[Interval, float]]:
+def mean_over_seeds(n: int) -> Simulation:
     """The accuracy of a model, for new seeds and recordings."""
 
-    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Interval, float]:
-        logit = world.logits(N_RECORDINGS, generator)
-        return _two_level(_seeds(world, n, logit, generator), generator), truth
+    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Ends, float]:
+        rows = _rows(world, n, world.logits(N_RECORDINGS, generator), generator)
+        return _ends(seeds.mean(rows, "accuracy", (0.0, 1.0))), truth
 
     return draw
 
 
-def difference(n: int) -> Callable[[World, torch.Generator, float], tuple[Interval, float]]:
+def difference(n: int) -> Simulation:
     """Between two models that are alike, paired by recording: the truth is 0."""
 
-    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Interval, float]:
+    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Ends, float]:
         logit = world.logits(N_RECORDINGS, generator)
-        first, second = (_seeds(world, n, logit, generator).double() for _ in range(2))
-        return _two_level(first - second, generator), 0.0
+        first, second = (_rows(world, n, logit, generator) for _ in range(2))
+        return _ends(seeds.difference(first, second, "accuracy")), 0.0
 
     return draw
 
 
-def over_seeds(n: int) -> Callable[[World, torch.Generator, float], tuple[Interval, float]]:
-    """A distance or a coverage, whose values over seeds are skewed: log-normal, of 20 % spread."""
+def values(n: int, name: str) -> Simulation:
+    """A distance or a coverage whose values over seeds, or speakers, are skewed: log-normal, of
+    20 % spread."""
 
-    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Interval, float]:
-        values = (0.2 * torch.randn(n, generator=generator, dtype=torch.float64)).exp()
-        return two_level_interval(values, values.new_empty(n, 0)), torch.tensor(0.02).exp().item()
+    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Ends, float]:
+        drawn = (0.2 * torch.randn(n, generator=generator, dtype=torch.float64)).exp().tolist()
+        one = {"split": "official", "seed": "0"}
+        rows = [one | {name: str(i), "fd": str(value)} for i, value in enumerate(drawn)]
+        return _ends(seeds.mean(rows, "fd")), math.exp(0.02)
 
     return draw
 
 
-KINDS: dict[str, Callable[[World, torch.Generator, float], tuple[Interval, float]]] = {
+KINDS: dict[str, Simulation] = {
     "accuracy of one run": lambda world, generator, truth: one_run(world, generator),
     "accuracy, 3 seeds": mean_over_seeds(3),
     "accuracy, 6 seeds": mean_over_seeds(6),
     "difference of accuracy, 3 seeds": difference(3),
     "difference of accuracy, 6 seeds": difference(6),
-    "distance or coverage, 3 seeds": over_seeds(3),
-    "distance or coverage, 6 seeds": over_seeds(6),
+    "distance or coverage, 3 seeds": values(3, "seed"),
+    "distance or coverage, 6 seeds": values(6, "seed"),
+    "mean over 6 speakers": values(6, "split"),
 }
 WORLDS = {
     "few hard recordings": World(),

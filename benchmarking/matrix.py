@@ -157,8 +157,8 @@ def plan(options: Options, dataset: PairedDataset) -> list[Job | Baselines]:
 
 
 def _baselines(job: Job, before: Sequence[Job | Baselines]) -> tuple[RunBaseline, ...]:
-    """A cascade is scored with the true digit, too; and what one run's warm start recognizes is
-    looked up, the first's of those that have the same."""
+    """A cascade is scored with the true digit, too; and what a warm start recognizes is looked up,
+    the first model's alone: the others' begin alike and take the same share of the FLOPs."""
     if getattr(models.presets(job.model)[job.preset], "warm_start", 0) == 0:
         return ()
     names = ("preset", "split", "pairing", "labels", "seed")

@@ -11,7 +11,7 @@ from converters.mel64.features import to_picture
 from datasets import Part
 from evaluation.baselines import Draw
 from evaluation.estimates import Estimate, estimate_mean
-from evaluation.scorecard import JudgeOutputs, obeyed
+from evaluation.scorecard import ImageFeatures, obeyed
 from metrics.diversity import diversity_of_draws
 
 __all__ = ["condition_probes"]
@@ -24,7 +24,7 @@ SHIFTS = (-800, 800)  # samples at 8 kHz: 100 ms
 def condition_probes(
     draw: Draw,
     test: Part,
-    judge: Callable[[Tensor], JudgeOutputs],
+    judge: Callable[[Tensor], ImageFeatures],
     noise: Callable[[], torch.Generator],
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -50,11 +50,11 @@ def condition_probes(
     other_speaker = _another(test, digit, speaker, generator, same="digit")
     clips = test.clips[row]
 
-    def drawn(c: Tensor, shown: Tensor, source: torch.Generator | None = None) -> JudgeOutputs:
+    def drawn(c: Tensor, shown: Tensor, source: torch.Generator | None = None) -> ImageFeatures:
         device = test.c.device
         return judge(draw(c.to(device), shown.to(device), source or noise()))
 
-    def share(images: JudgeOutputs, shown: Tensor) -> Estimate:
+    def share(images: ImageFeatures, shown: Tensor) -> Estimate:
         return estimate_mean(obeyed(images, shown.to(images.digit_a)).cpu(), row, digit)
 
     base = drawn(test.c[row], digit)

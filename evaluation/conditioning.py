@@ -8,7 +8,7 @@ from torch import Tensor
 from datasets import Part, from_pixels
 from evaluation.candidates import BATCH_SIZE, Candidate
 from evaluation.estimates import Estimate
-from evaluation.scorecard import JudgeOutputs
+from evaluation.scorecard import ImageFeatures
 from metrics.diversity import condition_share, diversity_of_draws
 from metrics.probe import probe_accuracy
 
@@ -19,7 +19,7 @@ MIN_RIGHT = 100  # pairs of draws of the right digit, for the sound's share
 
 
 def draws_metrics(
-    first: JudgeOutputs, again: JudgeOutputs, real: Tensor, other: Tensor, digit: Tensor
+    first: ImageFeatures, again: ImageFeatures, real: Tensor, other: Tensor, digit: Tensor
 ) -> dict[str, Estimate]:
     """Of two draws for the same sounds, which differ in noise alone, in judge A's features.
 

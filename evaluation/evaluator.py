@@ -26,7 +26,7 @@ from evaluation.conditioning import STRIDE, draws_metrics, speaker_probe
 from evaluation.estimates import Estimate, estimate_by_group
 from evaluation.scorecard import (
     Copying,
-    JudgeOutputs,
+    ImageFeatures,
     K,
     RealStatistics,
     copying,
@@ -81,7 +81,7 @@ class Evaluator:
         first, second = (self.judges[0](self.train.x[i], JUDGE_BATCH)[0] for i in rows)
         return RealStatistics(
             digit=self.test.x_digit,
-            test=self.judge(self.test.x),
+            test=self.features_of(self.test.x),
             train=first,
             train_other=second,
             train_attributes=torch.stack(stroke_attributes(self.train.x[rows[0]]), 1),
@@ -90,10 +90,10 @@ class Evaluator:
             held_out_pixels=pool_pixels(self.validation.x),
         )
 
-    def judge(self, images: Tensor) -> JudgeOutputs:
+    def features_of(self, images: Tensor) -> ImageFeatures:
         """What the metrics need of (n, 28, 28) uint8."""
         (features, logits), (_, logits_b) = (judge(images, JUDGE_BATCH) for judge in self.judges)
-        return JudgeOutputs(
+        return ImageFeatures(
             features,
             logits.argmax(1),
             logits_b.argmax(1),
@@ -184,7 +184,7 @@ def evaluate(
         on_progress("judges on real images")
         real = evaluator.real
         on_progress("judges on samples")
-        fake = evaluator.judge(images)
+        fake = evaluator.features_of(images)
         on_progress("distances, copies")
         copies = copying(fake.pixels, real)
         # What is given the digit does not depend on recordings: each sample stands for itself.
@@ -195,7 +195,7 @@ def evaluate(
             test.c[recording][::STRIDE], digit[::STRIDE], evaluator.generator("noise again")
         )
         metrics |= draws_metrics(
-            fake.every(STRIDE), evaluator.judge(again), real.test.features, real.train,
+            fake.every(STRIDE), evaluator.features_of(again), real.test.features, real.train,
             digit[::STRIDE],
         )  # fmt: skip
         on_progress("usefulness")
@@ -203,7 +203,7 @@ def evaluate(
         on_progress("probes")
         if not candidate.needs_label:
             metrics |= condition_probes(
-                candidate.draw, test, evaluator.judge, lambda: evaluator.generator("changes")
+                candidate.draw, test, evaluator.features_of, lambda: evaluator.generator("changes")
             )
         metrics |= speaker_probe(candidate, evaluator.train, evaluator.generator("probe"))
         metrics |= candidate.extra_metrics(evaluator.train, test, evaluator.generator("partners"))

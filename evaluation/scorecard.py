@@ -1,4 +1,4 @@
-"""All metrics of a scorecard, from what the judges compute of images."""
+"""The metrics of a scorecard that need the samples alone, not the model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from metrics.within import (
 __all__ = [
     "BETTER",
     "Copying",
-    "JudgeOutputs",
+    "ImageFeatures",
     "RealStatistics",
     "copying",
     "obeyed",
@@ -97,8 +97,8 @@ BETTER = {
 
 
 @dataclass(frozen=True)
-class JudgeOutputs:
-    """What the judges compute of n images, and pixels for distances."""
+class ImageFeatures:
+    """What metrics need of n images, beside the images."""
 
     features: Tensor  # (n, d) float32, judge A
     digit_a: Tensor  # (n,) int64, predicted by judge A
@@ -107,9 +107,9 @@ class JudgeOutputs:
     attributes: Tensor  # (n, 3) float32: thickness, slant, width; NaN without strokes
     components: Tensor  # (n, c) float32: principal components of pixels, whitened
 
-    def every(self, stride: int) -> JudgeOutputs:
+    def every(self, stride: int) -> ImageFeatures:
         """Of every `stride`-th image."""
-        return JudgeOutputs(*(each[::stride] for each in vars(self).values()))
+        return ImageFeatures(*(each[::stride] for each in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class RealStatistics:
     """The real side of a scorecard, the same for all models of a dataset."""
 
     digit: Tensor  # (n,) int64, of the test images, and requested of samples
-    test: JudgeOutputs  # of the n test images
+    test: ImageFeatures  # of the n test images
     train: Tensor  # (n, d) judge A's features of training images of the same digits
     train_other: Tensor  # (n, d) of other training images
     train_attributes: Tensor  # (n, 3) of the training images that `train` is of
@@ -196,7 +196,7 @@ def attribute_distances(real: RealStatistics, attributes: Tensor) -> dict[str, f
     }  # fmt: skip
 
 
-def values(fake: JudgeOutputs, real: RealStatistics, copies: Copying) -> dict[str, float]:
+def values(fake: ImageFeatures, real: RealStatistics, copies: Copying) -> dict[str, float]:
     """Every metric that needs the samples alone, not the model.
 
     Args:
@@ -223,7 +223,7 @@ def values(fake: JudgeOutputs, real: RealStatistics, copies: Copying) -> dict[st
 
 
 def score(
-    fake: JudgeOutputs, real: RealStatistics, copies: Copying, recording: Tensor
+    fake: ImageFeatures, real: RealStatistics, copies: Copying, recording: Tensor
 ) -> dict[str, Estimate]:
     """`values` with what real images score, and with intervals where they are means over samples.
 
@@ -265,7 +265,7 @@ def pool_pixels(images: Tensor) -> Tensor:
     return 2 * F.avg_pool2d(images.unsqueeze(1) / 255, 2).flatten(1)
 
 
-def obeyed(images: JudgeOutputs, digit: Tensor) -> Tensor:
+def obeyed(images: ImageFeatures, digit: Tensor) -> Tensor:
     """(n,) float64: the share of the judges that predict the requested digit."""
     return ((images.digit_a == digit).double() + (images.digit_b == digit).double()) / 2
 

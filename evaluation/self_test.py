@@ -75,7 +75,7 @@ def measure(evaluator: Evaluator) -> dict[str, dict[str, float]]:
     for name, control in tqdm(CONTROLS.items(), "controls", leave=False, disable=None):
         generator = torch.Generator().manual_seed(0)
         images = control(evaluator.train, evaluator.validation, digit, generator)
-        judged = evaluator.judge(images)
+        judged = evaluator.features_of(images)
         found[name] = values(judged, evaluator.real, copying(judged.pixels, evaluator.real))
         found[name]["cas"] = evaluator.usefulness(images).value
     return found

@@ -10,7 +10,7 @@ import torch
 from evaluation.estimates import estimate_by_group, estimate_mean
 from evaluation.scorecard import (
     BETTER,
-    JudgeOutputs,
+    ImageFeatures,
     RealStatistics,
     copying,
     pool_pixels,
@@ -26,7 +26,7 @@ def test_copies_are_found() -> None:
     nothing = torch.empty(0)
     real = RealStatistics(
         digit=nothing,
-        test=JudgeOutputs(nothing, nothing, nothing, test, nothing, nothing),
+        test=ImageFeatures(nothing, nothing, nothing, test, nothing, nothing),
         train=nothing,
         train_other=nothing,
         train_attributes=nothing,
@@ -48,12 +48,12 @@ def test_copies_are_found() -> None:
 N = 200
 
 
-def judged(seed: int) -> JudgeOutputs:
+def judged(seed: int) -> ImageFeatures:
     generator = torch.Generator().manual_seed(seed)
     digit = torch.arange(N) % 10
     features = torch.randn(N, 4, generator=generator) + digit[:, None]
     more = [torch.rand(N, k, generator=generator) for k in (9, 3, 5)]
-    return JudgeOutputs(features, digit, digit, *more)
+    return ImageFeatures(features, digit, digit, *more)
 
 
 def statistics() -> RealStatistics:

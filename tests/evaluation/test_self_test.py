@@ -14,11 +14,11 @@ from datasets import PairedDataset
 from evaluation import scorecard
 from evaluation.controls import CONTROLS
 from evaluation.evaluator import Evaluator
-from evaluation.scorecard import BETTER, JudgeOutputs, copying, values
+from evaluation.scorecard import BETTER, ImageFeatures, copying, values
 from evaluation.self_test import ORDER, Relation, broken, read_order
 from metrics.prdc import prdc
 
-Measured = dict[str, tuple[JudgeOutputs, float]]
+Measured = dict[str, tuple[ImageFeatures, float]]
 
 
 def test_the_order_is_of_controls_and_metrics() -> None:
@@ -77,7 +77,7 @@ def drawn(evaluator: Evaluator) -> Measured:
     for name, control in CONTROLS.items():
         digit, generator = evaluator.test.x_digit, torch.Generator().manual_seed(0)
         images = control(evaluator.train, evaluator.validation, digit, generator)
-        found[name] = evaluator.judge(images), evaluator.usefulness(images).value
+        found[name] = evaluator.features_of(images), evaluator.usefulness(images).value
     return found
 
 

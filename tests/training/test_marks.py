@@ -68,6 +68,16 @@ def test_another_first_mark_is_another_run(run: Path, offline_dir: Path) -> None
     assert done.code == 2 and "the first mark differ" in done.err
 
 
+def test_a_mark_that_is_passed_cannot_be_kept_later(run: Path, offline_dir: Path) -> None:
+    before = (run / checkpoint.NAME).read_bytes()
+    marks = (str(MARKS[0]), "0.0025", str(MARKS[1]))
+    more = ("--warm-start-batch-size", "8", "--marks", *marks, "--resume")
+    done = call(*arguments(offline_dir, run, "cvae", *more))
+    assert done.code == 2 and "is past 0.0025 TFLOP and was not kept there" in done.err
+    assert done.err.count("\n") == 1
+    assert (run / checkpoint.NAME).read_bytes() == before
+
+
 def test_marks_of_one_step_are_all_kept(
     offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
