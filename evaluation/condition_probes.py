@@ -62,13 +62,12 @@ def condition_probes(
     again = drawn(test.c[row], digit, more)
     new_digit = test.c_digit.cpu()[other_digit]
     found = {"obeys_other_digit": share(drawn(test.c[other_digit], new_digit), new_digit)}
-    if len(test.c_speaker.unique()) > 1:
+    by_noise = diversity_of_draws(base.features, again.features)
+    if len(test.c_speaker.unique()) > 1 and by_noise > 0:
         changed = drawn(test.c[other_speaker], digit)
         right = (base.digit_a == changed.digit_a).nonzero()[:, 0]
         ratio = diversity_of_draws(base.features[right], changed.features[right])
-        found["speaker_effect"] = Estimate(
-            ratio / diversity_of_draws(base.features, again.features), real=0.0
-        )
+        found["speaker_effect"] = Estimate(ratio / by_noise, real=0.0)
     for snr in SNRS:
         power = clips.square().mean(1, keepdim=True) / 10 ** (snr / 10)
         noisy = clips + power.sqrt() * torch.randn(clips.shape, generator=generator)

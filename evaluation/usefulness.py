@@ -41,7 +41,6 @@ def classification_accuracy(x: Tensor, digit: Tensor, test_x: Tensor, test_digit
             loss.backward()
             optimizer.step()
             schedule.step()
-    network.eval()
     with torch.no_grad():
         chunks = [network(each.unsqueeze(1) / 255).argmax(1) for each in test_x.split(500)]
     return torch.cat(chunks) == test_digit

@@ -4,79 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from datasets import Part
-from datasets.base import Images, PairedDataset, Recordings
+from datasets import PairedDataset, Part
 from evaluation import evaluator as module
 from evaluation.candidates import Candidate
+from evaluation.conditioning import STRIDE
 from evaluation.evaluator import Evaluator, evaluate
+from evaluation.scorecard import copying, pool_pixels
+from metrics.attributes import stroke_attributes
+from metrics.diversity import diversity_of_draws
 from metrics.frechet import frechet_distance
+from metrics.kid import kernel_distance
 from metrics.prdc import prdc, within_group_coverage
+from metrics.wasserstein import wasserstein_by_group
+from tests.evaluation.planted import LEVEL, N_OF_SPLIT, SPEAKERS, draw, judge, planted_dataset
 
-N_OF_SPLIT = (60, 30, 20)  # images of a digit in training, validation, test
-LEVEL = (100, 160, 110)  # of their features, so that each set is elsewhere
-SPEAKERS = ("ann", "bob", "cid")
-
-
-def image(a: Tensor, b: Tensor, features: Tensor) -> Tensor:
-    """(n, 28, 28) uint8 that judge A reads as `a`, judge B as `b`, with (n, 4) features."""
-    x = torch.zeros(len(a), 28, 28, dtype=torch.uint8)
-    x[:, 0, 0], x[:, 0, 1] = a.to(torch.uint8), b.to(torch.uint8)
-    x[:, 10:14, 8:20] = features.round().clamp(1, 255).to(torch.uint8)[:, :, None]
-    return x
-
-
-def judge(which: str) -> SimpleNamespace:
-    """Reads its own pixel; its features are its own."""
-
-    def call(x: Tensor, batch_size: int = 500) -> tuple[Tensor, Tensor]:
-        digit = x[:, 0, "ab".index(which)].long() % 10  # changed sounds hold any byte
-        logits = torch.nn.functional.one_hot(digit, 10).float()
-        features = x[:, 10:14, 8].float()
-        return (features if which == "a" else features.flip(1) * 7), logits
-
-    class Planted(SimpleNamespace):
-        __call__ = staticmethod(call)
-
-    network = SimpleNamespace(to=lambda **_: None)
-    return Planted(sha256=which * 64, network=network)
+PICTURES: dict[str, Any] = {"grid": module._grid, "neighbors": module._neighbors}
+# Others stand in for them in the fixture.
 
 
 @pytest.fixture(scope="module")
 def dataset() -> PairedDataset:
-    generator = torch.Generator().manual_seed(0)
-    digit = torch.cat([torch.arange(10).repeat(n) for n in N_OF_SPLIT])
-    split = torch.cat([torch.full((10 * n,), s) for s, n in enumerate(N_OF_SPLIT)])
-    level = torch.tensor(LEVEL)[split].float()[:, None]
-    features = level + 8 * torch.randn(len(digit), 4, generator=generator)
-    images = Images(image(digit, digit, features), digit, split)
-    # Two recordings for training and one each to validate and test, of each speaker and digit.
-    rows = [(d, s, p) for d in range(10) for s in range(3) for p in (0, 0, 1, 2)]
-    spoken, speaker, official = torch.tensor(rows).T
-    pictures = torch.zeros(len(rows), 64, 64, dtype=torch.uint8)
-    for k, column in enumerate((spoken, speaker, official)):
-        pictures[:, 0, k] = column
-    recordings = Recordings(
-        clips=0.1 * torch.randn(len(rows), 8192, generator=generator), pictures=pictures,
-        digit=spoken, speaker=speaker, speakers=SPEAKERS,
-        names=tuple(map(str, range(len(rows)))), hashes=tuple(map(str, range(len(rows)))),
-        official=official,
-    )  # fmt: skip
-    return PairedDataset("planted", images, recordings, "f" * 64)
-
-
-def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
-    """By the sound alone. Judge A misreads speaker 1, judge B digit 3; features are elsewhere."""
-    spoken, speaker = c[:, 0, 0].long(), c[:, 0, 1]
-    a = torch.where(speaker == 1, (spoken + 1) % 10, spoken)
-    b = torch.where(spoken == 3, (spoken + 2) % 10, spoken)
-    return image(a, b, 112 + 4 * torch.randn(len(c), 4, generator=generator))
+    return planted_dataset()
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +157,148 @@ def test_other_splits_have_other_parts(dataset: PairedDataset, planted: Evaluato
     assert Evaluator(changed, "official", torch.device("cpu")).fingerprint()["data_sha256"] == (
         "0" * 64
     )
+
+
+def test_the_real_side_is_of_training_images(planted: Evaluator) -> None:
+    real, train = planted.real, planted.train
+    of = train.x[:, 10:14, 8].float()
+    rows = [
+        [(of == each).all(1).nonzero()[0, 0].item() for each in side]
+        for side in (real.train, real.train_other)
+    ]
+    assert not {*rows[0]} & {*rows[1]} and len({*rows[0]}) == len({*rows[1]}) == len(real.digit)
+    assert all(torch.equal(train.x_digit[side], real.digit) for side in rows)
+    thickness = torch.stack(stroke_attributes(train.x[rows[0]]), 1)
+    assert torch.equal(real.train_attributes, thickness)
+    assert torch.allclose(real.train_components, planted.descriptor(train.x[rows[0]]))
+    assert torch.equal(real.test.features, planted.test.x[:, 10:14, 8].float())
+    assert torch.allclose(planted.descriptor(train.x).mean(0), torch.zeros(()), atol=1e-3)
+    assert planted.descriptor(planted.test.x).mean(0).abs().max() > 0.1
+    assert torch.equal(real.train_pixels, pool_pixels(train.x))
+    assert torch.equal(real.held_out_pixels, pool_pixels(planted.validation.x))
+
+
+def test_real_images_score_by_their_own_kind(planted: Evaluator) -> None:
+    real = planted.real
+    assert real.metrics["fd"] == pytest.approx(frechet_distance(real.test.features, real.train))
+    assert real.train_metrics == {
+        "fd": frechet_distance(real.train, real.train_other),
+        "kid": kernel_distance(real.train, real.train_other),
+    }
+    assert len({real.metrics["fd"], *real.train_metrics.values()}) == 3
+    pca = frechet_distance(real.test.components, real.train_components)
+    assert real.metrics["fd_pca"] == pytest.approx(pca) and pca > 0
+    for i, name in enumerate(("thickness", "slant", "width")):
+        distance = wasserstein_by_group(
+            real.test.attributes[:, i], real.digit, real.train_attributes[:, i], real.digit,
+            in_deviations=True,
+        )  # fmt: skip
+        assert real.metrics[f"w1_{name}"] == pytest.approx(distance.mean().item())
+    # The floor of copying is of validation images: 50 levels further, they are no copies.
+    assert real.copying.row.shape == (len(planted.validation.x),)
+    assert real.copying.distance.min() > 0
+
+
+def test_draws_are_compared_with_draws_for_the_same_sounds(
+    card: dict[str, Any], planted: Evaluator
+) -> None:
+    test, real = planted.test, planted.real
+    c, digit = test.c[planted.recording], test.x_digit
+    first = draw(c, digit, planted.generator("noise"))[::STRIDE]
+    again = draw(c[::STRIDE], digit[::STRIDE], planted.generator("noise again"))
+    a, b = (x[:, 10:14, 8].float() for x in (first, again))
+    assert not torch.equal(a, b)
+    wanted = diversity_of_draws(a, b) / diversity_of_draws(real.test.features, real.train)
+    assert value(card, "diversity_given_sound") == pytest.approx(wanted)
+
+
+def test_a_classifier_learns_from_the_samples_and_is_tested_on_test_images(
+    planted: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Tensor, ...]] = []
+
+    def classify(*parts: Tensor) -> Tensor:
+        seen.append(parts)
+        return torch.arange(len(parts[3])) < 7 * len(seen)
+
+    monkeypatch.setattr(module, "classification_accuracy", classify)
+    vars(planted).pop("usefulness_of_real", None)
+    samples = draw(planted.test.c[planted.recording], planted.test.x_digit, torch.Generator())
+    found = planted.usefulness(samples)
+    assert torch.equal(seen[0][0], samples) and found.value == 7 / 200 and found.real == 14 / 200
+    levels = [parts[0][:, 10:14, 8].float().mean().item() for parts in seen]
+    assert levels[1] == pytest.approx(LEVEL[0], abs=2)
+    for parts in seen:
+        assert torch.equal(parts[1], planted.test.x_digit)
+        assert parts[2] is planted.test.x and parts[3] is planted.test.x_digit
+    vars(planted).pop("usefulness_of_real")
+
+
+def test_what_is_told_the_digit_has_intervals_over_samples(
+    card: dict[str, Any], planted: Evaluator, tmp_path: Path
+) -> None:
+    told = evaluate(Candidate("told", True, draw), planted, tmp_path)
+    heard, as_told = (each["metrics"]["accuracy"] for each in (card, told))
+    assert heard["value"] == as_told["value"]
+    # What a recording decides for all of its samples is less certain.
+    assert as_told["high"] - as_told["low"] < 0.8 * (heard["high"] - heard["low"])
+
+
+def test_probes_are_of_their_parts(
+    planted: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def listen(name: str) -> Any:
+        def note(*arguments: Any) -> dict[str, Any]:
+            seen[name] = arguments
+            return {}
+
+        return note
+
+    for name in ("condition_probes", "speaker_probe"):
+        monkeypatch.setattr(module, name, listen(name))
+    monkeypatch.setattr(Candidate, "extra_metrics", listen("extra_metrics"))
+    evaluate(Candidate("x", False, draw), planted, tmp_path)
+    assert seen["condition_probes"][:2] == (draw, planted.test)
+    noise = seen["condition_probes"][3]
+    assert torch.equal(torch.rand(3, generator=noise()), torch.rand(3, generator=noise()))
+    assert seen["speaker_probe"][1] is planted.train
+    assert seen["extra_metrics"][1] is planted.train and seen["extra_metrics"][2] is planted.test
+
+
+def test_the_fingerprint_names_each_judge(planted: Evaluator) -> None:
+    found = planted.fingerprint()
+    assert (found["judge_a"], found["judge_b"]) == ("a" * 64, "b" * 64)
+    assert (found["n"], found["n_recordings"], found["split"]) == (200, 30, "official")
+
+
+def test_pictures_show_what_they_say(planted: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    grids: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, "sample_grid", lambda *a: grids.append(a))
+    monkeypatch.setattr(module, "side_by_side", lambda *a: grids.append(a))
+    PICTURES["grid"](Candidate("x", False, draw), planted)
+    c, partners, draws, labels = grids[0]
+    digits, speakers = list(range(10)), [d % 3 for d in range(10)]
+    assert c[:, 0, 0].tolist() == digits and c[:, 0, 1].tolist() == speakers
+    assert labels == [f"{d} by {SPEAKERS[s]}" for d, s in enumerate(speakers)]
+    assert partners[:, 0, 0].tolist() == digits
+    assert partners[:, 10:14, 8].float().mean().item() == pytest.approx(LEVEL[2], abs=3)
+    assert draws.shape == (10, 8, 28, 28)
+    misread = [(d + 1) % 10 if s == 1 else d for d, s in zip(digits, speakers, strict=True)]
+    assert draws[:, :, 0, 0].tolist() == [[d] * 8 for d in misread]
+
+    samples = planted.train.x[:200].clone()
+    samples[:, 5, 5] = 9
+    samples[planted.test.x_digit == 4] = planted.test.x[planted.test.x_digit == 4]
+    copy = int((planted.test.x_digit == 4).nonzero()[7, 0])
+    samples[copy] = planted.train.x[77]
+    near = copying(pool_pixels(samples), planted.real)
+    PICTURES["neighbors"](samples, near, planted)
+    rows, titles = grids[1]
+    assert titles == [str(d) for d in digits]
+    first, nearest, most, copied = rows.values()
+    starts = [int((planted.test.x_digit == d).nonzero()[0, 0]) for d in digits]
+    assert torch.equal(first, samples[starts])
+    assert torch.equal(nearest, planted.train.x[near.row[starts]])
+    assert torch.equal(most[4], samples[copy]) and torch.equal(copied[4], planted.train.x[77])
