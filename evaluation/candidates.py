@@ -90,7 +90,7 @@ class Candidate:
     def extra_metrics(
         self, train: Part, test: Part, generator: torch.Generator
     ) -> dict[str, Estimate]:
-        """Accuracy of the model's warm start; memorization of one-to-one pairs."""
+        """Accuracy of the model's warm start; memorization of pairs that last."""
         metrics: dict[str, Estimate] = {}
         if self.model is not None:
             model, x = self.model, from_pixels(test.x)
@@ -100,10 +100,10 @@ class Candidate:
                 recording = torch.arange(len(correct), device=correct.device)
                 metrics["recognition_accuracy"] = estimate_mean(correct, recording, test.c_digit)
         run = self.checkpoint.run if self.checkpoint else None
-        if run and n_partners(run.pairing) == 1:
+        if run and (k := n_partners(run.pairing)):
             pairs = fixed_pairs(train, run.pairing, run.seed)
             assert pairs is not None
-            x, c = pairs
+            x, c = (each[::k] for each in pairs)  # one partner of each recording
             real, digit = train.x[x], train.x_digit[x]
             drawn = self.draw(train.c[c], digit, generator)
             pair = torch.arange(len(x), device=x.device)

@@ -39,7 +39,7 @@ def judge(which: str) -> SimpleNamespace:
 
 
 def planted_dataset() -> PairedDataset:
-    """Its sounds hold their digit, speaker and split in their first pixels."""
+    """Its sounds hold digit, speaker, split and number in their first pixels."""
     generator = torch.Generator().manual_seed(0)
     digit = torch.cat([torch.arange(10).repeat(n) for n in N_OF_SPLIT])
     split = torch.cat([torch.full((10 * n,), s) for s, n in enumerate(N_OF_SPLIT)])
@@ -52,6 +52,7 @@ def planted_dataset() -> PairedDataset:
     pictures = torch.zeros(len(rows), 64, 64, dtype=torch.uint8)
     for k, column in enumerate((spoken, speaker, official)):
         pictures[:, 0, k] = column
+    pictures[:, 0, 3] = torch.arange(len(rows))
     recordings = Recordings(
         clips=0.1 * torch.randn(len(rows), 8192, generator=generator), pictures=pictures,
         digit=spoken, speaker=speaker, speakers=SPEAKERS,
