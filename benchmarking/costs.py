@@ -14,7 +14,7 @@ from rich.table import Table
 
 import datasets
 import models
-from benchmarking.jobs import Baselines, Job, is_busy
+from benchmarking.jobs import Job, Planned, is_busy
 from common.errors import InputError
 from datasets import Batches, PairedDataset, part
 from training import checkpoint
@@ -47,14 +47,14 @@ class Cost:
         return (self.tflop - self.done) / self.rate if self.rate else 0.0
 
 
-def costs(jobs: Sequence[Job | Baselines], dataset: PairedDataset) -> list[Cost]:
+def costs(jobs: Sequence[Planned], dataset: PairedDataset) -> list[Cost]:
     """Of each job. Nothing is written."""
     schedules: dict[tuple[str, ...], Schedule] = {}
     rates: dict[tuple[str, ...], float] = {}
     found = []
     for job in jobs:
         scored = f"{len(job.scorecards(dataset))} of {len(job.paths)} scored"
-        if isinstance(job, Baselines):
+        if not isinstance(job, Job):
             found.append(Cost(0.0, 0.0, None, scored))
             continue
         kind = (job.model, job.preset, job.labels)
@@ -95,7 +95,7 @@ def measure_rate(run: Run, precision: Precision, dataset: PairedDataset) -> floa
     return flops / TERA / (time.perf_counter() - start)
 
 
-def show(jobs: Sequence[Job | Baselines], found: Sequence[Cost]) -> None:
+def show(jobs: Sequence[Planned], found: Sequence[Cost]) -> None:
     """Prints the plan."""
     table = Table(box=SIMPLE_HEAD)
     for name in ("", "TFLOP", "done", "GFLOP/s here", "to train", "state"):

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import models
+from benchmarking import selftest
 from benchmarking.rows import Row
 from common.errors import InputError, escaped
 from common.files import exclusive
 from common.processes import run_script
 from datasets import Labels, PairedDataset
-from evaluation import outputs
+from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
 from evaluation.evaluator import PROTOCOL
 from judges import load_judge
@@ -27,7 +28,10 @@ from training import checkpoint
 from training.run import Precision, Run, run_folder
 from training.session import mark_folder
 
-__all__ = ["Baselines", "Job", "Outcome", "commands_of", "do", "is_busy", "print_error"]
+__all__ = [
+    "Baselines", "Job", "Outcome", "Planned", "SelfTest", "commands_of", "do", "is_busy",
+    "print_error",
+]  # fmt: skip
 
 Outcome = Literal["done", "failed", "busy"]  # busy: another process has it
 
@@ -173,7 +177,49 @@ class Baselines:
         return [outputs.read(path) for path in self.paths]
 
 
-def do(job: Job | Baselines, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> Outcome:
+@dataclass(frozen=True)
+class SelfTest:
+    """Of the metrics, whose outcome the report shows.
+
+    Attributes:
+        folder: of its lock alone.
+        out: the folder that gets its file.
+    """
+
+    data: str
+    folder: Path
+    out: Path
+    tflop: float = 0.0
+
+    @property
+    def label(self) -> str:
+        return "self-test of the metrics"
+
+    @property
+    def paths(self) -> list[Path]:
+        return [self.out / self_test.NAME]
+
+    def is_trained(self) -> bool:
+        return True
+
+    def scorecards(self, dataset: PairedDataset) -> list[Path]:
+        found = selftest.read(self.out)
+        return self.paths if found and found.ruler == _ruler(dataset) else []
+
+    def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
+        """Whether there is an outcome; a ruler that breaks the order is the report's to say."""
+        if fresh or not self.scorecards(dataset):
+            _run("evaluation.self_test", "--data", self.data, "--out", str(self.out), *data)
+        return bool(self.scorecards(dataset))
+
+    def cards(self) -> list[dict[str, Any]]:
+        return []
+
+
+Planned = Job | Baselines | SelfTest
+
+
+def do(job: Planned, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> Outcome:
     """Does a job, unless another process is at it. What fails is printed.
 
     Args:
@@ -196,9 +242,9 @@ def do(job: Job | Baselines, dataset: PairedDataset, data: Sequence[str], fresh:
             return "failed"
 
 
-def is_busy(job: Job | Baselines) -> bool:
+def is_busy(job: Planned) -> bool:
     """Whether a train.py of somebody else is training it."""
-    if isinstance(job, Baselines) or not (job.folder / ".training.lock").exists():
+    if not isinstance(job, Job) or not (job.folder / ".training.lock").exists():
         return False  # asked of a run that nobody has begun, the lock would leave its file
     try:
         with exclusive(job.folder, "training"):
@@ -272,13 +318,17 @@ def _is_current(path: Path, dataset: PairedDataset, weights_sha256: str | None) 
         card = outputs.read(path)
     except InputError:
         return False
-    made = card["fingerprint"]
-    judges = [load_judge(dataset.name, which).sha256 for which in "ab"]
+    made, ruler = card["fingerprint"], _ruler(dataset)
     return (
-        (made["protocol"], made["data_sha256"]) == (PROTOCOL, dataset.fingerprint)
-        and [made["judge_a"], made["judge_b"]] == judges
+        all(made[name] == value for name, value in ruler.items())
         and card["candidate"]["weights_sha256"] == weights_sha256
     )
+
+
+def _ruler(dataset: PairedDataset) -> dict[str, str]:
+    """Of a fingerprint, what scores of these data must agree in."""
+    judges = {f"judge_{which}": load_judge(dataset.name, which).sha256 for which in "ab"}
+    return {"protocol": PROTOCOL, "data_sha256": dataset.fingerprint, **judges}
 
 
 def _run(script: str, *arguments: str) -> bool:

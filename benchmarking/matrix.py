@@ -16,10 +16,11 @@ from pathlib import Path
 import datasets
 import models
 from benchmarking import costs, jobs, report
-from benchmarking.jobs import Baselines, Job
+from benchmarking.jobs import Baselines, Job, Planned, SelfTest
 from common.errors import InputError, suggest
 from common.files import ROOT
 from datasets import Labels, PairedDataset, check_pairing, check_split
+from evaluation import self_test
 from evaluation.run_baselines import RunBaseline
 from training.run import MARKS, RUNS, Precision, check_marks, run_folder
 
@@ -130,9 +131,9 @@ def check(options: Options) -> Options:
     return options
 
 
-def plan(options: Options, dataset: PairedDataset) -> list[Job | Baselines]:
+def plan(options: Options, dataset: PairedDataset) -> list[Planned]:
     """The baselines, then the runs: presets first, then seeds, so that a matrix that is stopped
-    early is still a comparison.
+    early is still a comparison; and the self-test of the metrics.
 
     Raises:
         InputError: an unknown split.
@@ -140,7 +141,7 @@ def plan(options: Options, dataset: PairedDataset) -> list[Job | Baselines]:
     for split in options.splits:
         check_split(dataset, split)
     root, data = options.runs or RUNS, dataset.name
-    planned: list[Job | Baselines] = [
+    planned: list[Planned] = [
         Baselines(data, split, root / "baselines" / f"{data}-{split.replace(':', '-')}")
         for split in dict.fromkeys(options.splits)
     ]
@@ -153,10 +154,12 @@ def plan(options: Options, dataset: PairedDataset) -> list[Job | Baselines]:
             what = (name, preset, data, split, pairing, labels, seed)
             job = Job(*what, options.precision, options.marks, folder)
             planned.append(dataclasses.replace(job, baselines=_baselines(job, planned)))
+    if data == self_test.DATA:
+        planned.append(SelfTest(data, root / "self-test", options.out or ROOT / "results"))
     return planned
 
 
-def _baselines(job: Job, before: Sequence[Job | Baselines]) -> tuple[RunBaseline, ...]:
+def _baselines(job: Job, before: Sequence[Planned]) -> tuple[RunBaseline, ...]:
     """A cascade is scored with the true digit, too; and what a warm start recognizes is looked up,
     the first model's alone: the others' begin alike and take the same share of the FLOPs."""
     if getattr(models.presets(job.model)[job.preset], "warm_start", 0) == 0:
@@ -168,9 +171,7 @@ def _baselines(job: Job, before: Sequence[Job | Baselines]) -> tuple[RunBaseline
     return ("lookup", "label") if job.labels == "cascade" else ("lookup",)
 
 
-def run_all(
-    planned: Sequence[Job | Baselines], options: Options, dataset: PairedDataset
-) -> list[str]:
+def run_all(planned: Sequence[Planned], options: Options, dataset: PairedDataset) -> list[str]:
     """Does every job; each adds its rows at once. Returns the labels of what failed."""
     assert options.out
     data = ("--data-dir", str(options.data_dir.resolve()))
@@ -203,7 +204,7 @@ def run_all(
     return failed
 
 
-def _add_rows(out: Path, job: Job | Baselines) -> bool:
+def _add_rows(out: Path, job: Planned) -> bool:
     try:
         for card in job.cards():
             report.add_row(out, card)
@@ -216,12 +217,12 @@ def _add_rows(out: Path, job: Job | Baselines) -> bool:
 class _Counter:
     """How far the whole is, as text: jobs, TFLOP, and the time that is left at the pace so far."""
 
-    def __init__(self, planned: Sequence[Job | Baselines]) -> None:
+    def __init__(self, planned: Sequence[Planned]) -> None:
         self.n, self.total = len(planned), sum(job.tflop for job in planned)
         self.to_train = {job: job.tflop for job in planned if not job.is_trained()}
         self.n_done, self.trained, self.start = 0, 0.0, time.monotonic()
 
-    def add(self, job: Job | Baselines) -> None:
+    def add(self, job: Planned) -> None:
         self.n_done += 1
         self.trained += self.to_train.pop(job, 0.0)
 

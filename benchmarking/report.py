@@ -45,8 +45,12 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
     if not rows:
         raise InputError(f"no rows in {out / ROWS}: run `python benchmark.py` first")
     tested = selftest.read(out)
+    if tested and not any(tested.tests(row) for row in rows):
+        tested = None  # of another protocol, other data or judges
     parts = [HEAD, LEVEL]
-    if tested and tested.failures:
+    if tested is None:
+        parts.append("The self-test of the metrics was not run.\n")
+    elif tested.failures:
         parts.append(f"**The self-test failed: {'; '.join(tested.failures)}.**\n")
     for data in dict.fromkeys(row["data"] for row in rows):
         of_data = [row for row in rows if row["data"] == data]

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from common.errors import InputError
 from evaluation.self_test import NAME
 
-__all__ = ["SelfTest", "read"]
+__all__ = ["RULER", "SelfTest", "read"]
+
+RULER = ("protocol", "data_sha256", "judge_a", "judge_b")  # of a fingerprint
 
 
 class SelfTest(NamedTuple):
@@ -22,6 +24,7 @@ class SelfTest(NamedTuple):
         metrics: of the relations.
         lines: for each set its name and its values of the metrics.
         code: the commit.
+        ruler: protocol, data and judges, as in the rows.
     """
 
     failures: list[str]
@@ -29,6 +32,11 @@ class SelfTest(NamedTuple):
     metrics: list[str]
     lines: list[tuple[str, list[float | None]]]
     code: str
+    ruler: dict[str, str]
+
+    def tests(self, row: Mapping[str, str]) -> bool:
+        """Whether the row was measured with the ruler that was tested."""
+        return all(row[name] == value for name, value in self.ruler.items())
 
 
 def read(out: Path) -> SelfTest | None:
@@ -49,8 +57,9 @@ def read(out: Path) -> SelfTest | None:
         failures = [_sentence(each) for each in relations if not each["holds"]]
         if not found["passed"] and not failures:
             failures = ["it did not pass"]
-        code = str(found["fingerprint"]["code"])
-        return SelfTest(failures, len(relations), metrics, lines, code)
+        fingerprint = found["fingerprint"]
+        ruler = {name: str(fingerprint[name]) for name in RULER}
+        return SelfTest(failures, len(relations), metrics, lines, str(fingerprint["code"]), ruler)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -20,16 +20,22 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_script(script: str, arguments: Sequence[str]) -> int:
-    """Runs one of our scripts, its output shown; returns its exit code.
+    """Runs one of our scripts, or with a name like `evaluation.self_test` one of our modules, its
+    output shown; returns its exit code.
 
     The child ends with this process, however it ends: signals are passed on to it, which lets a
     training save its run, and where this process is killed the child gets a SIGTERM (on Linux).
     After a signal that was passed on, this process exits with 128 + its number.
     """
     environment = os.environ | {PARENT: str(os.getpid())}
+    what = [str(ROOT / script)]
+    if not script.endswith(".py"):
+        paths = (str(ROOT), os.environ.get("PYTHONPATH"))
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        what = ["-m", script]
     # In a group of its own: a Ctrl-C on the terminal reaches it once, through this process.
     child = subprocess.Popen(
-        [sys.executable, str(ROOT / script), *arguments], env=environment, start_new_session=True
+        [sys.executable, *what, *arguments], env=environment, start_new_session=True
     )
     with _forward_signals(child) as caught:
         try:

@@ -9,6 +9,8 @@ much at least. Exit code 1 where it is broken.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,16 +26,17 @@ from tqdm import tqdm
 
 import datasets
 from common.command_line import parse
-from common.errors import command
+from common.errors import InputError, command
 from common.files import ROOT, read_rows, write_atomically
 from evaluation.controls import CONTROLS
 from evaluation.evaluator import Evaluator
 from evaluation.scorecard import copying, values
 
-__all__ = ["NAME", "ORDER", "Relation", "broken", "measure", "read_order"]
+__all__ = ["DATA", "NAME", "ORDER", "Relation", "broken", "measure", "read_order"]
 
 ORDER = Path(__file__).with_name("expected_order.csv")
 NAME = "selftest.json"
+DATA = "mnist-fsdd"  # the offline set has too few images for the order to hold in full
 
 
 class Relation(NamedTuple):
@@ -96,7 +99,7 @@ def to_json(evaluator: Evaluator, table: dict[str, dict[str, float]]) -> dict[st
 class Options:
     """Scores sets of known faults, and compares their order with the expected one."""
 
-    data: datasets.Data = "auto"
+    data: datasets.Data = "mnist-fsdd"
     """Which data."""
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""
@@ -110,6 +113,10 @@ class Options:
 def main() -> None:
     options = parse(Options, None, sys.argv[1:], "python -m evaluation.self_test")
     dataset = datasets.load(options.data, options.data_dir)
+    if dataset.name != DATA:
+        raise InputError(
+            f"the expected order is that of {DATA}: the data '{dataset.name}' have too few images"
+        )
     evaluator = Evaluator(dataset, options.split, torch.device("cpu"))
     found = to_json(evaluator, measure(evaluator))
     write_atomically(options.out / NAME, json.dumps(found, indent=1).encode() + b"\n")

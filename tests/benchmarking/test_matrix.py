@@ -12,13 +12,14 @@ from safetensors.torch import save_file
 
 import models
 from benchmarking import jobs, matrix, report
-from benchmarking.jobs import Baselines, Job
+from benchmarking.jobs import Baselines, Job, SelfTest
 from benchmarking.matrix import Options, plan, run_all
 from common.errors import InputError
 from common.files import exclusive
 from datasets import PairedDataset
-from evaluation import outputs
+from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
+from evaluation.evaluator import PROTOCOL
 from tests.benchmarking.commands import Commands
 from training import checkpoint
 
@@ -393,3 +394,26 @@ def test_the_time_that_is_left_is_of_what_is_not_trained(
     counter.add(found[0])
     counter.add(found[2])
     assert str(counter) == "[2 of 4, 120 of 240 TFLOP, about 80 s left]"
+
+
+def test_the_self_test_is_part_of_a_matrix_and_runs_once_for_a_ruler(
+    tmp_path: Path, offline_source: PairedDataset, commands: Commands,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    assert not any(isinstance(j, SelfTest) for j in plan(a_matrix(tmp_path), offline_source))
+    monkeypatch.setattr(self_test, "DATA", "offline")
+    options = a_matrix(tmp_path, models=("cvae",))
+    assert options.out
+    options.out.mkdir()
+    assert isinstance(plan(options, offline_source)[-1], SelfTest)
+    do(options, offline_source)
+    call = f"evaluation.self_test --data offline --out {options.out}"
+    assert commands.scripts()[-1] == call
+    commands.calls.clear()
+    assert do(options, offline_source) == [] and commands.calls == []
+    path = options.out / self_test.NAME
+    path.write_text(path.read_text().replace(PROTOCOL, "an earlier one"))
+    assert do(options, offline_source) == [] and commands.scripts() == [call]
+    commands.fails = lambda script, arguments: True
+    path.unlink()
+    assert do(options, offline_source) == ["self-test of the metrics"]

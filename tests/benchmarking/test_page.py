@@ -95,7 +95,7 @@ def test_names_from_files_are_escaped() -> None:
     made = card(evil)
     made["by_speaker"] = {evil: made["by_speaker"]["ann"]}
     made["candidate"]["run"] |= {"code": evil, "pairing": evil}
-    tested = SelfTest([evil], 1, [evil], [(evil, [0.5])], evil)
+    tested = SelfTest([evil], 1, [evil], [(evil, [0.5])], evil, {})
     html = render([to_row(made)], tested=tested)
     assert "<img src=x" not in html
     assert html.count("&lt;img src=x") > 8
@@ -110,10 +110,12 @@ def test_nothing_comes_from_outside(usual: str) -> None:
 def test_the_self_test_stands_on_the_page(usual: str) -> None:
     assert "Not run." in usual and "Self-test of the metrics: not run" in usual
     row = to_row(card())
-    passed = text_of(render([row], tested=SelfTest([], 3, ["fd"], [("half", [0.4567])], "c0de")))
+    passed = text_of(
+        render([row], tested=SelfTest([], 3, ["fd"], [("half", [0.4567])], "c0de", {}))
+    )
     assert "Self-test of the metrics: passed" in passed and 'role="alert"' not in passed
     assert "3 of 3 relations hold" in passed and "half 0.457" in passed and "at c0de" in passed
-    failed = render([row], tested=SelfTest(["fd is wrong"], 3, ["fd"], [("a", [None])], "c"))
+    failed = render([row], tested=SelfTest(["fd is wrong"], 3, ["fd"], [("a", [None])], "c", {}))
     assert 'role="alert"' in failed and "fd is wrong" in failed.partition("<main>")[0]
     assert "2 of 3 relations hold" in text_of(failed)
 

@@ -26,11 +26,12 @@ def write(out: Path, *cards: dict[str, Any]) -> str:
     return (out / report.TABLE).read_text()
 
 
-def write_self_test(out: Path, holds: bool = True) -> None:
+def write_self_test(out: Path, holds: bool = True, **ruler: str) -> None:
     relation = {"metric": "fd", "better": "real", "worse": "blurred", "margin": 1.5,
                 "direction": "lower", "holds": holds}  # fmt: skip
+    fingerprint = card()["fingerprint"] | {"code": "c0de"} | ruler
     found = {
-        "fingerprint": {"code": "c0de"}, "passed": holds, "relations": [relation],
+        "fingerprint": fingerprint, "passed": holds, "relations": [relation],
         "controls": {"real": {"fd": 0.3217, "kid": 0.1}, "blurred": {"fd": None}},
     }  # fmt: skip
     (out / "selftest.json").write_text(json.dumps(found))
@@ -71,8 +72,9 @@ def test_no_rows_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_broken_ruler_marks_the_report_and_is_an_error(tmp_path: Path) -> None:
+    assert "The self-test of the metrics was not run." in write(tmp_path, card())[:500]
     write_self_test(tmp_path)
-    assert "self-test failed" not in write(tmp_path, card())
+    assert "self-test" not in write(tmp_path, card())
     write_self_test(tmp_path, holds=False)
     says = "fd should be better for real than for blurred, by 1.5"
     with pytest.raises(InputError, match=says):
@@ -82,6 +84,13 @@ def test_a_broken_ruler_marks_the_report_and_is_an_error(tmp_path: Path) -> None
     assert 'role="alert"' in html and says in html.partition("<main>")[0]
 
 
+@pytest.mark.parametrize("name", selftest.RULER)
+def test_the_test_of_another_ruler_is_none_of_this_one(name: str, tmp_path: Path) -> None:
+    write_self_test(tmp_path, holds=False, **{name: "another"})
+    assert "The self-test of the metrics was not run." in write(tmp_path, card())[:500]
+    assert "Self-test of the metrics: not run" in (tmp_path / report.PAGE).read_text()
+
+
 def test_what_the_self_test_found(tmp_path: Path) -> None:
     assert selftest.read(tmp_path) is None
     write_self_test(tmp_path, holds=False)
@@ -89,6 +98,7 @@ def test_what_the_self_test_found(tmp_path: Path) -> None:
     assert found == (
         ["fd should be better for real than for blurred, by 1.5"], 1, ["fd"],
         [("real", [0.3217]), ("blurred", [None])], "c0de",
+        {name: card()["fingerprint"][name] for name in selftest.RULER},
     )  # fmt: skip
     for text in ("{", "[]", '{"controls": {}}'):
         (tmp_path / "selftest.json").write_text(text)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from common import processes
 from common.files import ROOT
 from common.interrupts import PARENT
 
@@ -77,6 +78,18 @@ def test_a_child_ends_with_its_parent(
     assert (tmp_path / "pid.ended").exists()
     assert parent.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert "Traceback" not in err
+
+
+def test_a_module_of_ours_runs_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "ours"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "child.py").write_text("import sys, ours; sys.exit(len(sys.argv) + 40)")
+    monkeypatch.setattr(processes, "ROOT", tmp_path)
+    monkeypatch.chdir("/")
+    assert processes.run_script("ours.child", ["a"]) == 42
 
 
 def test_a_child_whose_parent_is_dead_does_not_start(tmp_path: Path) -> None:
