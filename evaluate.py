@@ -127,6 +127,7 @@ def main() -> None:
         check_writable(json_path.parent)
         check_writable(out)
         with exclusive(out, "evaluation"):
+            evaluator.remember()
             card = evaluate(candidate, evaluator, out, json_path)
         outputs.show(card)
         if candidate.checkpoint and card["cost"]["mark_tflop"] is None:

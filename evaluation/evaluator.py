@@ -19,7 +19,7 @@ from common.errors import InputError
 from common.plots import sample_grid, side_by_side
 from converters.mel64.features import MEL64
 from datasets import PairedDataset, part, recording_split, seed_of, test_part
-from evaluation import outputs
+from evaluation import cache, outputs
 from evaluation.candidates import Candidate
 from evaluation.condition_probes import condition_probes
 from evaluation.conditioning import STRIDE, draws_metrics, speaker_probe
@@ -89,6 +89,19 @@ class Evaluator:
             train_pixels=pool_pixels(self.train.x),
             held_out_pixels=pool_pixels(self.validation.x),
         )
+
+    def remember(self) -> None:
+        """Takes what real images score from an earlier evaluation, or keeps it for later ones."""
+        if "real" in vars(self):
+            return
+        fingerprint = self.fingerprint()
+        if state := cache.read(fingerprint, self.device):
+            pixels = pool_pixels(self.train.x), pool_pixels(self.validation.x)
+            self.usefulness_of_real = state["usefulness_of_real"]
+            self.real = RealStatistics.from_state(state["real"], self.test.x_digit, *pixels)
+        else:
+            state = {"real": self.real.state(), "usefulness_of_real": self.usefulness_of_real}
+            cache.write(state, fingerprint)
 
     def features_of(self, images: Tensor) -> ImageFeatures:
         """What the metrics need of (n, 28, 28) uint8."""

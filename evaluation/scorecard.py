@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -96,6 +96,9 @@ BETTER = {
 }
 
 
+OF_TRAINING = ("train", "train_other", "train_attributes", "train_components")
+
+
 @dataclass(frozen=True)
 class ImageFeatures:
     """What metrics need of n images, beside the images."""
@@ -161,6 +164,26 @@ class RealStatistics:
             "fd": frechet_distance(self.train, self.train_other),
             "kid": kernel_distance(self.train, self.train_other),
         }
+
+    def state(self) -> dict[str, Any]:
+        """All that takes long to compute, for `from_state`."""
+        kept = {name: getattr(self, name) for name in (*OF_TRAINING, "metrics", "train_metrics")}
+        return kept | {"test": {**vars(self.test)}, "copying": self.copying._asdict()}
+
+    @classmethod
+    def from_state(
+        cls, state: dict[str, Any], digit: Tensor, train_pixels: Tensor, held_out_pixels: Tensor
+    ) -> RealStatistics:
+        real = cls(
+            digit=digit,
+            test=ImageFeatures(**state["test"]),
+            **{name: state[name] for name in OF_TRAINING},
+            train_pixels=train_pixels,
+            held_out_pixels=held_out_pixels,
+        )
+        found = {name: state[name] for name in ("metrics", "train_metrics")}
+        vars(real).update(found, copying=Copying(**state["copying"]))  # as if computed here
+        return real
 
 
 def set_distances(real: RealStatistics, features: Tensor) -> dict[str, float]:

@@ -118,6 +118,7 @@ def main() -> None:
             f"the expected order is that of {DATA}: the data '{dataset.name}' have too few images"
         )
     evaluator = Evaluator(dataset, options.split, torch.device("cpu"))
+    evaluator.remember()
     found = to_json(evaluator, measure(evaluator))
     write_atomically(options.out / NAME, json.dumps(found, indent=1).encode() + b"\n")
     show(found)

@@ -67,4 +67,4 @@ def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
     spoken, speaker = c[:, 0, 0].long(), c[:, 0, 1]
     a = torch.where(speaker == 1, (spoken + 1) % 10, spoken)
     b = torch.where(spoken == 3, (spoken + 2) % 10, spoken)
-    return image(a, b, 112 + 4 * torch.randn(len(c), 4, generator=generator))
+    return image(a, b, 110 + 2 * speaker[:, None] + 4 * torch.randn(len(c), 4, generator=generator))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from datasets import PairedDataset, Part
+from evaluation import cache
 from evaluation import evaluator as module
 from evaluation.candidates import Candidate
 from evaluation.conditioning import STRIDE
@@ -213,7 +215,7 @@ def test_draws_are_compared_with_draws_for_the_same_sounds(
 
 
 def test_a_classifier_learns_from_the_samples_and_is_tested_on_test_images(
-    planted: Evaluator, monkeypatch: pytest.MonkeyPatch
+    planted: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[Tensor, ...]] = []
 
@@ -226,9 +228,14 @@ def test_a_classifier_learns_from_the_samples_and_is_tested_on_test_images(
     samples = draw(planted.test.c[planted.recording], planted.test.x_digit, torch.Generator())
     found = planted.usefulness(samples)
     assert torch.equal(seen[0][0], samples) and found.value == 7 / 200 and found.real == 14 / 200
+    card = evaluate(Candidate("planted", False, draw), planted, tmp_path)
+    wanted = draw(
+        planted.test.c[planted.recording], planted.test.x_digit, planted.generator("noise")
+    )
+    assert torch.equal(seen[2][0], wanted) and card["metrics"]["cas"]["value"] == 21 / 200
     levels = [parts[0][:, 10:14, 8].float().mean().item() for parts in seen]
     assert levels[1] == pytest.approx(LEVEL[0], abs=2)
-    for parts in seen:
+    for parts in seen[:2]:
         assert torch.equal(parts[1], planted.test.x_digit)
         assert parts[2] is planted.test.x and parts[3] is planted.test.x_digit
     vars(planted).pop("usefulness_of_real")
@@ -265,6 +272,50 @@ def test_probes_are_of_their_parts(
     assert torch.equal(torch.rand(3, generator=noise()), torch.rand(3, generator=noise()))
     assert seen["speaker_probe"][1] is planted.train
     assert seen["extra_metrics"][1] is planted.train and seen["extra_metrics"][2] is planted.test
+
+
+def test_speed_is_of_all_samples(
+    planted: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(perf_counter=iter((10.0, 14.0)).__next__)
+    monkeypatch.setattr(module, "time", clock)
+    card = evaluate(Candidate("x", False, draw), planted, tmp_path)
+    assert card["cost"]["samples_per_second"] == 200 / 4
+
+
+def test_what_real_images_score_is_kept_for_the_same_data_judges_and_code(
+    planted: Evaluator, dataset: PairedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+
+    def new(data: PairedDataset = dataset) -> Evaluator:
+        made = Evaluator(data, "official", torch.device("cpu"))
+        made.remember()
+        return made
+
+    first = new()
+    (path,) = tmp_path.iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "_training_images", lambda self: pytest.fail("computed again"))
+        again = new()
+    assert again.usefulness_of_real == first.usefulness_of_real
+    assert again.real.metrics == first.real.metrics
+    assert again.real.train_metrics == first.real.train_metrics
+    pairs: list[tuple[Any, Any]] = [*zip(again.real.copying, first.real.copying, strict=True)]
+    for one, other in ((again.real, first.real), (again.real.test, first.real.test)):
+        pairs += [(vars(one)[k], each) for k, each in vars(other).items() if torch.is_tensor(each)]
+    assert len(pairs) > 15
+    assert all(torch.equal(a, b) if torch.is_tensor(a) else a == b for a, b in pairs)
+
+    new(replace(dataset, fingerprint="0" * 64))
+    assert len([*tmp_path.iterdir()]) == 2
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    assert new().real.metrics == first.real.metrics and len(path.read_bytes()) == len(whole)
+    monkeypatch.setattr(cache, "_code_hash", lambda: "other code")
+    new()
+    (path,) = tmp_path.iterdir()
+    assert path.name.startswith("other code")
 
 
 def test_the_fingerprint_names_each_judge(planted: Evaluator) -> None:
