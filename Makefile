@@ -22,7 +22,7 @@ $(VENV)/.ready: requirements.txt
 demo: setup  ## train and compare the four models, about 15 minutes
 	$(BIN)/python benchmark.py models --quick
 
-bench: setup  ## the full comparison, about an hour
+bench: setup  ## the full comparison, hours (benchmark.py models --dry-run says how many)
 	$(BIN)/python benchmark.py models
 
 test: setup  ## all tests but the slow ones

@@ -78,9 +78,9 @@ def run(options: Options) -> None:
     dataset = datasets.load(options.data, options.data_dir)
     train = part(dataset, options.split, "train")
     held_out = part(dataset, options.split, "validation")
-    sounds = to_sound(held_out.c)
+    sounds = to_sound(held_out.sounds)
     pictures = {
-        "before": held_out.c,
+        "before": held_out.sounds,
         "after": to_picture(sounds),
         "after, re-normalized level": to_picture(torch.stack([fit_clip(s) for s in sounds])),
     }
@@ -90,16 +90,16 @@ def run(options: Options) -> None:
         for name, c in pictures.items():
             with torch.no_grad():
                 logits = classifier.digit_cosines(c.unsqueeze(1) / 255)
-            correct[name].append(logits.argmax(1) == held_out.c_digit)
+            correct[name].append(logits.argmax(1) == held_out.sound_digit)
 
-    n = f"{len(held_out.c)} validation recordings, {options.seeds} classifiers"
+    n = f"{len(held_out.sounds)} validation recordings, {options.seeds} classifiers"
     print(f"{dataset.name}, split {options.split}: {n} of {options.steps} steps")
     before, rows = torch.stack(correct["before"]), []
     for name, c in pictures.items():
         after = torch.stack(correct[name])
         accuracy = after.double().mean().item()
-        drop, low, high = accuracy_drop(before, after, held_out.c_digit)
-        difference = ((c.double() - held_out.c.double()).abs().mean() / 255).item()
+        drop, low, high = accuracy_drop(before, after, held_out.sound_digit)
+        difference = ((c.double() - held_out.sounds.double()).abs().mean() / 255).item()
         print(
             f"{name}: accuracy {accuracy:.2%}, a drop of {drop:.2f} points (95 % interval "
             f"{low:.2f} .. {high:.2f}); mean difference {difference:.2%} of the gray range"

@@ -39,9 +39,9 @@ def write(folder: Path, dataset: PairedDataset) -> None:
 def _speech(dataset: PairedDataset) -> Sound:
     """About 16 s of training recordings: words of up to eight speakers, one after the other."""
     train = part(dataset, "official", "train")
-    speakers = train.c_speaker.unique()[:8]
+    speakers = train.speaker.unique()[:8]
     n = 16 // len(speakers)
-    rows = torch.cat([(train.c_speaker == speaker).nonzero()[:n, 0] for speaker in speakers])
+    rows = torch.cat([(train.speaker == speaker).nonzero()[:n, 0] for speaker in speakers])
     return Sound.of(_int16(train.clips[rows].flatten().numpy()), MEL64.sample_rate)
 
 

@@ -129,9 +129,9 @@ def draw(dataset: PairedDataset, split: str) -> bytes:
     def examples(digit: int) -> Iterator[tuple[Tensor, Tensor, Tensor, tuple[str, str, str]]]:
         for name in COLUMNS:
             p = parts[name]
-            x, c = one_of(p.x_digit, digit), one_of(p.c_digit, digit)
-            speaker = dataset.recordings.speakers[int(p.c_speaker[c])]
-            yield p.x[x], p.clips[c], p.c[c], (str(digit), speaker, name)
+            x, c = one_of(p.image_digit, digit), one_of(p.sound_digit, digit)
+            speaker = dataset.recordings.speakers[int(p.speaker[c])]
+            yield p.images[x], p.clips[c], p.sounds[c], (str(digit), speaker, name)
 
     rows = [list(zip(*examples(digit), strict=True)) for digit in range(10)]
     images, clips, pictures = (torch.stack([torch.stack(row[i]) for row in rows]) for i in range(3))

@@ -60,16 +60,16 @@ def fixed_pairs(part: Part, pairing: str, seed: int) -> tuple[Tensor, Tensor] | 
         return None
     generator = torch.Generator().manual_seed(seed_of("one-to-one", seed))
     images, recordings = [], []
-    for digit in part.c_digit.unique().tolist():
-        x = (part.x_digit == digit).nonzero().squeeze(1).cpu()
-        c = (part.c_digit == digit).nonzero().squeeze(1).cpu()
+    for digit in part.sound_digit.unique().tolist():
+        x = (part.image_digit == digit).nonzero().squeeze(1).cpu()
+        c = (part.sound_digit == digit).nonzero().squeeze(1).cpu()
         x = x[torch.randperm(len(x), generator=generator)]
         c = c[torch.randperm(len(c), generator=generator)]
         if pairing == "one-to-one":
             c = c[: len(x)]
         images.append(x[torch.arange(k * len(c)) % len(x)])
         recordings.append(c.repeat_interleave(k))
-    device = part.x.device
+    device = part.images.device
     return torch.cat(images).to(device), torch.cat(recordings).to(device)
 
 
@@ -99,9 +99,9 @@ class Batches:
         check_pairing(pairing)
         self.part, self.pairing, self.batch_size = part, pairing, batch_size
         self.seed, self.rank, self.labels = seed, rank, labels
-        self.generator = torch.Generator(part.x.device)
-        count = part.x_digit.bincount(minlength=10)
-        if pairing != "shuffled" and (count[part.c_digit.unique()] == 0).any():
+        self.generator = torch.Generator(part.images.device)
+        count = part.image_digit.bincount(minlength=10)
+        if pairing != "shuffled" and (count[part.sound_digit.unique()] == 0).any():
             raise ValueError("a spoken digit has no image")
         self._count, self._start = count, count.cumsum(0) - count
         self._pairs = fixed_pairs(part, pairing, seed)
@@ -113,20 +113,20 @@ class Batches:
         generator.manual_seed(seed_of(self.seed, step, phase, k, self.rank))
         image, recording = self._draw(batch_size or self.batch_size)
         return Batch(
-            x=from_pixels(part.x[image]),
-            c=augment(from_pixels(part.c[recording]), generator),
-            digit=None if self.labels == "none" else part.c_digit[recording],
+            x=from_pixels(part.images[image]),
+            c=augment(from_pixels(part.sounds[recording]), generator),
+            digit=None if self.labels == "none" else part.sound_digit[recording],
         )
 
     def _draw(self, n: int) -> tuple[Tensor, Tensor]:
         """(n,) indices of images and of recordings."""
-        u, v = torch.rand(2, n, generator=self.generator, device=self.part.x.device)
+        u, v = torch.rand(2, n, generator=self.generator, device=self.part.images.device)
         if self._pairs is not None:
             images, recordings = self._pairs
             pair = (u * len(images)).long()
             return images[pair], recordings[pair]
-        recording = (u * len(self.part.c)).long()
+        recording = (u * len(self.part.sounds)).long()
         if self.pairing == "shuffled":
-            return (v * len(self.part.x)).long(), recording
-        digit = self.part.c_digit[recording]
+            return (v * len(self.part.images)).long(), recording
+        digit = self.part.sound_digit[recording]
         return self._start[digit] + (v * self._count[digit]).long(), recording

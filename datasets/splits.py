@@ -55,11 +55,11 @@ def check_split(dataset: PairedDataset, split: str) -> None:
 class Part:
     """One of SPLITS of a dataset, on one device. Images are sorted by digit."""
 
-    x: Tensor  # (n, 28, 28) uint8
-    x_digit: Tensor  # (n,) int64, ascending
-    c: Tensor  # (m, 64, 64) uint8
-    c_digit: Tensor  # (m,) int64
-    c_speaker: Tensor  # (m,) int64
+    images: Tensor  # (n, 28, 28) uint8
+    image_digit: Tensor  # (n,) int64, ascending
+    sounds: Tensor  # (m, 64, 64) uint8, log-mel pictures
+    sound_digit: Tensor  # (m,) int64
+    speaker: Tensor  # (m,) int64
     clips: Tensor  # (m, 8192) float32, on the CPU
 
     def to(self, device: torch.device | str) -> Part:
@@ -89,10 +89,10 @@ def _part(dataset: PairedDataset, split: str, index: int) -> Part:
     x = x[images.digit[x].argsort(stable=True)]
     c = (recording_split(dataset, split) == index).nonzero().squeeze(1)
     return Part(
-        x=images.pixels[x],
-        x_digit=images.digit[x],
-        c=recordings.pictures[c],
-        c_digit=recordings.digit[c],
-        c_speaker=recordings.speaker[c],
+        images=images.pixels[x],
+        image_digit=images.digit[x],
+        sounds=recordings.pictures[c],
+        sound_digit=recordings.digit[c],
+        speaker=recordings.speaker[c],
         clips=recordings.clips[c],
     )

@@ -30,14 +30,14 @@ def _real_data(
     train: Part, validation: Part, c: Tensor, digit: Tensor, generator: torch.Generator
 ) -> Tensor:
     """A validation image of the true digit."""
-    return draw_of_digit(validation.x, validation.x_digit, digit, generator)
+    return draw_of_digit(validation.images, validation.image_digit, digit, generator)
 
 
 def _class_mean(
     train: Part, validation: Part, c: Tensor, digit: Tensor, generator: torch.Generator
 ) -> Tensor:
     """The mean training image of the true digit."""
-    means = [train.x[train.x_digit == d].float().mean(0) for d in range(10)]
+    means = [train.images[train.image_digit == d].float().mean(0) for d in range(10)]
     return torch.stack(means).round().to(torch.uint8)[digit]
 
 
@@ -45,8 +45,8 @@ def _nearest_neighbor(
     train: Part, validation: Part, c: Tensor, digit: Tensor, generator: torch.Generator
 ) -> Tensor:
     """A training image of the digit of the nearest training sound."""
-    row = nearest(c.flatten(1) / 255, train.c.flatten(1) / 255).row
-    return draw_of_digit(train.x, train.x_digit, train.c_digit[row], generator)
+    row = nearest(c.flatten(1) / 255, train.sounds.flatten(1) / 255).row
+    return draw_of_digit(train.images, train.image_digit, train.sound_digit[row], generator)
 
 
 BASELINES: dict[Name, Baseline] = {

@@ -93,19 +93,21 @@ class Candidate:
         """Accuracy of the model's warm start; memorization of pairs that last."""
         metrics: dict[str, Estimate] = {}
         if self.model is not None:
-            model, x = self.model, from_pixels(test.x)
-            recognized = model.recognize(from_pixels(test.c), x, test.x_digit)
+            model, x = self.model, from_pixels(test.images)
+            recognized = model.recognize(from_pixels(test.sounds), x, test.image_digit)
             if recognized is not None:
-                correct = recognized == test.c_digit
+                correct = recognized == test.sound_digit
                 recording = torch.arange(len(correct), device=correct.device)
-                metrics["recognition_accuracy"] = estimate_mean(correct, recording, test.c_digit)
+                metrics["recognition_accuracy"] = estimate_mean(
+                    correct, recording, test.sound_digit
+                )
         run = self.checkpoint.run if self.checkpoint else None
         if run and (k := n_partners(run.pairing)):
             pairs = fixed_pairs(train, run.pairing, run.seed)
             assert pairs is not None
             x, c = (each[::k] for each in pairs)  # one partner of each recording
-            real, digit = train.x[x], train.x_digit[x]
-            drawn = self.draw(train.c[c], digit, generator)
+            real, digit = train.images[x], train.image_digit[x]
+            drawn = self.draw(train.sounds[c], digit, generator)
             pair = torch.arange(len(x), device=x.device)
             rank = partner_rank(pool_pixels(drawn), pool_pixels(real), pair, digit)
             metrics["partner_rank"] = estimate_mean(rank, pair, digit)
@@ -118,16 +120,16 @@ class Candidate:
             "mark_tflop": None,
             "steps": checkpoint.step if checkpoint else None,
             "training_seconds": checkpoint.seconds if checkpoint else None,
-            "peak_memory_bytes": _peak_memory(train.c.device),
+            "peak_memory_bytes": _peak_memory(train.sounds.device),
         }
         if checkpoint is not None and model is not None:
-            schedule, step = Schedule.of(checkpoint.run, train.c.device), checkpoint.step
+            schedule, step = Schedule.of(checkpoint.run, train.sounds.device), checkpoint.step
             marks = {schedule.steps(mark * TERA): mark for mark in checkpoint.run.marks}
             can_draw = step >= schedule.draws_from
             cost["mark_tflop"] = marks.get(step) if can_draw else None
             cost["training_flops"] = schedule.until(step)
-            batch = from_pixels(train.c[:BATCH_SIZE])
-            generator = torch.Generator(train.c.device).manual_seed(0)
+            batch = from_pixels(train.sounds[:BATCH_SIZE])
+            generator = torch.Generator(train.sounds.device).manual_seed(0)
             sizes = sampling_cost(model, lambda: model.sample(batch, generator))
             cost["parameters"] = sizes.parameters
             cost["parameters_sampling"] = sizes.parameters_sampling

@@ -43,28 +43,28 @@ def condition_probes(
         still shows the digit; `silence_digit`: share of the most frequent digit in silence.
     """
     generator = torch.Generator().manual_seed(seed)
-    n = min(MAX_N, len(test.x))
-    row = torch.randint(len(test.c), (n,), generator=generator)
-    digit, speaker = test.c_digit.cpu()[row], test.c_speaker.cpu()[row]
+    n = min(MAX_N, len(test.images))
+    row = torch.randint(len(test.sounds), (n,), generator=generator)
+    digit, speaker = test.sound_digit.cpu()[row], test.speaker.cpu()[row]
     other_digit = _another(test, digit, speaker, generator, same="speaker")
     other_speaker = _another(test, digit, speaker, generator, same="digit")
     clips = test.clips[row]
 
     def drawn(c: Tensor, shown: Tensor, source: torch.Generator | None = None) -> ImageFeatures:
-        device = test.c.device
+        device = test.sounds.device
         return judge(draw(c.to(device), shown.to(device), source or noise()))
 
     def share(images: ImageFeatures, shown: Tensor) -> Estimate:
         return estimate_mean(obeyed(images, shown.to(images.digit_a)).cpu(), row, digit)
 
-    base = drawn(test.c[row], digit)
-    more = torch.Generator(test.c.device).manual_seed(seed + 1)
-    again = drawn(test.c[row], digit, more)
-    new_digit = test.c_digit.cpu()[other_digit]
-    found = {"obeys_other_digit": share(drawn(test.c[other_digit], new_digit), new_digit)}
+    base = drawn(test.sounds[row], digit)
+    more = torch.Generator(test.sounds.device).manual_seed(seed + 1)
+    again = drawn(test.sounds[row], digit, more)
+    new_digit = test.sound_digit.cpu()[other_digit]
+    found = {"obeys_other_digit": share(drawn(test.sounds[other_digit], new_digit), new_digit)}
     by_noise = diversity_of_draws(base.features, again.features)
-    if len(test.c_speaker.unique()) > 1 and by_noise > 0:
-        changed = drawn(test.c[other_speaker], digit)
+    if len(test.speaker.unique()) > 1 and by_noise > 0:
+        changed = drawn(test.sounds[other_speaker], digit)
         right = (base.digit_a == changed.digit_a).nonzero()[:, 0]
         ratio = diversity_of_draws(base.features[right], changed.features[right])
         found["speaker_effect"] = Estimate(ratio / by_noise, real=0.0)
@@ -89,7 +89,7 @@ def _another(
     A speaker who is alone stays.
     """
     rows = []
-    all_digits, all_speakers = test.c_digit.cpu(), test.c_speaker.cpu()
+    all_digits, all_speakers = test.sound_digit.cpu(), test.speaker.cpu()
     for d, s in zip(digit, speaker, strict=True):
         if same == "speaker":
             pool = (all_speakers == s) & (all_digits != d)

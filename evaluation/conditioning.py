@@ -55,12 +55,12 @@ def speaker_probe(
         return {}
     chunks = [
         candidate.model.embed_condition(from_pixels(c), generator)
-        for c in train.c.split(BATCH_SIZE)
+        for c in train.sounds.split(BATCH_SIZE)
     ]
     found = [chunk.cpu() for chunk in chunks if chunk is not None]
     if not found:
         return {}
-    speaker = train.c_speaker.cpu()
-    value = probe_accuracy(torch.cat(found), speaker, train.c_digit.cpu())
+    speaker = train.speaker.cpu()
+    value = probe_accuracy(torch.cat(found), speaker, train.sound_digit.cpu())
     chance = speaker.bincount().max().item() / len(speaker)
     return {"speaker_probe": Estimate(value, real=chance)}

@@ -23,14 +23,14 @@ FEW = 50  # images of a digit
 
 def held_out(train: Part, validation: Part, digit: Tensor, generator: torch.Generator) -> Tensor:
     """Validation images: what a perfect model draws."""
-    return draw_of_digit(validation.x, validation.x_digit, digit, generator)
+    return draw_of_digit(validation.images, validation.image_digit, digit, generator)
 
 
 def train_copies(
     train: Part, validation: Part, digit: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Training images."""
-    return draw_of_digit(train.x, train.x_digit, digit, generator)
+    return draw_of_digit(train.images, train.image_digit, digit, generator)
 
 
 def planted(share: float) -> Control:
@@ -47,31 +47,31 @@ def planted(share: float) -> Control:
 
 def class_means(train: Part, validation: Part, digit: Tensor, generator: torch.Generator) -> Tensor:
     """The mean training image of the digit."""
-    means = [train.x[train.x_digit == d].float().mean(0) for d in range(10)]
+    means = [train.images[train.image_digit == d].float().mean(0) for d in range(10)]
     return torch.stack(means).round().to(torch.uint8)[digit]
 
 
 def one_image(train: Part, validation: Part, digit: Tensor, generator: torch.Generator) -> Tensor:
     """One validation image of the digit, again and again."""
-    first = torch.stack([(validation.x_digit == d).nonzero()[0, 0] for d in range(10)])
-    return validation.x[first[digit]]
+    first = torch.stack([(validation.image_digit == d).nonzero()[0, 0] for d in range(10)])
+    return validation.images[first[digit]]
 
 
 def few_images(train: Part, validation: Part, digit: Tensor, generator: torch.Generator) -> Tensor:
     """FEW validation images of the digit, again and again."""
-    rows = [(validation.x_digit == d).nonzero()[:FEW, 0] for d in range(10)]
+    rows = [(validation.image_digit == d).nonzero()[:FEW, 0] for d in range(10)]
     kept = torch.cat(rows)
-    return draw_of_digit(validation.x[kept], validation.x_digit[kept], digit, generator)
+    return draw_of_digit(validation.images[kept], validation.image_digit[kept], digit, generator)
 
 
 def thick_half(train: Part, validation: Part, digit: Tensor, generator: torch.Generator) -> Tensor:
     """The half of the digit's validation images with the thickest strokes, each twice."""
-    measured = stroke_attributes(validation.x).thickness
+    measured = stroke_attributes(validation.images).thickness
     kept = torch.zeros(len(measured), dtype=torch.bool)
     for d in range(10):
-        mine = (validation.x_digit == d).nonzero()[:, 0]
+        mine = (validation.image_digit == d).nonzero()[:, 0]
         kept[mine[measured[mine].argsort(descending=True)[: -(-len(mine) // 2)]]] = True
-    return draw_of_digit(validation.x[kept], validation.x_digit[kept], digit, generator)
+    return draw_of_digit(validation.images[kept], validation.image_digit[kept], digit, generator)
 
 
 def wrong_digits(

@@ -72,22 +72,22 @@ class Evaluator:
             ) from error
         for judge in self.judges:  # several times faster on a CPU, in small batches
             judge.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.descriptor = fit_descriptor(self.train.x)
+        self.descriptor = fit_descriptor(self.train.images)
         self.recording = self._conditions()
 
     @cached_property
     def real(self) -> RealStatistics:
         rows = self._training_images()
-        first, second = (self.judges[0](self.train.x[i], JUDGE_BATCH)[0] for i in rows)
+        first, second = (self.judges[0](self.train.images[i], JUDGE_BATCH)[0] for i in rows)
         return RealStatistics(
-            digit=self.test.x_digit,
-            test=self.features_of(self.test.x),
+            digit=self.test.image_digit,
+            test=self.features_of(self.test.images),
             train=first,
             train_other=second,
-            train_attributes=torch.stack(stroke_attributes(self.train.x[rows[0]]), 1),
-            train_components=self.descriptor(self.train.x[rows[0]]),
-            train_pixels=pool_pixels(self.train.x),
-            held_out_pixels=pool_pixels(self.validation.x),
+            train_attributes=torch.stack(stroke_attributes(self.train.images[rows[0]]), 1),
+            train_components=self.descriptor(self.train.images[rows[0]]),
+            train_pixels=pool_pixels(self.train.images),
+            held_out_pixels=pool_pixels(self.validation.images),
         )
 
     def remember(self) -> None:
@@ -96,9 +96,9 @@ class Evaluator:
             return
         fingerprint = self.fingerprint()
         if state := cache.read(fingerprint, self.device):
-            pixels = pool_pixels(self.train.x), pool_pixels(self.validation.x)
+            pixels = pool_pixels(self.train.images), pool_pixels(self.validation.images)
             self.usefulness_of_real = state["usefulness_of_real"]
-            self.real = RealStatistics.from_state(state["real"], self.test.x_digit, *pixels)
+            self.real = RealStatistics.from_state(state["real"], self.test.image_digit, *pixels)
         else:
             state = {"real": self.real.state(), "usefulness_of_real": self.usefulness_of_real}
             cache.write(state, fingerprint)
@@ -118,13 +118,15 @@ class Evaluator:
     def usefulness(self, images: Tensor) -> Estimate:
         """What a classifier learns from samples, beside what it learns from real images."""
         test = self.test
-        correct = classification_accuracy(images, test.x_digit, test.x, test.x_digit)
+        correct = classification_accuracy(images, test.image_digit, test.images, test.image_digit)
         return Estimate(correct.double().mean().item(), real=self.usefulness_of_real)
 
     @cached_property
     def usefulness_of_real(self) -> float:
         test, (row, _) = self.test, self._training_images()
-        correct = classification_accuracy(self.train.x[row], test.x_digit, test.x, test.x_digit)
+        correct = classification_accuracy(
+            self.train.images[row], test.image_digit, test.images, test.image_digit
+        )
         return correct.double().mean().item()
 
     def generator(self, purpose: str) -> torch.Generator:
@@ -132,20 +134,20 @@ class Evaluator:
 
     def _pools(self, digit: Tensor, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
         """For each digit the shuffled indices that have it, and its number of test images."""
-        for d, n in enumerate(self.test.x_digit.bincount(minlength=10).tolist()):
+        for d, n in enumerate(self.test.image_digit.bincount(minlength=10).tolist()):
             pool = (digit == d).nonzero().squeeze(1).cpu()
             yield pool[torch.randperm(len(pool), generator=generator)].to(self.device), n
 
     def _conditions(self) -> Tensor:
         """(n,) for each test image a random test recording of its digit; images are sorted."""
         generator = torch.Generator().manual_seed(seed_of("evaluate", "conditions", SEED))
-        pools = self._pools(self.test.c_digit, generator)
+        pools = self._pools(self.test.sound_digit, generator)
         return torch.cat([p[torch.randint(len(p), (n,), generator=generator)] for p, n in pools])
 
     def _training_images(self) -> tuple[Tensor, Tensor]:
         """Two disjoint (n,) draws of training images, of the test images' digits."""
         generator = torch.Generator().manual_seed(seed_of("evaluate", "floors", SEED))
-        pools = list(self._pools(self.train.x_digit, generator))
+        pools = list(self._pools(self.train.image_digit, generator))
         return torch.cat([p[:n] for p, n in pools]), torch.cat([p[n : 2 * n] for p, n in pools])
 
     def fingerprint(self) -> dict[str, Any]:
@@ -163,7 +165,7 @@ class Evaluator:
             "converter": dataclasses.asdict(MEL64),
             "code": code_version(),
             "n": len(self.recording),
-            "n_recordings": len(self.test.c),
+            "n_recordings": len(self.test.sounds),
             "k": K,
             "seed": SEED,
             "device": self.device.type,
@@ -180,9 +182,9 @@ def evaluate(
         What the JSON holds: candidate, fingerprint, metrics, by_digit, by_speaker, by_recording,
         confusion, cost.
     """
-    test, recording, digit = evaluator.test, evaluator.recording, evaluator.test.x_digit
+    test, recording, digit = evaluator.test, evaluator.recording, evaluator.test.image_digit
     start = time.perf_counter()
-    images = candidate.draw(test.c[recording], digit, evaluator.generator("noise"))
+    images = candidate.draw(test.sounds[recording], digit, evaluator.generator("noise"))
     if evaluator.device.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
@@ -205,7 +207,7 @@ def evaluate(
         metrics = score(fake, real, copies, group)
         on_progress("draws for the same sounds")
         again = candidate.draw(
-            test.c[recording][::STRIDE], digit[::STRIDE], evaluator.generator("noise again")
+            test.sounds[recording][::STRIDE], digit[::STRIDE], evaluator.generator("noise again")
         )
         metrics |= draws_metrics(
             fake.every(STRIDE), evaluator.features_of(again), real.test.features, real.train,
@@ -223,7 +225,7 @@ def evaluate(
 
     correct, speakers = obeyed(fake, digit), evaluator.dataset.recordings.speakers
     by_digit = estimate_by_group(correct, group, digit, digit)
-    by_speaker = estimate_by_group(correct, group, digit, test.c_speaker[recording])
+    by_speaker = estimate_by_group(correct, group, digit, test.speaker[recording])
     card: dict[str, Any] = {
         "candidate": candidate.about(),
         "fingerprint": evaluator.fingerprint(),
@@ -232,9 +234,9 @@ def evaluate(
         "by_speaker": {speakers[s]: estimate._asdict() for s, estimate in by_speaker.items()},
         "by_recording": {
             # Judgements: two of each sample.
-            "drawn": (2 * recording.bincount(minlength=len(test.c))).tolist(),
-            "correct": (2 * recording.bincount(correct, len(test.c))).long().tolist(),
-            "digit": test.c_digit.tolist(),
+            "drawn": (2 * recording.bincount(minlength=len(test.sounds))).tolist(),
+            "correct": (2 * recording.bincount(correct, len(test.sounds))).long().tolist(),
+            "digit": test.sound_digit.tolist(),
         },
         "confusion": (
             confusion_matrix(fake.digit_a, digit) + confusion_matrix(fake.digit_b, digit)
@@ -256,34 +258,34 @@ def _grid(candidate: Candidate, evaluator: Evaluator) -> matplotlib.figure.Figur
     test, names = evaluator.test, evaluator.dataset.recordings.speakers
     rows, partners = [], []
     for d in range(10):
-        spoken = (test.c_digit == d).nonzero().squeeze(1)
-        speakers = test.c_speaker[spoken].unique()
+        spoken = (test.sound_digit == d).nonzero().squeeze(1)
+        speakers = test.speaker[spoken].unique()
         speaker = speakers[d % len(speakers)]
-        rows.append(spoken[test.c_speaker[spoken] == speaker][0])
-        partners.append(test.x[test.x_digit == d][0])
+        rows.append(spoken[test.speaker[spoken] == speaker][0])
+        partners.append(test.images[test.image_digit == d][0])
     row = torch.stack(rows)
-    c, digit = test.c[row], test.c_digit[row]
+    c, digit = test.sounds[row], test.sound_digit[row]
     draws = candidate.draw(
         c.repeat_interleave(N_DRAWS, 0),
         digit.repeat_interleave(N_DRAWS),
         evaluator.generator("grid"),
     )
-    labels = [f"{d} by {names[s]}" for d, s in enumerate(test.c_speaker[row].tolist())]
+    labels = [f"{d} by {names[s]}" for d, s in enumerate(test.speaker[row].tolist())]
     return sample_grid(c, torch.stack(partners), draws.unflatten(0, (-1, N_DRAWS)), labels)
 
 
 def _neighbors(images: Tensor, found: Copying, evaluator: Evaluator) -> matplotlib.figure.Figure:
     """Samples above their nearest training images: for each digit the first, and the one that is
     nearer to the training set than to the test set by most."""
-    digit, columns = evaluator.test.x_digit, []
+    digit, columns = evaluator.test.image_digit, []
     for d in range(10):
         rows = (digit == d).nonzero()[:, 0]
         columns.append(torch.stack((rows[0], rows[found.ratio[rows].argmin()])))
     first, copied = torch.stack(columns, 1)
     shown = {
         "a sample": images[first],
-        "its nearest": evaluator.train.x[found.row[first]],
+        "its nearest": evaluator.train.images[found.row[first]],
         "most copied": images[copied],
-        "its nearest ": evaluator.train.x[found.row[copied]],
+        "its nearest ": evaluator.train.images[found.row[copied]],
     }
     return side_by_side(shown, [f"{d}" for d in range(10)])

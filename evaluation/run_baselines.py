@@ -31,16 +31,16 @@ def lookup(model: GenerativeModel, train: Part) -> Draw:
     Raises:
         InputError: the model has no warm start.
     """
-    every = -(-len(train.x) // N_IMAGES)
-    x, x_digit = from_pixels(train.x[::every]), train.x_digit[::every]
-    if model.recognize(from_pixels(train.c[:1]), x, x_digit) is None:
+    every = -(-len(train.images) // N_IMAGES)
+    x, x_digit = from_pixels(train.images[::every]), train.image_digit[::every]
+    if model.recognize(from_pixels(train.sounds[:1]), x, x_digit) is None:
         raise InputError("lookup needs a run with a warm start: this one has none")
 
     def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         different, back = c.unique(dim=0, return_inverse=True)
         recognized = model.recognize(from_pixels(different), x, x_digit)
         assert recognized is not None
-        return draw_of_digit(train.x, train.x_digit, recognized[back], generator)
+        return draw_of_digit(train.images, train.image_digit, recognized[back], generator)
 
     return draw
 
@@ -56,16 +56,18 @@ def label(model: GenerativeModel, train: Part, draw: Draw) -> Draw:
     """
     if model.spec.labels != "cascade":
         raise InputError("label needs a run with --labels cascade")
-    recognized = model.recognize(from_pixels(train.c), from_pixels(train.x[:1]), train.x_digit[:1])
+    recognized = model.recognize(
+        from_pixels(train.sounds), from_pixels(train.images[:1]), train.image_digit[:1]
+    )
     assert recognized is not None
-    right = recognized == train.c_digit
+    right = recognized == train.sound_digit
     rows = []
     for d in range(model.spec.n_digits):
-        found = (right & (train.c_digit == d)).nonzero()
+        found = (right & (train.sound_digit == d)).nonzero()
         if not len(found):
             raise InputError(f"label: the run recognizes no training sound of digit {d}")
         rows.append(found[0, 0])
-    c_of_digit = train.c[torch.stack(rows)]
+    c_of_digit = train.sounds[torch.stack(rows)]
 
     def draw_told(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         return draw(c_of_digit[digit], digit, generator)

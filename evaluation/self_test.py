@@ -74,7 +74,7 @@ def broken(table: Mapping[str, Mapping[str, float]], order: Sequence[Relation]) 
 def measure(evaluator: Evaluator) -> dict[str, dict[str, float]]:
     """Every metric of samples alone, of every control."""
     found = {}
-    digit = evaluator.test.x_digit
+    digit = evaluator.test.image_digit
     for name, control in tqdm(CONTROLS.items(), "controls", leave=False, disable=None):
         generator = torch.Generator().manual_seed(0)
         images = control(evaluator.train, evaluator.validation, digit, generator)

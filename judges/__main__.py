@@ -33,16 +33,16 @@ def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | Jud
     torch.manual_seed(seed)
     network = ARCHITECTURES[which]()
     batch_size = 100
-    steps = epochs * max(len(train.x) // batch_size, 100)
+    steps = epochs * max(len(train.images) // batch_size, 100)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.02, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     progress = Progress(f"judge {which}", steps)
     for _ in range(steps):
-        index = torch.randint(len(train.x), (batch_size,))
-        x = _distort(train.x[index].unsqueeze(1) / 255)
+        index = torch.randint(len(train.images), (batch_size,))
+        x = _distort(train.images[index].unsqueeze(1) / 255)
         if which == "b":
             x = _blur(x)
-        loss = F.cross_entropy(network(x), train.x_digit[index], label_smoothing=0.05)
+        loss = F.cross_entropy(network(x), train.image_digit[index], label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -107,8 +107,8 @@ def main() -> None:
         path = WEIGHTS / f"{dataset.name}-{which}.safetensors"
         write_atomically(path, save(tensors))
         judge, held_out = load_judge(dataset.name, which), part(dataset, "official", "validation")
-        _, logits = judge(held_out.x)
-        accuracy = (logits.argmax(1) == held_out.x_digit).float().mean().item()
+        _, logits = judge(held_out.images)
+        accuracy = (logits.argmax(1) == held_out.image_digit).float().mean().item()
         print(f"{path}: {path.stat().st_size} bytes, {accuracy:.2%} on validation")
 
 

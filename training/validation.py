@@ -31,28 +31,25 @@ class Validation:
     def __init__(self, dataset: PairedDataset, split: str) -> None:
         held_out = part(dataset, split, "validation")
         generator = torch.Generator().manual_seed(SEED)
-        image = torch.randperm(len(held_out.x), generator=generator)[:N_SAMPLES]
-        self.digit = held_out.x_digit[image]
+        image = torch.randperm(len(held_out.images), generator=generator)[:N_SAMPLES]
+        self.digit = held_out.image_digit[image]
         self.judge = load_judge(dataset.name, "b")
         self.fd_name = f"fd_judge_{len(image)}"
-        self.x = held_out.x[image]
+        self.x = held_out.images[image]
         self.real = self.judge(self.x)[0]
         # Another image of the digit beside each: its distance is the diversity of real images.
-        other = _draw_of_digit(held_out.x_digit, self.digit, generator)
-        self.other = self.judge(held_out.x[other])[0]
-        self.c = held_out.c[_draw_of_digit(held_out.c_digit, self.digit, generator)]
-        order = [(held_out.c_digit == digit).nonzero().squeeze(1) for digit in range(10)]
-        speakers = held_out.c_speaker.unique()
+        other = _draw_of_digit(held_out.image_digit, self.digit, generator)
+        self.other = self.judge(held_out.images[other])[0]
+        self.c = held_out.sounds[_draw_of_digit(held_out.sound_digit, self.digit, generator)]
+        order = [(held_out.sound_digit == digit).nonzero().squeeze(1) for digit in range(10)]
+        speakers = held_out.speaker.unique()
         shown = torch.stack(  # each digit by another speaker
-            [
-                o[held_out.c_speaker[o] == speakers[d % len(speakers)]][0]
-                for d, o in enumerate(order)
-            ]
+            [o[held_out.speaker[o] == speakers[d % len(speakers)]][0] for d, o in enumerate(order)]
         )
-        self.shown, self.clips = held_out.c[shown], held_out.clips[shown]
-        self.speakers = [dataset.recordings.speakers[i] for i in held_out.c_speaker[shown]]
-        first = [int((held_out.x_digit == digit).nonzero()[0]) for digit in range(10)]
-        self.partners = held_out.x[first]
+        self.shown, self.clips = held_out.sounds[shown], held_out.clips[shown]
+        self.speakers = [dataset.recordings.speakers[i] for i in held_out.speaker[shown]]
+        first = [int((held_out.image_digit == digit).nonzero()[0]) for digit in range(10)]
+        self.partners = held_out.images[first]
 
     def metrics(self, model: GenerativeModel) -> dict[str, float]:
         """By judge B: accuracy, fd_judge_N, coverage, coverage_within_digit; of two draws for a

@@ -83,10 +83,10 @@ def test_resampled_draws_a_fresh_partner_of_the_same_digit(toy: Part, plain: Non
     image, recording = pairs(Batches(toy, "resampled", SIZE, seed=0), range(100))
     assert torch.equal(dataset.images.digit[image], dataset.recordings.digit[recording])
     partners = [set(image[recording == r].tolist()) for r in recording.unique()]
-    assert len(partners) == len(toy.c)
+    assert len(partners) == len(toy.sounds)
     # 40 draws of 60 images: about 29 different ones.
     assert sum(map(len, partners)) / len(partners) > 20
-    assert set(image.tolist()) == set(numbers(toy.x).tolist())
+    assert set(image.tolist()) == set(numbers(toy.images).tolist())
 
 
 def test_one_to_one_is_fixed(toy: Part, plain: None) -> None:
@@ -94,7 +94,7 @@ def test_one_to_one_is_fixed(toy: Part, plain: None) -> None:
     image, recording = pairs(Batches(toy, "one-to-one", SIZE, seed=0), range(100))
     assert torch.equal(dataset.images.digit[image], dataset.recordings.digit[recording])
     drawn = {*zip(image.tolist(), recording.tolist(), strict=True)}
-    assert len(drawn) == len({i for i, _ in drawn}) == len({r for _, r in drawn}) == len(toy.c)
+    assert len(drawn) == len({i for i, _ in drawn}) == len({r for _, r in drawn}) == len(toy.sounds)
     image, recording = pairs(Batches(toy, "one-to-one", SIZE, seed=1), range(100))
     assert len(drawn & {*zip(image.tolist(), recording.tolist(), strict=True)}) < len(drawn) / 5
 
@@ -103,31 +103,31 @@ def test_one_to_one_pairs(toy: Part, source: PairedDataset, offline_source: Pair
     parts = [part(each, "official", "train") for each in (source, offline_source)]
     for p in (toy, *parts):
         image, recording = lasting(p, "one-to-one", 5)
-        assert torch.equal(p.x_digit[image], p.c_digit[recording])
+        assert torch.equal(p.image_digit[image], p.sound_digit[recording])
         # No item twice, and none left over where the other side had one.
         assert len(image.unique()) == len(recording.unique()) == len(image)
-        wanted = torch.minimum(p.x_digit.bincount(), p.c_digit.bincount())
-        assert torch.equal(p.c_digit[recording].bincount(), wanted)
+        wanted = torch.minimum(p.image_digit.bincount(), p.sound_digit.bincount())
+        assert torch.equal(p.sound_digit[recording].bincount(), wanted)
         again = lasting(p, "one-to-one", 5)
         assert torch.equal(image, again[0]) and torch.equal(recording, again[1])
         assert not torch.equal(image, lasting(p, "one-to-one", 6)[0])
-    one = lasting(parts[0], "fixed-1", 5)
-    assert all(map(torch.equal, one, lasting(parts[0], "one-to-one", 5)))
+    one = lasting(toy, "fixed-1", 5)  # images last
+    assert all(map(torch.equal, one, lasting(toy, "one-to-one", 5)))
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 100])
 def test_fixed_partners(k: int, toy: Part, source: PairedDataset) -> None:
     for p in (toy, part(source, "official", "train")):
         image, recording = lasting(p, f"fixed-{k}", 5)
-        assert torch.equal(p.x_digit[image], p.c_digit[recording])
-        assert torch.equal(recording.bincount(), torch.full((len(p.c),), k))
-        n_images, n_recordings = p.x_digit.bincount(), p.c_digit.bincount()
-        partners = image.bincount(minlength=len(p.x))
+        assert torch.equal(p.image_digit[image], p.sound_digit[recording])
+        assert torch.equal(recording.bincount(), torch.full((len(p.sounds),), k))
+        n_images, n_recordings = p.image_digit.bincount(), p.sound_digit.bincount()
+        partners = image.bincount(minlength=len(p.images))
         for digit in range(10):
             # Images are used equally often, and a recording has as many different ones as it can.
-            used = partners[p.x_digit == digit]
+            used = partners[p.image_digit == digit]
             assert used.max() - used.min() <= 1
-            first = (recording == (p.c_digit == digit).nonzero()[0]).nonzero().squeeze(1)
+            first = (recording == (p.sound_digit == digit).nonzero()[0]).nonzero().squeeze(1)
             assert len(image[first].unique()) == min(k, int(n_images[digit]))
             assert used.max() > 1 or k * n_recordings[digit] <= n_images[digit]
 
@@ -135,7 +135,7 @@ def test_fixed_partners(k: int, toy: Part, source: PairedDataset) -> None:
 def test_fixed_partners_last(toy: Part, plain: None) -> None:
     image, recording = pairs(Batches(toy, "fixed-3", SIZE, seed=0), range(300))
     drawn = {*zip(image.tolist(), recording.tolist(), strict=True)}
-    assert len(drawn) == 3 * len(toy.c)
+    assert len(drawn) == 3 * len(toy.sounds)
 
 
 def test_unknown_pairings() -> None:
@@ -172,11 +172,11 @@ def test_shuffled_digits_are_independent(toy: Part, plain: None) -> None:
 def test_every_item_is_as_likely(pairing: str, toy: Part, plain: None) -> None:
     dataset = toy_dataset()
     image, recording = pairs(Batches(toy, pairing, SIZE, seed=0), range(200))
-    there = numbers(toy.c)
+    there = numbers(toy.sounds)
     assert chisquare(recording.bincount(minlength=len(dataset.recordings))[there]).pvalue > 0.01
     assert chisquare(dataset.recordings.digit[recording].bincount()).pvalue > 0.01
     if pairing == "shuffled":
-        assert chisquare(image.bincount(minlength=900)[numbers(toy.x)]).pvalue > 0.01
+        assert chisquare(image.bincount(minlength=900)[numbers(toy.images)]).pvalue > 0.01
 
 
 def test_digits_of_the_real_data_are_uniform(source: PairedDataset) -> None:

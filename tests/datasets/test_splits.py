@@ -54,7 +54,7 @@ def test_sizes(source: PairedDataset, offline_source: PairedDataset) -> None:
         recordings = recording_split(each, "official").bincount().tolist()
         assert (images, recordings) == wanted[each.name]
         for name, n in zip(SPLITS, recordings, strict=True):
-            assert part_of(each, "official", name).c_digit.bincount().tolist() == [n // 10] * 10
+            assert part_of(each, "official", name).sound_digit.bincount().tolist() == [n // 10] * 10
 
 
 # One speaker held out
@@ -78,7 +78,7 @@ def test_a_held_out_speaker_of_the_data_here(
         speakers = sorted(each.recordings.speakers)
         for name, following in ((speakers[0], speakers[1]), (speakers[-1], speakers[0])):
             found = {
-                split: set(part_of(each, f"speaker:{name}", split).c_speaker.tolist())
+                split: set(part_of(each, f"speaker:{name}", split).speaker.tolist())
                 for split in SPLITS
             }
             order = each.recordings.speakers
@@ -115,8 +115,8 @@ def test_an_unknown_split(split: str, message: str) -> None:
 def test_parts_are_disjoint_and_nothing_is_lost(split: str) -> None:
     dataset = toy_dataset()
     parts = [part_of(dataset, split, name) for name in SPLITS]
-    images = torch.cat([numbers(p.x) for p in parts])
-    recordings = torch.cat([numbers(p.c) for p in parts])
+    images = torch.cat([numbers(p.images) for p in parts])
+    recordings = torch.cat([numbers(p.sounds) for p in parts])
     assert images.sort().values.tolist() == list(range(len(dataset.images)))
     assert recordings.sort().values.tolist() == list(range(len(dataset.recordings)))
 
@@ -125,11 +125,11 @@ def test_parts_are_disjoint_and_nothing_is_lost(split: str) -> None:
 def test_a_part_keeps_what_belongs_together(name: str) -> None:
     dataset = toy_dataset()
     p = part_of(dataset, "speaker:bob", name)
-    image, recording = numbers(p.x), numbers(p.c)
-    assert torch.equal(p.x_digit, dataset.images.digit[image])
-    assert (p.x_digit.diff() >= 0).all()
-    assert torch.equal(p.c_digit, dataset.recordings.digit[recording])
-    assert torch.equal(p.c_speaker, dataset.recordings.speaker[recording])
+    image, recording = numbers(p.images), numbers(p.sounds)
+    assert torch.equal(p.image_digit, dataset.images.digit[image])
+    assert (p.image_digit.diff() >= 0).all()
+    assert torch.equal(p.sound_digit, dataset.recordings.digit[recording])
+    assert torch.equal(p.speaker, dataset.recordings.speaker[recording])
     assert torch.equal(p.clips, dataset.recordings.clips[recording])
 
 
@@ -137,7 +137,7 @@ def test_the_image_split_does_not_depend_on_the_speaker() -> None:
     dataset = toy_dataset()
     for name in SPLITS:
         a, b = (part_of(dataset, split, name) for split in ("official", "speaker:zoe"))
-        assert torch.equal(a.x, b.x)
+        assert torch.equal(a.images, b.images)
 
 
 def test_clips_stay_on_the_cpu() -> None:

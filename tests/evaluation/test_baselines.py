@@ -18,7 +18,7 @@ def parts(offline_source: PairedDataset) -> tuple[Part, Part]:
 
 def draw(name: Name, parts: tuple[Part, Part], n: int = 100) -> tuple[torch.Tensor, torch.Tensor]:
     """Images for validation sounds, and the digits of these."""
-    c, digit = parts[1].c[:n], parts[1].c_digit[:n]
+    c, digit = parts[1].sounds[:n], parts[1].sound_digit[:n]
     generator = torch.Generator().manual_seed(0)
     return BASELINES[name].draw(*parts, c, digit, generator), digit
 
@@ -36,10 +36,10 @@ def test_every_name_has_one() -> None:
 
 def test_real_data_are_validation_images_of_the_digit(parts: tuple[Part, Part]) -> None:
     x, digit = draw("real-data", parts)
-    assert images_of(x, digit) <= images_of(parts[1].x, parts[1].x_digit)
+    assert images_of(x, digit) <= images_of(parts[1].images, parts[1].image_digit)
     # None is repeated before all of its digit were drawn.
     zeros = x[digit == 0]
-    n_there = int((parts[1].x_digit == 0).sum())
+    n_there = int((parts[1].image_digit == 0).sum())
     assert len(zeros.unique(dim=0)) >= min(len(zeros), n_there) - 1
 
 
@@ -50,5 +50,5 @@ def test_class_mean_has_one_image_for_each_digit(parts: tuple[Part, Part]) -> No
 
 def test_nearest_neighbor_draws_training_images(parts: tuple[Part, Part]) -> None:
     x, digit = draw("nearest-neighbor", parts)
-    train = images_of(parts[0].x, parts[0].x_digit)
+    train = images_of(parts[0].images, parts[0].image_digit)
     assert {image for image, _ in images_of(x, digit)} <= {image for image, _ in train}

@@ -55,7 +55,7 @@ def noise() -> torch.Generator:
 
 
 def rows_in(x: Tensor, part: Part) -> list[int]:
-    return [int((part.x == each).flatten(1).all(1).nonzero()[0, 0]) for each in x]
+    return [int((part.images == each).flatten(1).all(1).nonzero()[0, 0]) for each in x]
 
 
 def test_recognition_is_of_test_sounds_among_test_images() -> None:
@@ -64,8 +64,8 @@ def test_recognition_is_of_test_sounds_among_test_images() -> None:
     assert list(found) == ["recognition_accuracy"]
     assert found["recognition_accuracy"].value == pytest.approx(29 / 30)
     (x, digit), = model.among  # fmt: skip
-    assert torch.equal((255 * x[:, 0]).round().to(torch.uint8), TEST.x)
-    assert digit is TEST.x_digit
+    assert torch.equal((255 * x[:, 0]).round().to(torch.uint8), TEST.images)
+    assert digit is TEST.image_digit
     assert candidate(Deaf()).extra_metrics(TRAIN, TEST, noise()) == {}
 
 
@@ -79,7 +79,7 @@ def test_memorized_pairs_are_those_of_the_run(pairing: str, asked: bool) -> None
         pairs = fixed_pairs(TRAIN, pairing, 3)
         assert pairs is not None
         for x, c in zip(*pairs, strict=True):
-            partners.setdefault(TRAIN.c[c].numpy().tobytes(), TRAIN.x[x])
+            partners.setdefault(TRAIN.sounds[c].numpy().tobytes(), TRAIN.images[x])
 
     def memorized(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         assert torch.equal(c[:, 0, 0].long(), digit)
@@ -94,11 +94,11 @@ def test_memorized_pairs_are_those_of_the_run(pairing: str, asked: bool) -> None
 def test_lookup_draws_training_images_of_what_is_recognized() -> None:
     model: Any = Listener()
     draw = lookup(model, TRAIN)
-    row = torch.arange(len(TEST.c)).flip(0).repeat(2)
-    c, digit = TEST.c[row], (TEST.c_digit[row] + 1) % 10  # it is not told
+    row = torch.arange(len(TEST.sounds)).flip(0).repeat(2)
+    c, digit = TEST.sounds[row], (TEST.sound_digit[row] + 1) % 10  # it is not told
     found = rows_in(draw(c, digit, noise()), TRAIN)
-    heard = torch.where((TEST.c_digit == 3) & (TEST.c_speaker == 1), 4, TEST.c_digit)[row]
-    assert TRAIN.x_digit[found].tolist() == heard.tolist()
+    heard = torch.where((TEST.sound_digit == 3) & (TEST.speaker == 1), 4, TEST.sound_digit)[row]
+    assert TRAIN.image_digit[found].tolist() == heard.tolist()
     assert len({*found}) > 50
     for x, x_digit in model.among:
         shown = (255 * x[:, 0, 0, 0]).round().long()  # the planted digit of the image
@@ -112,7 +112,7 @@ def test_lookup_searches_among_some_images_with_their_digits(
 ) -> None:
     monkeypatch.setattr("evaluation.run_baselines.N_IMAGES", 100)
     model: Any = Listener()
-    lookup(model, TRAIN)(TEST.c, TEST.c_digit, noise())
+    lookup(model, TRAIN)(TEST.sounds, TEST.sound_digit, noise())
     x, x_digit = model.among[-1]
     assert len(x) == 100 and len(x_digit.unique()) == 10
     assert torch.equal((255 * x[:, 0, 0, 0]).round().long(), x_digit)
@@ -127,8 +127,8 @@ def test_label_draws_for_a_sound_that_is_recognized_as_the_digit() -> None:
         return c[:, :28, :28]
 
     told = label(model, TRAIN, draw)
-    told(TEST.c.flip(0), TEST.x_digit[:30], noise())
-    assert torch.equal(heard[0], TEST.x_digit[:30])
+    told(TEST.sounds.flip(0), TEST.image_digit[:30], noise())
+    assert torch.equal(heard[0], TEST.image_digit[:30])
     with pytest.raises(InputError, match="needs a run with --labels cascade"):
         label(Listener(), TRAIN, draw)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no training sound of digit 6"):

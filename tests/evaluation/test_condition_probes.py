@@ -110,7 +110,7 @@ def test_the_effect_of_a_speaker_is_relative_to_that_of_noise(found: Found) -> N
 
 
 def test_noise_is_as_loud_as_it_says_for_each_clip(found: Found) -> None:
-    names = found.test.c_digit, found.test.c_speaker
+    names = found.test.sound_digit, found.test.speaker
     digit, speaker = of(found.drawn[0][0])
     row = [int(((names[0] == d) & (names[1] == s)).nonzero()[0, 0])
            for d, s in zip(digit, speaker, strict=True)]  # fmt: skip
@@ -208,9 +208,11 @@ def test_draws_for_one_sound_stand_against_two_real_images_of_the_digit() -> Non
 def test_the_probe_names_the_speaker_from_what_the_network_gets() -> None:
     dataset = planted_dataset()
     test = datasets.test_part(dataset, "official")
-    c, d, s = (each.repeat_interleave(6, 0) for each in (test.c, test.c_digit, test.c_speaker))
+    c, d, s = (
+        each.repeat_interleave(6, 0) for each in (test.sounds, test.sound_digit, test.speaker)
+    )
     kept = (s != 2) | (torch.arange(len(s)) % 6 < 4)  # speakers 0 and 1 have more
-    train = Part(test.x, test.x_digit, c[kept], d[kept], s[kept], test.clips)
+    train = Part(test.images, test.image_digit, c[kept], d[kept], s[kept], test.clips)
     chance = 6 / 16
 
     class Model:

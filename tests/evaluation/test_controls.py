@@ -29,15 +29,17 @@ def draw(name: str, parts: tuple[Part, Part]) -> Tensor:
 
 def digits_in(x: Tensor, part: Part) -> list[int | None]:
     """Of each image the digit that it has in the part, None if it is not there."""
-    known = {row.numpy().tobytes(): int(d) for row, d in zip(part.x, part.x_digit, strict=True)}
+    known = {
+        row.numpy().tobytes(): int(d) for row, d in zip(part.images, part.image_digit, strict=True)
+    }
     return [known.get(row.numpy().tobytes()) for row in x]
 
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_control_changes_no_data(name: str, parts: tuple[Part, Part]) -> None:
-    before = [each.x.clone() for each in parts]
+    before = [each.images.clone() for each in parts]
     draw(name, parts)
-    assert all(torch.equal(a, b.x) for a, b in zip(before, parts, strict=True))
+    assert all(torch.equal(a, b.images) for a, b in zip(before, parts, strict=True))
 
 
 def test_held_out_and_copies_are_of_the_wanted_digit(parts: tuple[Part, Part]) -> None:
@@ -74,16 +76,18 @@ def test_modes_are_lost(parts: tuple[Part, Part]) -> None:
         for d in range(10):
             assert len(x[d::10].unique(dim=0)) <= kept
     means = draw("class-means", parts)[:10].float()
-    real = torch.stack([parts[0].x[parts[0].x_digit == d].float().mean(0) for d in range(10)])
+    real = torch.stack(
+        [parts[0].images[parts[0].image_digit == d].float().mean(0) for d in range(10)]
+    )
     assert (means - real).abs().max() <= 0.5
 
 
 def test_the_thick_half_is_thicker_and_half(parts: tuple[Part, Part]) -> None:
     x, validation = draw("thick-half", parts), parts[1]
     assert digits_in(x, validation) == [d % 10 for d in range(N)]
-    measured = stroke_attributes(validation.x).thickness
+    measured = stroke_attributes(validation.images).thickness
     for d in range(10):
-        median = measured[validation.x_digit == d].quantile(0.4)
+        median = measured[validation.image_digit == d].quantile(0.4)
         assert (stroke_attributes(x[d::10]).thickness >= median).all()
 
 

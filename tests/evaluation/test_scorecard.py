@@ -16,7 +16,10 @@ from evaluation.scorecard import (
     pool_pixels,
     score,
 )
-from metrics.neighbors import auth_pct, nearest
+from metrics.neighbors import auth_pct, copying_statistic, nearest
+from metrics.prdc import within_group_coverage
+from metrics.wasserstein import wasserstein_by_group
+from metrics.within import within_group_frechet_distance, within_group_precision
 
 
 def test_copies_are_found() -> None:
@@ -94,6 +97,59 @@ def test_the_accuracy_is_the_mean_of_both_judges() -> None:
     assert (found["accuracy_judge_a"], found["accuracy_judge_b"]) == (0.9, 0.75)
     assert found["accuracy"] == pytest.approx(0.825)
     assert found["judges_disagree"] == pytest.approx(0.15)
+
+
+def test_each_metric_compares_samples_with_test_images_the_right_way() -> None:
+    """Samples that are no mirror image of the test images: exchanged, each value is another."""
+    real, digit = statistics(), torch.arange(N) % 10
+    fake = dataclasses.replace(judged(3), features=0.4 * judged(3).features)
+    copies = copying(fake.pixels, real)
+    metrics = score(fake, real, copies, torch.arange(N))
+    found = {name.removesuffix(f"_judge_{N}"): each.value for name, each in metrics.items()}
+    sides = (real.test.features, digit, fake.features, digit)
+    swapped = (fake.features, digit, real.test.features, digit)
+    for name, metric in {
+        "coverage_within_digit": within_group_coverage,
+        "precision_within_digit": within_group_precision,
+        "fd_within_digit": within_group_frechet_distance,
+    }.items():
+        assert found[name] == pytest.approx(metric(*sides))
+        assert metric(*sides) != pytest.approx(metric(*swapped), rel=0.01)
+    assert found["precision"] != pytest.approx(found["recall"], rel=0.01)
+    assert found["diversity_relative"] < 0.9 < 1 / found["diversity_relative"]
+    assert found["copying_z"] == copying_statistic(copies.distance, real.copying.distance) != 0
+    wanted = wasserstein_by_group(
+        real.test.attributes[:, 1], digit, fake.attributes[:, 1], digit, in_deviations=True
+    ).mean()
+    assert found["w1_slant"] == pytest.approx(wanted.item())
+    assert len({found[f"w1_{name}"] for name in ("thickness", "slant", "width")}) == 3
+
+
+def test_quantiles_of_distances_are_the_hundredth_and_the_median() -> None:
+    real = statistics()
+    metrics, distance, *_ = copying(judged(3).pixels, real)
+    ordered = distance.sort().values
+    assert ordered[0] <= metrics["nearest_train_q01"] <= ordered[3]
+    assert metrics["nearest_train_median"] == ordered[(N - 1) // 2]
+
+
+def test_resamples_are_of_recordings_within_their_digit() -> None:
+    """Digits that differ do not make the mean less certain: each keeps its number of recordings."""
+    recording = torch.arange(400) // 4
+    digit = recording % 10
+    by_digit = (digit < 5) & (torch.arange(400) > 3)  # all right or all wrong in a digit, but four
+    found = estimate_mean(by_digit, recording, digit)
+    assert found.low is not None and found.high is not None
+    assert found.high - found.low < 0.05
+    mixed = estimate_mean(by_digit, recording, torch.zeros_like(digit))
+    assert mixed.low is not None and mixed.high is not None
+    assert mixed.high - mixed.low > 0.15
+
+
+def test_the_certainty_of_equal_values_is_that_of_recordings() -> None:
+    few = estimate_mean(torch.ones(100), torch.arange(100) // 20, torch.zeros(100))
+    many = estimate_mean(torch.ones(100), torch.arange(100), torch.zeros(100))
+    assert few.low is not None and many.low is not None and few.low < 0.6 < 0.9 < many.low
 
 
 def test_a_mean_of_equal_values_is_not_certain() -> None:

@@ -75,7 +75,7 @@ def evaluator(offline_source: PairedDataset) -> Evaluator:
 def drawn(evaluator: Evaluator) -> Measured:
     found: Measured = {}
     for name, control in CONTROLS.items():
-        digit, generator = evaluator.test.x_digit, torch.Generator().manual_seed(0)
+        digit, generator = evaluator.test.image_digit, torch.Generator().manual_seed(0)
         images = control(evaluator.train, evaluator.validation, digit, generator)
         found[name] = evaluator.features_of(images), evaluator.usefulness(images).value
     return found

@@ -59,35 +59,35 @@ def test_the_parts_are_those_of_the_split(planted: Evaluator) -> None:
     for each, split, n in zip(
         (planted.train, planted.validation, planted.test), range(3), N_OF_SPLIT, strict=True
     ):
-        assert len(each.x) == 10 * n and (each.c[:, 0, 2] == split).all()
-        assert each.x[:, 10:14, 8].float().mean().item() == pytest.approx(LEVEL[split], abs=2)
+        assert len(each.images) == 10 * n and (each.sounds[:, 0, 2] == split).all()
+        assert each.images[:, 10:14, 8].float().mean().item() == pytest.approx(LEVEL[split], abs=2)
 
 
 def test_a_sample_is_of_its_recording(card: dict[str, Any], planted: Evaluator) -> None:
     test, recording = planted.test, planted.recording
-    assert torch.equal(test.c_digit[recording], test.x_digit)
+    assert torch.equal(test.sound_digit[recording], test.image_digit)
     drawn = 2 * recording.bincount(minlength=30)
     assert card["by_recording"]["drawn"] == drawn.tolist()
-    misread = (test.c_speaker == 1).long() + (test.c_digit == 3).long()
+    misread = (test.speaker == 1).long() + (test.sound_digit == 3).long()
     correct = drawn * (2 - misread) // 2
     assert card["by_recording"]["correct"] == correct.tolist()
-    assert card["by_recording"]["digit"] == test.c_digit.tolist()
+    assert card["by_recording"]["digit"] == test.sound_digit.tolist()
 
 
 def test_each_judge_reads_for_itself(card: dict[str, Any], planted: Evaluator) -> None:
-    speaker = planted.test.c_speaker[planted.recording]
+    speaker = planted.test.speaker[planted.recording]
     a = (speaker != 1).double().mean().item()
     assert 0.5 < a < 0.8
     assert value(card, "accuracy_judge_a") == pytest.approx(a)
     assert value(card, "accuracy_judge_b") == pytest.approx(0.9)
     assert value(card, "accuracy") == pytest.approx((a + 0.9) / 2)
-    three = planted.test.x_digit == 3
+    three = planted.test.image_digit == 3
     differ = ((speaker == 1) | three).double().mean().item()
     assert value(card, "judges_disagree") == pytest.approx(differ)
 
 
 def test_strata_are_those_of_the_recording(card: dict[str, Any], planted: Evaluator) -> None:
-    speaker, digit = planted.test.c_speaker[planted.recording], planted.test.x_digit
+    speaker, digit = planted.test.speaker[planted.recording], planted.test.image_digit
     right = 1 - ((speaker == 1).double() + (digit == 3).double()) / 2
     for i, name in enumerate(SPEAKERS):
         wanted = right[speaker == i].mean().item()
@@ -104,8 +104,8 @@ def test_distances_are_from_the_test_images_in_judge_a(
     card: dict[str, Any], planted: Evaluator
 ) -> None:
     test = planted.test
-    real = test.x[:, 10:14, 8].float()
-    fake = draw(test.c[planted.recording], test.x_digit, planted.generator("noise"))
+    real = test.images[:, 10:14, 8].float()
+    fake = draw(test.sounds[planted.recording], test.image_digit, planted.generator("noise"))
     features = fake[:, 10:14, 8].float()
     found = prdc(real, features, 5)
     names = ("precision", "recall", "density", "coverage")
@@ -113,7 +113,7 @@ def test_distances_are_from_the_test_images_in_judge_a(
     for name in names:
         assert value(card, f"{name}_judge_200") == pytest.approx(getattr(found, name))
     assert value(card, "fd_judge_200") == pytest.approx(frechet_distance(real, features))
-    within = within_group_coverage(real, test.x_digit, features, test.x_digit)
+    within = within_group_coverage(real, test.image_digit, features, test.image_digit)
     assert value(card, "coverage_within_digit_judge_200") == pytest.approx(within)
     # The floor is of training images: ten levels of gray from the test images, not fifty.
     assert 4 * 9**2 < card["metrics"]["fd_judge_200"]["real"] < 4 * 13**2
@@ -127,8 +127,8 @@ def test_copies_are_of_training_images(
     part: Part = getattr(planted, source)
 
     def copy(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
-        rows = [(part.x_digit == d).nonzero()[:, 0] for d in digit]
-        return torch.stack([part.x[r[i % len(r)]] for i, r in enumerate(rows)])
+        rows = [(part.image_digit == d).nonzero()[:, 0] for d in digit]
+        return torch.stack([part.images[r[i % len(r)]] for i, r in enumerate(rows)])
 
     card = evaluate(Candidate("copies", True, copy), planted, tmp_path)
     assert value(card, "copied") == pytest.approx(copied, abs=0.02)
@@ -151,9 +151,9 @@ def test_noise_is_the_same_for_all(planted: Evaluator, tmp_path: Path) -> None:
 
 def test_other_splits_have_other_parts(dataset: PairedDataset, planted: Evaluator) -> None:
     other = Evaluator(dataset, "speaker:bob", torch.device("cpu"))
-    assert set(other.test.c_speaker.tolist()) == {1}
-    assert set(other.validation.c_speaker.tolist()) == {2}
-    assert set(other.train.c_speaker.tolist()) == {0}
+    assert set(other.test.speaker.tolist()) == {1}
+    assert set(other.validation.speaker.tolist()) == {2}
+    assert set(other.train.speaker.tolist()) == {0}
     assert other.fingerprint()["split_sha256"] != planted.fingerprint()["split_sha256"]
     changed = replace(dataset, fingerprint="0" * 64)
     assert Evaluator(changed, "official", torch.device("cpu")).fingerprint()["data_sha256"] == (
@@ -163,21 +163,21 @@ def test_other_splits_have_other_parts(dataset: PairedDataset, planted: Evaluato
 
 def test_the_real_side_is_of_training_images(planted: Evaluator) -> None:
     real, train = planted.real, planted.train
-    of = train.x[:, 10:14, 8].float()
+    of = train.images[:, 10:14, 8].float()
     rows = [
         [(of == each).all(1).nonzero()[0, 0].item() for each in side]
         for side in (real.train, real.train_other)
     ]
     assert not {*rows[0]} & {*rows[1]} and len({*rows[0]}) == len({*rows[1]}) == len(real.digit)
-    assert all(torch.equal(train.x_digit[side], real.digit) for side in rows)
-    thickness = torch.stack(stroke_attributes(train.x[rows[0]]), 1)
+    assert all(torch.equal(train.image_digit[side], real.digit) for side in rows)
+    thickness = torch.stack(stroke_attributes(train.images[rows[0]]), 1)
     assert torch.equal(real.train_attributes, thickness)
-    assert torch.allclose(real.train_components, planted.descriptor(train.x[rows[0]]))
-    assert torch.equal(real.test.features, planted.test.x[:, 10:14, 8].float())
-    assert torch.allclose(planted.descriptor(train.x).mean(0), torch.zeros(()), atol=1e-3)
-    assert planted.descriptor(planted.test.x).mean(0).abs().max() > 0.1
-    assert torch.equal(real.train_pixels, pool_pixels(train.x))
-    assert torch.equal(real.held_out_pixels, pool_pixels(planted.validation.x))
+    assert torch.allclose(real.train_components, planted.descriptor(train.images[rows[0]]))
+    assert torch.equal(real.test.features, planted.test.images[:, 10:14, 8].float())
+    assert torch.allclose(planted.descriptor(train.images).mean(0), torch.zeros(()), atol=1e-3)
+    assert planted.descriptor(planted.test.images).mean(0).abs().max() > 0.1
+    assert torch.equal(real.train_pixels, pool_pixels(train.images))
+    assert torch.equal(real.held_out_pixels, pool_pixels(planted.validation.images))
 
 
 def test_real_images_score_by_their_own_kind(planted: Evaluator) -> None:
@@ -197,7 +197,7 @@ def test_real_images_score_by_their_own_kind(planted: Evaluator) -> None:
         )  # fmt: skip
         assert real.metrics[f"w1_{name}"] == pytest.approx(distance.mean().item())
     # The floor of copying is of validation images: 50 levels further, they are no copies.
-    assert real.copying.row.shape == (len(planted.validation.x),)
+    assert real.copying.row.shape == (len(planted.validation.images),)
     assert real.copying.distance.min() > 0
 
 
@@ -205,7 +205,7 @@ def test_draws_are_compared_with_draws_for_the_same_sounds(
     card: dict[str, Any], planted: Evaluator
 ) -> None:
     test, real = planted.test, planted.real
-    c, digit = test.c[planted.recording], test.x_digit
+    c, digit = test.sounds[planted.recording], test.image_digit
     first = draw(c, digit, planted.generator("noise"))[::STRIDE]
     again = draw(c[::STRIDE], digit[::STRIDE], planted.generator("noise again"))
     a, b = (x[:, 10:14, 8].float() for x in (first, again))
@@ -225,19 +225,21 @@ def test_a_classifier_learns_from_the_samples_and_is_tested_on_test_images(
 
     monkeypatch.setattr(module, "classification_accuracy", classify)
     vars(planted).pop("usefulness_of_real", None)
-    samples = draw(planted.test.c[planted.recording], planted.test.x_digit, torch.Generator())
+    samples = draw(
+        planted.test.sounds[planted.recording], planted.test.image_digit, torch.Generator()
+    )
     found = planted.usefulness(samples)
     assert torch.equal(seen[0][0], samples) and found.value == 7 / 200 and found.real == 14 / 200
     card = evaluate(Candidate("planted", False, draw), planted, tmp_path)
     wanted = draw(
-        planted.test.c[planted.recording], planted.test.x_digit, planted.generator("noise")
+        planted.test.sounds[planted.recording], planted.test.image_digit, planted.generator("noise")
     )
     assert torch.equal(seen[2][0], wanted) and card["metrics"]["cas"]["value"] == 21 / 200
     levels = [parts[0][:, 10:14, 8].float().mean().item() for parts in seen]
     assert levels[1] == pytest.approx(LEVEL[0], abs=2)
     for parts in seen[:2]:
-        assert torch.equal(parts[1], planted.test.x_digit)
-        assert parts[2] is planted.test.x and parts[3] is planted.test.x_digit
+        assert torch.equal(parts[1], planted.test.image_digit)
+        assert parts[2] is planted.test.images and parts[3] is planted.test.image_digit
     vars(planted).pop("usefulness_of_real")
 
 
@@ -339,17 +341,17 @@ def test_pictures_show_what_they_say(planted: Evaluator, monkeypatch: pytest.Mon
     misread = [(d + 1) % 10 if s == 1 else d for d, s in zip(digits, speakers, strict=True)]
     assert draws[:, :, 0, 0].tolist() == [[d] * 8 for d in misread]
 
-    samples = planted.train.x[:200].clone()
+    samples = planted.train.images[:200].clone()
     samples[:, 5, 5] = 9
-    samples[planted.test.x_digit == 4] = planted.test.x[planted.test.x_digit == 4]
-    copy = int((planted.test.x_digit == 4).nonzero()[7, 0])
-    samples[copy] = planted.train.x[77]
+    samples[planted.test.image_digit == 4] = planted.test.images[planted.test.image_digit == 4]
+    copy = int((planted.test.image_digit == 4).nonzero()[7, 0])
+    samples[copy] = planted.train.images[77]
     near = copying(pool_pixels(samples), planted.real)
     PICTURES["neighbors"](samples, near, planted)
     rows, titles = grids[1]
     assert titles == [str(d) for d in digits]
     first, nearest, most, copied = rows.values()
-    starts = [int((planted.test.x_digit == d).nonzero()[0, 0]) for d in digits]
+    starts = [int((planted.test.image_digit == d).nonzero()[0, 0]) for d in digits]
     assert torch.equal(first, samples[starts])
-    assert torch.equal(nearest, planted.train.x[near.row[starts]])
-    assert torch.equal(most[4], samples[copy]) and torch.equal(copied[4], planted.train.x[77])
+    assert torch.equal(nearest, planted.train.images[near.row[starts]])
+    assert torch.equal(most[4], samples[copy]) and torch.equal(copied[4], planted.train.images[77])

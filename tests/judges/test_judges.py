@@ -19,8 +19,10 @@ def test_reads_held_out_digits(
 ) -> None:
     for each in (source, offline_source):
         held_out = part(each, "official", "validation")
-        _, logits = load_judge(each.name, which)(held_out.x[:: max(len(held_out.x) // 3000, 1)])
-        digit = held_out.x_digit[:: max(len(held_out.x) // 3000, 1)]
+        _, logits = load_judge(each.name, which)(
+            held_out.images[:: max(len(held_out.images) // 3000, 1)]
+        )
+        digit = held_out.image_digit[:: max(len(held_out.images) // 3000, 1)]
         assert (logits.argmax(1) == digit).float().mean() >= MIN_ACCURACY[each.name]
 
 
@@ -28,7 +30,7 @@ def test_reads_held_out_digits(
 def test_reads_the_mean_of_each_digit(source: PairedDataset, which: str) -> None:
     """Soft strokes too, or the samples of a VAE are judged by their softness."""
     train = part(source, "official", "train")
-    means = torch.stack([train.x[train.x_digit == d].float().mean(0) for d in range(10)])
+    means = torch.stack([train.images[train.image_digit == d].float().mean(0) for d in range(10)])
     _, logits = load_judge(source.name, which)(means.round().to(torch.uint8))
     assert (logits.argmax(1) == torch.arange(10)).float().mean() >= 0.9
 
@@ -45,7 +47,7 @@ def test_are_small_and_differ() -> None:
 
 
 def test_features_lead_to_the_logits(offline_source: PairedDataset) -> None:
-    x = part(offline_source, "official", "validation").x[:50]
+    x = part(offline_source, "official", "validation").images[:50]
     for which in ARCHITECTURES:
         judge = load_judge("offline", which)
         features, logits = judge(x)

@@ -236,5 +236,5 @@ def test_a_run_trains_on_its_own_part_and_pairs(
     assert batches.batch_size == 8
     dataset = datasets.load("offline", offline_dir)
     train_part = datasets.part(dataset, "official", "train")
-    assert torch.equal(batches.part.x, train_part.x)
-    assert torch.equal(batches.part.c, train_part.c)
+    assert torch.equal(batches.part.images, train_part.images)
+    assert torch.equal(batches.part.sounds, train_part.sounds)
