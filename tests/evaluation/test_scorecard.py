@@ -16,7 +16,8 @@ from evaluation.scorecard import (
     pool_pixels,
     score,
 )
-from metrics.neighbors import auth_pct, copying_statistic, nearest
+from metrics.frechet import frechet_distance
+from metrics.neighbors import auth_pct, copied_share, copying_statistic, nearest
 from metrics.prdc import within_group_coverage
 from metrics.wasserstein import wasserstein_by_group
 from metrics.within import within_group_frechet_distance, within_group_precision
@@ -122,7 +123,23 @@ def test_each_metric_compares_samples_with_test_images_the_right_way() -> None:
         real.test.attributes[:, 1], digit, fake.attributes[:, 1], digit, in_deviations=True
     ).mean()
     assert found["w1_slant"] == pytest.approx(wanted.item())
+    components = real.test.components, fake.components
+    assert found["fd_pca"] == pytest.approx(frechet_distance(*components))
     assert len({found[f"w1_{name}"] for name in ("thickness", "slant", "width")}) == 3
+
+
+def test_copies_are_nearer_than_unseen_images_to_training_than_to_test_images() -> None:
+    real, fake = statistics(), judged(3)
+    pixels = fake.pixels.clone()
+    pixels[:60] = real.train_pixels[:60]
+    train = real.train_pixels[60:100]  # half-way to a test image: near, but to both
+    pixels[60:100] = (train + real.test.pixels[nearest(train, real.test.pixels).row]) / 2
+    copies = copying(pixels, real)
+    assert copies.distance[60:100].median() < real.copying.distance.quantile(0.01)
+    found = score(fake, real, copies, torch.arange(N))["copied"].value
+    flagged = copies.ratio < real.copying.ratio.double().quantile(0.01)
+    assert flagged[:60].all() and 60 <= flagged.sum() < 70
+    assert found == copied_share(flagged.double().mean().item()) != flagged.double().mean().item()
 
 
 def test_quantiles_of_distances_are_the_hundredth_and_the_median() -> None:
