@@ -22,6 +22,7 @@ from common.errors import InputError, command
 from common.files import write_rows
 from training.checkpoint import find, load
 from training.run_log import read_scalars
+from training.schedule import TERA
 
 __all__ = ["row_of"]
 
@@ -37,26 +38,30 @@ class Options:
 
 
 def row_of(folder: Path) -> dict[str, Any]:
-    """What the run is, and its validation metrics after its last step.
+    """What the run is, and its last validation metrics with the step and FLOPs they are of.
 
     Raises:
         InputError: the folder holds no run, or one that was never validated.
     """
-    found = load(find(folder), groups=())
-    scalars = read_scalars(folder)
+    run, scalars = load(find(folder), groups=()).run, read_scalars(folder)
+    of_validation = {k: v for k, v in sorted(scalars.items()) if k.startswith("validation/")}
+    if not of_validation:
+        raise InputError(f"{folder}: no validation metrics: train it further")
+    last = max(steps[-1] for steps, _ in of_validation.values())
     metrics = {
         tag.removeprefix("validation/"): values[-1]
-        for tag, (steps, values) in sorted(scalars.items())
-        if tag.startswith("validation/") and steps[-1] == found.step
+        for tag, (steps, values) in of_validation.items()
+        if steps[-1] == last
     }
-    if not metrics:
-        raise InputError(f"{folder}: no validation metrics of its last step: train it to its end")
-    run = found.run
+    steps, flops = scalars["progress/training_flops"]
+    seconds = scalars["progress/training_seconds"][1]
+    at = steps.index(last)
     about = {
         "model": run.model, "preset": run.preset, "data": run.data, "split": run.split,
         "pairing": run.pairing, "labels": run.labels, "seed": run.seed, "code": run.code,
-        "step": found.step,
-        "training_seconds": round(found.seconds),
+        "step": last,
+        "tflop": round(flops[at] / TERA, 2),
+        "training_seconds": round(seconds[at]),
     }  # fmt: skip
     return about | {f"config.{k}": v for k, v in sorted(run.config.items())} | metrics
 
@@ -78,7 +83,10 @@ def main() -> None:
     for row in rows:
         cells = [row.get(name, "") for name in differing]
         table.add_row(*(f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
     if options.out:
         write_rows(options.out, rows)
         print(options.out)

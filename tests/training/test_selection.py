@@ -1,8 +1,9 @@
-"""Rows of validation metrics come from runs that were trained to their end."""
+"""Rows hold the last validation of each run, and what it was after."""
 
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from common.files import ROOT
 from tests.training.runs import arguments, call
+from training.selection import row_of
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -36,6 +38,16 @@ def test_runs_become_rows(
         rows = list(csv.DictReader(file))
     assert [float(row["config.beta"]) for row in rows] == [1, 3]
     assert all(0 <= float(row["accuracy"]) <= 1 and row["step"] == "3" for row in rows)
+
+    more = ("--steps", "4", "--warm-start", "1e-5", "--beta", "1", "--resume")
+    call(*arguments(offline_dir, runs[0], "cvae", *more, "--validate-every", "0"))
+    log = runs[0] / "metrics.jsonl"
+    lines = [line for line in log.read_text().splitlines() if '"step": 4' not in line]
+    log.write_text("\n".join(lines) + "\n")  # stopped between two validations
+    row = row_of(runs[0])
+    values = [json.loads(line) for line in lines]
+    flops = [v["value"] for v in values if v["tag"] == "progress/training_flops"]
+    assert row["step"] == 3 and row["tflop"] == round(flops[-1] / 1e12, 2)
 
     ran = command("-m", "training.selection", tmp_path / "nothing")
     assert ran.returncode == 2 and "no checkpoint" in ran.stderr
