@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,18 @@ import torch
 from torch import Tensor
 
 import datasets
+import models
 from common.errors import InputError
-from datasets import Part, fixed_pairs, part
+from datasets import Part, fixed_pairs, from_pixels, part
 from evaluation.candidates import Candidate
 from evaluation.run_baselines import label, lookup
+from evaluation.scorecard import pool_pixels
+from metrics.cost import count_flops
+from metrics.neighbors import partner_rank
 from tests.evaluation.planted import planted_dataset
+from training.checkpoint import Checkpoint
+from training.run import Run
+from training.schedule import TERA, Schedule
 
 DATASET = planted_dataset()
 TRAIN, TEST = part(DATASET, "official", "train"), datasets.test_part(DATASET, "official")
@@ -87,8 +95,25 @@ def test_memorized_pairs_are_those_of_the_run(pairing: str, asked: bool) -> None
 
     found = candidate(Deaf(), memorized, pairing).extra_metrics(TRAIN, TEST, noise())
     assert ("partner_rank" in found) == asked
-    if asked:
-        assert found["partner_rank"].value == 0
+    if not asked:
+        return
+    assert found["partner_rank"].value == 0
+
+    def half(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
+        """Mixed with the first image of the digit, more in some speakers than in others."""
+        first = torch.stack([TRAIN.images[TRAIN.image_digit == d][0] for d in digit])
+        share = c[:, 0, 1, None, None] / 2
+        return (share * first + (1 - share) * memorized(c, digit, generator)).byte()
+
+    rank = candidate(Deaf(), half, pairing).extra_metrics(TRAIN, TEST, noise())["partner_rank"]
+    assert pairs is not None
+    k = 4 if pairing == "fixed-4" else 1
+    x, c = (each[::k] for each in pairs)
+    drawn = half(TRAIN.sounds[c], TRAIN.image_digit[x], noise())
+    pixels = pool_pixels(drawn), pool_pixels(TRAIN.images[x])
+    pair, digit = torch.arange(len(x)), TRAIN.image_digit[x]
+    assert rank.value == pytest.approx(partner_rank(*pixels, pair, digit).mean().item())
+    assert rank.value != pytest.approx(partner_rank(*pixels[::-1], pair, digit).mean().item())
 
 
 def test_lookup_draws_training_images_of_what_is_recognized() -> None:
@@ -141,3 +166,57 @@ def test_a_baseline_says_whether_it_is_told() -> None:
     assert run.baseline("label", TRAIN).needs_label and run.baseline("label", TRAIN).name == "label"
     assert not run.baseline("lookup", TRAIN).needs_label
     assert run.baseline("lookup", TRAIN).model is model
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    """Of an untrained run, at its second mark."""
+    spec = datasets.spec("audio2image")
+    config = dataclasses.replace(models.presets("cvae")["reference"], **{"width": 8})
+    run = Run(
+        "cvae", "reference", dataclasses.asdict(config), "offline", "", "audio2image", "official",
+        "resampled", "none", 0, "32-true", spec.x_shape, spec.c_shape, (0.4, 0.9), "code",
+    )  # fmt: skip
+    tensors = {f"ema.{k}": v for k, v in config.build(spec).state_dict().items()}
+    step = Schedule.of(run).steps(0.9 * TERA)
+    return Checkpoint(run, step, 12.5, 0, tensors)
+
+
+def test_the_cost_is_that_of_the_run_and_of_one_sample(checkpoint: Checkpoint) -> None:
+    schedule = Schedule.of(checkpoint.run)
+    found = Candidate.from_checkpoint(checkpoint, torch.device("cpu")).cost(TRAIN)
+    assert (found["mark_tflop"], found["steps"], found["training_seconds"]) == (
+        0.9, checkpoint.step, 12.5,
+    )  # fmt: skip
+    assert found["training_flops"] == schedule.until(checkpoint.step) > 0.8 * TERA
+    model = checkpoint.build_model(torch.device("cpu"))
+    one = count_flops(lambda: model.sample(from_pixels(TRAIN.sounds[:1])))
+    assert found["flops_per_sample"] == pytest.approx(one, rel=0.01)
+    assert found["parameters"] == sum(p.numel() for p in model.parameters())
+    sampling, all_of_it = found["parameters_sampling"], found["parameters"]
+    assert sampling and all_of_it and 0 < sampling < all_of_it
+    assert Candidate("x", False, lambda *_: TRAIN.images).cost(TRAIN)["steps"] is None
+
+
+@pytest.mark.parametrize(("step", "why"), [(-1, "is at no mark"), (None, "cannot draw yet")])
+def test_what_is_at_no_mark_or_cannot_draw_has_none(
+    checkpoint: Checkpoint, step: int | None, why: str
+) -> None:
+    run, schedule = checkpoint.run, Schedule.of(checkpoint.run)
+    there = checkpoint.step - 1
+    if step is None:  # a second mark before the end of the warm start
+        early = schedule.until(schedule.draws_from - 1) / TERA
+        run = dataclasses.replace(run, marks=(0.4, early))
+        there = schedule.steps(early * TERA)
+        assert 0 < there < schedule.draws_from
+    found = dataclasses.replace(checkpoint, run=run, step=there)
+    cost = Candidate.from_checkpoint(found, torch.device("cpu")).cost(TRAIN)
+    assert cost["mark_tflop"] is None, why
+
+
+def test_samples_are_drawn_as_in_evaluation_by_the_average(checkpoint: Checkpoint) -> None:
+    made = Candidate.from_checkpoint(checkpoint, torch.device("cpu"))
+    assert made.model is not None and not made.model.training
+    told = made.about()
+    assert told["run"]["preset"] == "reference" and told["name"] == "cvae"
+    assert made.baseline("lookup", TRAIN).about()["run"]["preset"] == ""

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from evaluation.estimates import estimate_by_group, estimate_mean
+from evaluation.estimates import estimate_by_group, estimate_mean, estimate_resampled
 from evaluation.scorecard import (
     BETTER,
     ImageFeatures,
@@ -161,6 +161,14 @@ def test_resamples_are_of_recordings_within_their_digit() -> None:
     mixed = estimate_mean(by_digit, recording, torch.zeros_like(digit))
     assert mixed.low is not None and mixed.high is not None
     assert mixed.high - mixed.low > 0.15
+
+
+def test_resamples_are_moved_to_the_value() -> None:
+    resampled = torch.cat((torch.linspace(0.4, 0.5, 900), torch.full((100,), 0.9)))  # skewed
+    found = estimate_resampled(0.7, resampled, (0, 1))
+    moved = 0.7 + resampled.quantile(0.025) - resampled.mean()
+    assert found.low == pytest.approx(moved.item(), abs=1e-6)
+    assert estimate_resampled(0.98, resampled, (0, 1)).high == 1
 
 
 def test_the_certainty_of_equal_values_is_that_of_recordings() -> None:

@@ -39,8 +39,8 @@ def test_runs_become_rows(
     assert [float(row["config.beta"]) for row in rows] == [1, 3]
     assert all(0 <= float(row["accuracy"]) <= 1 and row["step"] == "3" for row in rows)
 
-    more = ("--steps", "4", "--warm-start", "1e-5", "--beta", "1", "--resume")
-    call(*arguments(offline_dir, runs[0], "cvae", *more, "--validate-every", "0"))
+    again = ("--steps", "4", "--warm-start", "1e-5", "--beta", "1", "--resume")
+    call(*arguments(offline_dir, runs[0], "cvae", *again, "--validate-every", "0"))
     log = runs[0] / "metrics.jsonl"
     lines = [line for line in log.read_text().splitlines() if '"step": 4' not in line]
     log.write_text("\n".join(lines) + "\n")  # stopped between two validations
