@@ -105,15 +105,16 @@ def main() -> None:
     model = model.to(fabric.device)
     train = part(dataset, options.split, "train").to(fabric.device)
     batches = Batches(
-        train, options.pairing, config.batch_size, options.seed, fabric.global_rank, options.labels
-    )
+        train, options.pairing, config.batch_size, options.seed, fabric.global_rank, options.labels,
+        options.task,
+    )  # fmt: skip
     schedule = Schedule.of(run, fabric.device, model)
     trainer = Trainer(model, schedule, batches, fabric, config.ema)
     if found:
         restore(trainer, found)
         _refuse_passed_marks(options.marks, schedule, trainer.step, folder)
     run = run.continued_from(found.run) if found else run
-    validation = Validation(dataset, options.split)
+    validation = Validation(dataset, options.split, options.task)
     intervals = Intervals(options.checkpoint_every, options.validate_every)
     end = options.steps or schedule.steps(options.marks[-1] * TERA)
     try:

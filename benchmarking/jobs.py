@@ -23,7 +23,7 @@ from datasets import Labels, PairedDataset
 from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
 from evaluation.evaluator import PROTOCOL
-from judges import load_judge
+from judges import JUDGES, load_judge
 from training import checkpoint
 from training.run import Precision, Run, run_folder
 from training.session import mark_folder
@@ -327,7 +327,7 @@ def _is_current(path: Path, dataset: PairedDataset, weights_sha256: str | None) 
 
 def _ruler(dataset: PairedDataset) -> dict[str, str]:
     """Of a fingerprint, what scores of these data must agree in."""
-    judges = {f"judge_{which}": load_judge(dataset.name, which).sha256 for which in "ab"}
+    judges = {f"judge_{which}": load_judge(dataset.name, which).sha256 for which in JUDGES}
     return {"protocol": PROTOCOL, "data_sha256": dataset.fingerprint, **judges}
 
 

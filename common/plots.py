@@ -21,20 +21,23 @@ __all__ = [
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito 2008
 
+SOUND_SIZE = 64  # of log-mel pictures
+
 
 def sample_grid(
     conditions: Tensor, partners: Tensor, draws: Tensor, row_labels: Sequence[str]
 ) -> Figure:
-    """One row for each condition: its spectrogram, a real image, draws that differ in noise.
+    """One row for each condition: itself, a real partner, draws that differ in noise.
 
     Args:
-        conditions: (r, 64, 64) uint8.
-        partners: (r, 28, 28) uint8, real images of the condition's digit.
-        draws: (r, k, 28, 28) uint8.
+        conditions: (r, height, width) uint8; 64 x 64 are drawn as sounds.
+        partners: (r, height, width) uint8, real targets of the condition's digit.
+        draws: (r, k, height, width) uint8.
         row_labels: r short names.
     """
     r, k = draws.shape[:2]
-    titles = ["sound", "real", *(f"draw {i + 1}" for i in range(k))]
+    given = "sound" if conditions.shape[-1] == SOUND_SIZE else "image"
+    titles = [given, "real", *(f"draw {i + 1}" for i in range(k))]
     figure = Figure(figsize=(0.8 * (k + 2) + 1.1, 0.8 * r + 0.7), dpi=120)
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     axes = figure.subplots(r, k + 2, squeeze=False)
@@ -46,7 +49,8 @@ def sample_grid(
                 axis.set_title(titles[j], fontsize=9)
         row[0].set_ylabel(row_labels[i], fontsize=9, rotation=0, ha="right", va="center")
     figure.supxlabel(
-        "sound: log-mel picture, time to the right, pitch upwards; draws: same sound, other noise",
+        "sounds: log-mel pictures, time to the right, pitch upwards; "
+        f"draws: same {given}, other noise",
         fontsize=8,
     )
     return figure
@@ -89,7 +93,7 @@ def png(figure: Figure) -> bytes:
 
 def _show(axis: Axes, image: Tensor) -> None:
     """An image (28, 28) in gray, a log-mel picture (64, 64) in color; no ticks, no frame."""
-    cmap = "magma" if image.shape[-1] == 64 else "gray"
+    cmap = "magma" if image.shape[-1] == SOUND_SIZE else "gray"
     axis.imshow(image.cpu().numpy(), cmap=cmap, vmin=0, vmax=255)
     axis.set(xticks=[], yticks=[])
     for edge in axis.spines.values():

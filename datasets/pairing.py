@@ -10,7 +10,7 @@ from torch import Tensor
 
 from common.errors import InputError
 from datasets.augment import augment
-from datasets.base import Batch, Labels
+from datasets.base import Batch, Labels, Task
 from datasets.pixels import from_pixels
 from datasets.splits import Part
 
@@ -82,6 +82,7 @@ class Batches:
             of the same K images; `one-to-one`: `fixed-1`; `shuffled`: a fresh image of any digit.
         rank: of the process, where several train together; each draws batches of its own.
         labels: whether batches hold digits.
+        task: which side is the target. Only sounds that are conditions are augmented.
 
     Raises:
         InputError: there is no such pairing.
@@ -95,10 +96,11 @@ class Batches:
         seed: int,
         rank: int = 0,
         labels: Labels = "none",
+        task: Task = "audio2image",
     ) -> None:
         check_pairing(pairing)
         self.part, self.pairing, self.batch_size = part, pairing, batch_size
-        self.seed, self.rank, self.labels = seed, rank, labels
+        self.seed, self.rank, self.labels, self.task = seed, rank, labels, task
         self.generator = torch.Generator(part.images.device)
         count = part.image_digit.bincount(minlength=10)
         if pairing != "shuffled" and (count[part.sound_digit.unique()] == 0).any():
@@ -112,11 +114,13 @@ class Batches:
         part, generator = self.part, self.generator
         generator.manual_seed(seed_of(self.seed, step, phase, k, self.rank))
         image, recording = self._draw(batch_size or self.batch_size)
-        return Batch(
-            x=from_pixels(part.images[image]),
-            c=augment(from_pixels(part.sounds[recording]), generator),
-            digit=None if self.labels == "none" else part.sound_digit[recording],
-        )
+        x, c = from_pixels(part.images[image]), from_pixels(part.sounds[recording])
+        digit = part.sound_digit[recording]
+        if self.task == "audio2image":
+            c = augment(c, generator)
+        else:
+            x, c, digit = c, x, part.image_digit[image]
+        return Batch(x, c, None if self.labels == "none" else digit)
 
     def _draw(self, n: int) -> tuple[Tensor, Tensor]:
         """(n,) indices of images and of recordings."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from common.errors import InputError, suggest
-from datasets.base import SPLITS, PairedDataset
+from datasets.base import SPLITS, PairedDataset, Task
 
 __all__ = ["Part", "check_split", "part", "recording_split", "test_part"]
 
@@ -61,6 +61,11 @@ class Part:
     sound_digit: Tensor  # (m,) int64
     speaker: Tensor  # (m,) int64
     clips: Tensor  # (m, 8192) float32, on the CPU
+
+    def sides(self, task: Task) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Targets, their digits, conditions, their digits."""
+        images, sounds = (self.images, self.image_digit), (self.sounds, self.sound_digit)
+        return (*images, *sounds) if task == "audio2image" else (*sounds, *images)
 
     def to(self, device: torch.device | str) -> Part:
         moved = {k: v.to(device) for k, v in vars(self).items() if k != "clips"}

@@ -35,7 +35,7 @@ from evaluation.scorecard import (
     score,
 )
 from evaluation.usefulness import classification_accuracy
-from judges import load_judge
+from judges import JUDGES, load_judge
 from metrics.accuracy import confusion_matrix
 from metrics.attributes import stroke_attributes
 from metrics.descriptors import fit_descriptor
@@ -65,7 +65,7 @@ class Evaluator:
         self.validation = part(dataset, split, "validation").to(device)
         self.test = test_part(dataset, split).to(device)
         try:
-            self.judges = tuple(load_judge(dataset.name, which, device) for which in "ab")
+            self.judges = tuple(load_judge(dataset.name, which, device) for which in JUDGES)
         except FileNotFoundError as error:
             raise InputError(
                 f"no judge for the data '{dataset.name}': python -m judges --data {dataset.name}"

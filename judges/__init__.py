@@ -1,7 +1,7 @@
 """The frozen classifiers by which samples are judged.
 
-Judge A reports, judge B selects: they differ in architecture and seed, and were trained on the
-same images, judge B on blurred ones too. `python -m judges` trained them.
+For images of digits and for spoken digits, judge A reports and judge B selects: they differ in
+architecture and seed, and were trained on the same data. `python -m judges` trained them.
 """
 
 from __future__ import annotations
@@ -11,34 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load
 from torch import Tensor
 
-from judges.networks import ARCHITECTURES, JudgeA, JudgeB
+from judges.networks import ARCHITECTURES, JUDGES, Kind, Network, Which
 
-__all__ = ["WEIGHTS", "Judge", "load_judge"]
+__all__ = ["JUDGES", "WEIGHTS", "Judge", "Kind", "Which", "load_judge", "weights_path"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A frozen classifier of digit images."""
+    """A frozen classifier of digits."""
 
     name: str
     sha256: str  # of the file of its weights
-    network: JudgeA | JudgeB
+    network: Network
 
     @torch.no_grad()
     def __call__(self, x: Tensor, batch_size: int = 500) -> tuple[Tensor, Tensor]:
         """Features and logits.
 
         Args:
-            x: (n, 1, 28, 28) float in [0, 1], or (n, 28, 28) uint8.
+            x: (n, 1, height, width) float in [0, 1], or (n, height, width) uint8.
 
         Returns:
-            (n, 64) float32, (n, 10) float32.
+            (n, d) float32, (n, 10) float32; d is 64 of images, 32 of sounds.
         """
         device = next(self.network.parameters()).device
         features, logits = [], []
@@ -47,28 +46,35 @@ class Judge:
             if images.dtype == torch.uint8:
                 images = images.unsqueeze(1) / 255
             h = self.network.features(images)
-            activation = F.relu if isinstance(self.network, JudgeA) else F.gelu
             features.append(h)
-            logits.append(self.network.head(activation(h)))
+            logits.append(self.network.classify(h))
         return torch.cat(features), torch.cat(logits)
 
 
-def load_judge(data: str, which: str, device: torch.device | str = "cpu") -> Judge:
+def weights_path(data: str, which: Which, kind: Kind) -> Path:
+    name = {"image": f"{data}-{which}", "sound": f"{data}-sound-{which}"}[kind]
+    return WEIGHTS / f"{name}.safetensors"
+
+
+def load_judge(
+    data: str, which: Which, device: torch.device | str = "cpu", kind: Kind = "image"
+) -> Judge:
     """The committed judge of a dataset.
 
     Args:
         data: the name of the dataset.
         which: 'a' reports, 'b' selects.
+        kind: of what it judges.
 
     Raises:
         FileNotFoundError: none was trained for this dataset.
     """
-    name = f"{data}-{which}"
-    raw = (WEIGHTS / f"{name}.safetensors").read_bytes()
-    network = ARCHITECTURES[which]()
+    path = weights_path(data, which, kind)
+    raw = path.read_bytes()
+    network = ARCHITECTURES[kind, which]()
     tensors = load(raw)  # of half precision
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     )
     network.eval().requires_grad_(False).to(device)
-    return Judge(name, hashlib.sha256(raw).hexdigest(), network)
+    return Judge(path.stem, hashlib.sha256(raw).hexdigest(), network)

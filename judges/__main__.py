@@ -5,7 +5,9 @@ python -m judges --data mnist-fsdd
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,29 +22,33 @@ from common.command_line import parse
 from common.errors import InputError, command
 from common.files import write_atomically
 from common.progress import Progress
+from converters.mel64.features import to_picture, to_sound
 from datasets import Part, part
-from judges import WEIGHTS, load_judge
-from judges.networks import ARCHITECTURES, JudgeA, JudgeB
+from datasets.augment import augment
+from judges import Kind, Which, load_judge, weights_path
+from judges.networks import ARCHITECTURES, Network
 
 
-def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | JudgeB:
-    """Cross-entropy, AdamW, one cycle; small shifts, turns, shears and scalings.
-
-    B is trained on blurred digits too: without them its wide strides fail on soft strokes.
-    """
+def train_judge(train: Part, kind: Kind, which: Which, epochs: int, seed: int) -> Network:
+    """Cross-entropy, AdamW, one cycle, on the distorted data of one kind."""
     torch.manual_seed(seed)
-    network = ARCHITECTURES[which]()
-    batch_size = 100
-    steps = epochs * max(len(train.images) // batch_size, 100)
+    network, sources, batch_size = ARCHITECTURES[kind, which](), _sources(train, kind), 100
+    digit = train.image_digit if kind == "image" else train.sound_digit
+    steps = epochs * max(len(digit) // batch_size, 100)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.02, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    progress = Progress(f"judge {which}", steps)
-    for _ in range(steps):
-        index = torch.randint(len(train.images), (batch_size,))
-        x = _distort(train.images[index].unsqueeze(1) / 255)
-        if which == "b":
-            x = _blur(x)
-        loss = F.cross_entropy(network(x), train.image_digit[index], label_smoothing=0.05)
+    progress = Progress(f"{kind} judge {which}", steps)
+    for step in range(steps):
+        index = torch.randint(len(digit), (batch_size,))
+        x = sources[step % len(sources)][index].unsqueeze(1) / 255
+        if kind == "sound":
+            x = augment(x)
+        elif which == "b":
+            # Without blurred digits its wide strides fail on soft strokes.
+            x = _blur(_distort(x))
+        else:
+            x = _distort(x)
+        loss = F.cross_entropy(network(x), digit[index], label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -50,6 +56,14 @@ def train_judge(train: Part, which: str, epochs: int, seed: int) -> JudgeA | Jud
         progress.update()
     progress.close()
     return network.eval()
+
+
+def _sources(train: Part, kind: Kind) -> list[Tensor]:
+    """Pictures to learn from: of sounds also those of what the converter makes of them, as samples
+    are heard through it."""
+    if kind == "image":
+        return [train.images]
+    return [train.sounds, to_picture(to_sound(train.sounds))]
 
 
 def _distort(x: Tensor) -> Tensor:
@@ -84,10 +98,12 @@ class Options:
     """Which images."""
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""
-    judge: tuple[Literal["a", "b"], ...] = ("a", "b")
+    kind: tuple[Kind, ...] = ("image", "sound")
+    """Of what."""
+    judge: tuple[Which, ...] = ("a", "b")
     """Which of the two."""
     epochs: int = 10
-    """Passes over the training images."""
+    """Passes over the training data."""
 
 
 @command
@@ -96,20 +112,28 @@ def main() -> None:
     if options.epochs < 1:
         raise InputError(f"--epochs {options.epochs}: at least 1")
     dataset = datasets.load(options.data, options.data_dir)
-    for which in options.judge:
-        network = train_judge(
-            part(dataset, "official", "train"), which, options.epochs, seed=ord(which)
-        )
+    train, held_out = (part(dataset, "official", name) for name in ("train", "validation"))
+    for kind, which in itertools.product(options.kind, options.judge):
+        network = train_judge(train, kind, which, options.epochs, seed=ord(which))
         # Half precision halves the file; the judge is what the file holds.
         tensors = {
             k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()
         }
-        path = WEIGHTS / f"{dataset.name}-{which}.safetensors"
+        path = weights_path(dataset.name, which, kind)
         write_atomically(path, save(tensors))
-        judge, held_out = load_judge(dataset.name, which), part(dataset, "official", "validation")
-        _, logits = judge(held_out.images)
-        accuracy = (logits.argmax(1) == held_out.image_digit).float().mean().item()
-        print(f"{path}: {path.stat().st_size} bytes, {accuracy:.2%} on validation")
+        judge = load_judge(dataset.name, which, kind=kind)
+        for name, x, digit in _held_out(held_out, kind):
+            accuracy = (judge(x)[1].argmax(1) == digit).float().mean().item()
+            print(f"{path}: {path.stat().st_size} bytes, {accuracy:.2%} on validation {name}")
+
+
+def _held_out(held_out: Part, kind: Kind) -> Iterator[tuple[str, Tensor, Tensor]]:
+    if kind == "image":
+        yield "images", held_out.images, held_out.image_digit
+        return
+    yield "sounds", held_out.sounds, held_out.sound_digit
+    converted = to_picture(to_sound(held_out.sounds))
+    yield "sounds through the converter", converted, held_out.sound_digit
 
 
 if __name__ == "__main__":

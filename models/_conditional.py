@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets import Batch, TaskSpec
+from datasets import Batch, Task, TaskSpec
 from models._base import Config, GenerativeModel, Logs, OptimizerConfig, Phase
-from models._networks import ImageEncoder, SoundEncoder
+from models._networks import ImageEmbedder, SoundEncoder
 
 __all__ = ["ConditionalConfig", "ConditionalModel"]
 
@@ -63,6 +65,7 @@ class ConditionalModel(GenerativeModel):
     start is one for all models, on the run's own split and seed, counted in its budget.
     """
 
+    tasks: ClassVar[tuple[Task, ...]] = ("audio2image", "image2audio")
     config: ConditionalConfig
     references: Tensor  # (n, embedding_dim), f(x_j)
 
@@ -71,9 +74,12 @@ class ConditionalModel(GenerativeModel):
     def __init__(self, spec: TaskSpec, config: ConditionalConfig):
         super().__init__(spec, config)
         self.cond_dim = config.embedding_dim
-        self.encoder = SoundEncoder(spec.c_shape, self.cond_dim, config.encoder_width)
+        of_sound = partial(SoundEncoder, embedding_dim=self.cond_dim, width=config.encoder_width)
+        of_image = partial(ImageEmbedder, embedding_dim=self.cond_dim)
+        hears = spec.task == "audio2image"
+        self.encoder = (of_sound if hears else of_image)(spec.c_shape)
         if config.warm_start and spec.labels == "none":
-            self.target_encoder = TargetEncoder(spec.x_shape, self.cond_dim)
+            self.target_encoder = (of_image if hears else of_sound)(spec.x_shape)
             self.register_buffer("references", torch.zeros(self.N_REFERENCES, self.cond_dim))
         elif config.warm_start:
             self.digit_embedding = nn.Embedding(spec.n_digits, self.cond_dim)
@@ -160,15 +166,3 @@ class ConditionalModel(GenerativeModel):
         """(b, n_digits): of the embedding of c with those of the digits, over the temperature."""
         e = F.normalize(self.encoder(c), dim=1)
         return e @ F.normalize(self.digit_embedding.weight, dim=1).T / self.config.temperature
-
-
-class TargetEncoder(nn.Module):
-    """Target -> embedding, for the alignment alone."""
-
-    def __init__(self, x_shape: tuple[int, int, int], embedding_dim: int, width: int = 16):
-        super().__init__()
-        self.body = ImageEncoder(x_shape, 4 * width, width)
-        self.out = nn.Linear(4 * width, embedding_dim)
-
-    def forward(self, x: Tensor) -> Tensor:  # (b, *x_shape) in [0, 1] -> (b, embedding_dim)
-        return self.out(self.body(x))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -9,9 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from common.errors import InputError
+
 __all__ = [
     "ConditionalPrior",
     "ImageDecoder",
+    "ImageEmbedder",
     "ImageEncoder",
     "ProjectionDiscriminator",
     "SoundEncoder",
@@ -64,17 +68,29 @@ class _ResidualDown(nn.Module):
         return F.silu(self.body(h) + self.skip(half))
 
 
+def _widths(x_shape: tuple[int, int, int], width: int) -> list[int]:
+    """Channels at full size, half, a quarter ...: as many halvings as leave at most 8 pixels."""
+    n_halvings = max((max(x_shape[1:]) - 1).bit_length() - 3, 0)
+    if any(size % 2**n_halvings for size in x_shape[1:]):
+        raise InputError(
+            f"images of {x_shape[2]} x {x_shape[1]} cannot be halved {n_halvings} times"
+        )
+    return [min(2**i, 4) * width for i in range(n_halvings + 1)]
+
+
 class ImageDecoder(nn.Module):
     """(latent, embedded condition) -> image in (0, 1); its input scales and shifts each block."""
 
     def __init__(self, x_shape: tuple[int, int, int], z_dim: int, cond_dim: int, width: int):
         super().__init__()
         channels, height, columns = x_shape
-        self.base = (4 * width, height // 4, columns // 4)
+        widths = _widths(x_shape, width)[::-1]
+        size = 2 ** (len(widths) - 1)
+        self.base = (widths[0], height // size, columns // size)
         s_dim = z_dim + cond_dim
         self.project = nn.Linear(s_dim, self.base[0] * self.base[1] * self.base[2])
         self.blocks = nn.ModuleList(
-            [_ModulatedUp(4 * width, 2 * width, s_dim), _ModulatedUp(2 * width, width, s_dim)]
+            _ModulatedUp(n_in, n_out, s_dim) for n_in, n_out in itertools.pairwise(widths)
         )
         self.out = nn.Sequential(
             nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, channels, 3, padding=1)
@@ -83,7 +99,7 @@ class ImageDecoder(nn.Module):
     def forward(self, z: Tensor, cond: Tensor) -> Tensor:
         """z: (b, z_dim), cond: (b, cond_dim) -> logits of pixels (b, *x_shape)."""
         s = torch.cat((z, cond), 1)
-        h = self.project(s).unflatten(1, self.base)  # (b, 4w, 7, 7)
+        h = self.project(s).unflatten(1, self.base)  # (b, 4w, 7, 7) of 28 x 28
         for block in self.blocks:
             h = block(h, s)  # (b, 2w, 14, 14), (b, w, 28, 28)
         return self.out(h)
@@ -123,23 +139,34 @@ class ImageEncoder(nn.Module):
     ):
         super().__init__()
         channels, height, columns = x_shape
-        self.convolutions = nn.Sequential(
-            wrap(nn.Conv2d(channels, width, 4, stride=2, padding=1)),
-            nn.LeakyReLU(0.2),
-            wrap(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
-            nn.LeakyReLU(0.2),
-            wrap(nn.Conv2d(2 * width, 4 * width, 3, padding=1)),
-            nn.LeakyReLU(0.2),
-        )
-        self.out = wrap(nn.Linear(4 * width * (height // 4) * (columns // 4), features))
+        widths = [channels, *_widths(x_shape, width)[:-1]]
+        size, last = 2 ** (len(widths) - 1), 4 * width
+        layers: list[nn.Module] = []
+        for n_in, n_out in itertools.pairwise(widths):
+            layers += [wrap(nn.Conv2d(n_in, n_out, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+        layers += [wrap(nn.Conv2d(widths[-1], last, 3, padding=1)), nn.LeakyReLU(0.2)]
+        self.convolutions = nn.Sequential(*layers)
+        self.out = wrap(nn.Linear(last * (height // size) * (columns // size), features))
 
-    def forward(self, x: Tensor) -> Tensor:  # (b, channels, 28, 28) in [0, 1]
-        h = self.convolve(x)  # (b, 4w, 7, 7)
+    def forward(self, x: Tensor) -> Tensor:  # (b, *x_shape) in [0, 1]
+        h = self.convolve(x)  # (b, 4w, 7, 7) of 28 x 28
         return F.leaky_relu(self.out(h.flatten(1)), 0.2)  # (b, features)
 
     def convolve(self, x: Tensor) -> Tensor:
-        """The last features that still have a place in the image: (b, 4w, 7, 7)."""
+        """The last features that still have a place in the image: (b, 4w, 7, 7) of 28 x 28."""
         return self.convolutions(2 * x - 1)
+
+
+class ImageEmbedder(nn.Module):
+    """Image -> embedding, for the alignment."""
+
+    def __init__(self, shape: tuple[int, int, int], embedding_dim: int, width: int = 16):
+        super().__init__()
+        self.body = ImageEncoder(shape, 4 * width, width)
+        self.out = nn.Linear(4 * width, embedding_dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # (b, *shape) in [0, 1] -> (b, embedding_dim)
+        return self.out(self.body(x))
 
 
 class ConditionalPrior(nn.Module):

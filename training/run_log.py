@@ -112,13 +112,17 @@ def write_sounds(folder: Path, run: Run, clips: Tensor) -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         with SummaryWriter(name) as writer:
-            for digit, clip in enumerate(clips):
-                loud = clip / clip.abs().max().clamp_min(1e-6) * 0.9
-                writer.add_audio(
-                    f"condition/{digit}", loud.unsqueeze(0), 0, sample_rate=MEL64.sample_rate
-                )
+            _add_sounds(writer, "condition", clips, 0)
         (events,) = Path(name).iterdir()
         write_atomically(path, events.read_bytes())
+
+
+def _add_sounds(writer: SummaryWriter, tag: str, clips: Tensor, step: int) -> None:
+    """One of each digit, as loud as they can be."""
+    for digit, clip in enumerate(clips):
+        loud = clip / clip.abs().max().clamp_min(1e-6) * 0.9
+        rate = MEL64.sample_rate
+        writer.add_audio(f"{tag}/{digit}", loud.unsqueeze(0), step, sample_rate=rate)
 
 
 class RunLog:
@@ -188,6 +192,10 @@ class RunLog:
 
     def figure(self, step: int, tag: str, figure: Figure) -> None:
         self.writer.add_figure(tag, figure, step)
+
+    def sounds(self, step: int, tag: str, clips: Tensor) -> None:
+        """(10, n_samples), one of each digit."""
+        _add_sounds(self.writer, tag, clips, step)
 
     def position(self) -> int:
         """The size of `metrics.jsonl`, which is on the disk up to there."""

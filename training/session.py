@@ -84,7 +84,10 @@ class Session:
             trainer.on_logs = self.log.scalars
             trainer.intact = self.intact
             if validation:
-                write_sounds(folder, run, validation.clips)
+                if run.task == "audio2image":
+                    write_sounds(folder, run, validation.clips)
+                elif trainer.step == 0:
+                    self.log.sounds(0, "real", validation.clips)
 
     @property
     def seconds(self) -> float:
@@ -203,6 +206,8 @@ class Session:
         logged = {f"validation/{k}": v for k, v in metrics.items()}
         self.log.scalars(self.trainer.step, spent | logged)
         self.log.figure(self.trainer.step, "samples", self.validation.grid(model))
+        if self.validation.task == "image2audio":
+            self.log.sounds(self.trainer.step, "samples", self.validation.sounds(model))
         self.log.flush()
         tqdm.write(
             f"step {self.trainer.step}: validation "

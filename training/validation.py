@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from common import plots
-from datasets import PairedDataset
+from converters.mel64.features import to_sound
+from datasets import PairedDataset, Task
 from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import part
-from judges import load_judge
+from judges import Kind, load_judge
 from metrics.accuracy import accuracy
 from metrics.diversity import condition_share, diversity_of_draws
 from metrics.frechet import frechet_distance
@@ -28,34 +29,39 @@ SEED = 20210927  # of partners and noise; the same for every run
 class Validation:
     """A fixed set of validation pairs and the noise they are drawn with."""
 
-    def __init__(self, dataset: PairedDataset, split: str) -> None:
+    def __init__(self, dataset: PairedDataset, split: str, task: Task = "audio2image") -> None:
         held_out = part(dataset, split, "validation")
+        self.task, self.given = task, "sound" if task == "audio2image" else "image"
+        x, x_digit, c, c_digit = held_out.sides(task)
         generator = torch.Generator().manual_seed(SEED)
-        image = torch.randperm(len(held_out.images), generator=generator)[:N_SAMPLES]
-        self.digit = held_out.image_digit[image]
-        self.judge = load_judge(dataset.name, "b")
-        self.fd_name = f"fd_judge_{len(image)}"
-        self.x = held_out.images[image]
+        row = torch.randperm(len(x), generator=generator)[:N_SAMPLES]
+        self.digit = x_digit[row]
+        kind: Kind = "image" if task == "audio2image" else "sound"
+        self.judge = load_judge(dataset.name, "b", kind=kind)
+        self.fd_name = f"fd_judge_{len(row)}"
+        self.x = x[row]
         self.real = self.judge(self.x)[0]
-        # Another image of the digit beside each: its distance is the diversity of real images.
-        other = _draw_of_digit(held_out.image_digit, self.digit, generator)
-        self.other = self.judge(held_out.images[other])[0]
-        self.c = held_out.sounds[_draw_of_digit(held_out.sound_digit, self.digit, generator)]
+        # Another target of the digit beside each: its distance is the diversity of real ones.
+        other = _draw_of_digit(x_digit, self.digit, generator)
+        self.other = self.judge(x[other])[0]
+        self.c = c[_draw_of_digit(c_digit, self.digit, generator)]
         order = [(held_out.sound_digit == digit).nonzero().squeeze(1) for digit in range(10)]
         speakers = held_out.speaker.unique()
-        shown = torch.stack(  # each digit by another speaker
+        heard = torch.stack(  # each digit by another speaker
             [o[held_out.speaker[o] == speakers[d % len(speakers)]][0] for d, o in enumerate(order)]
         )
-        self.shown, self.clips = held_out.sounds[shown], held_out.clips[shown]
-        self.speakers = [dataset.recordings.speakers[i] for i in held_out.speaker[shown]]
+        self.clips = held_out.clips[heard]
+        self.speakers = [dataset.recordings.speakers[i] for i in held_out.speaker[heard]]
         first = [int((held_out.image_digit == digit).nonzero()[0]) for digit in range(10)]
-        self.partners = held_out.images[first]
+        self.shown, self.partners = held_out.sounds[heard], held_out.images[first]
+        if task == "image2audio":
+            self.shown, self.partners = self.partners, self.shown
 
     def metrics(self, model: GenerativeModel) -> dict[str, float]:
         """By judge B: accuracy, fd_judge_N, coverage, coverage_within_digit; of two draws for a
-        recording, diversity_given_sound (1: as two real images of a digit) and, where both show the
-        right digit, sound_share (0: a recording decides nothing else). recognition_accuracy of
-        the model's warm start."""
+        sound (or image), diversity_given_sound (1: as two real images of a digit) and, where both
+        are of the right digit, sound_share (0: a sound decides nothing else). recognition_accuracy
+        of the model's warm start."""
         features, logits = self.judge(_draw(model, self.c))
         again, logits_again = self.judge(_draw(model, self.c, SEED + 1))
         right = (logits.argmax(1) == self.digit) & (logits_again.argmax(1) == self.digit)
@@ -66,23 +72,28 @@ class Validation:
             "coverage_within_digit": within_group_coverage(
                 self.real, self.digit, features, self.digit
             ),
-            "diversity_given_sound": diversity_of_draws(features, again)
+            f"diversity_given_{self.given}": diversity_of_draws(features, again)
             / diversity_of_draws(self.real, self.other),
         }
         if right.sum() > MIN_RIGHT:
-            found["sound_share"] = condition_share(features[right], again[right], self.digit[right])
+            share = condition_share(features[right], again[right], self.digit[right])
+            found[f"{self.given}_share"] = share
         recognized = _recognize(model, self.c, self.x, self.digit)
         if recognized is None:
             return found
         return found | {"recognition_accuracy": accuracy(recognized, self.digit)}
 
     def draws(self, model: GenerativeModel, n: int = N_DRAWS) -> Tensor:
-        """(10, n, 28, 28) uint8: n draws for one validation recording of each digit."""
+        """(10, n, height, width) uint8: n draws for one validation condition of each digit."""
         x = _draw(model, self.shown.repeat_interleave(n, 0))
         return x.view(10, n, *x.shape[-2:])
 
+    def sounds(self, model: GenerativeModel) -> Tensor:
+        """(10, n_samples) what is heard of one draw for each digit, where sounds are drawn."""
+        return to_sound(self.draws(model, 1)[:, 0])
+
     def grid(self, model: GenerativeModel) -> Figure:
-        """One validation recording of each digit, a real partner, several draws."""
+        """One validation condition of each digit, a real partner, several draws."""
         labels = [f"{digit} by {speaker}" for digit, speaker in enumerate(self.speakers)]
         return plots.sample_grid(self.shown, self.partners, self.draws(model), labels)
 
@@ -98,7 +109,7 @@ def _draw_of_digit(digit: Tensor, wanted: Tensor, generator: torch.Generator) ->
 
 @torch.no_grad()
 def _draw(model: GenerativeModel, c: Tensor, seed: int = SEED) -> Tensor:
-    """(n, 64, 64) uint8 -> (n, 28, 28) uint8 on the CPU, noise fixed."""
+    """Conditions (n, height, width) uint8 -> samples, uint8 on the CPU, noise fixed."""
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     return torch.cat(

@@ -13,7 +13,7 @@ import models
 from datasets import PairedDataset
 from evaluation import outputs, self_test
 from evaluation.evaluator import PROTOCOL
-from judges import load_judge
+from judges import JUDGES, load_judge
 from tests.benchmarking.cards import baseline, card
 from training import checkpoint
 from training.checkpoint import Checkpoint
@@ -90,7 +90,7 @@ class Commands:
     def _ruler(self) -> dict[str, str]:
         return {
             "protocol": PROTOCOL, "data_sha256": self.dataset.fingerprint,
-            **{f"judge_{w}": load_judge(self.dataset.name, w).sha256 for w in "ab"},
+            **{f"judge_{w}": load_judge(self.dataset.name, w).sha256 for w in JUDGES},
         }  # fmt: skip
 
     def _write(self, folder: Path, made: dict[str, Any], weights: str | None) -> None:

@@ -82,6 +82,14 @@ def test_modes_are_lost(parts: tuple[Part, Part]) -> None:
     assert (means - real).abs().max() <= 0.5
 
 
+def test_few_images_are_as_many_as_it_says(
+    parts: tuple[Part, Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluation.controls.FEW", 5)
+    x = draw("few-images", parts)
+    assert {len(x[d::10].unique(dim=0)) for d in range(10)} == {5}
+
+
 def test_the_thick_half_is_thicker_and_half(parts: tuple[Part, Part]) -> None:
     x, validation = draw("thick-half", parts), parts[1]
     assert digits_in(x, validation) == [d % 10 for d in range(N)]

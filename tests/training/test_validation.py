@@ -47,7 +47,7 @@ class FakeJudge:
     """Reads the digit in the first pixel."""
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        flat = x.flatten(1).float() / 255
+        flat = x[:, :28, :28].flatten(1).float() / 255
         logits = torch.nn.functional.one_hot((flat[:, 0] * 255 / 25).round().long(), 10)
         return flat @ FEATURES, logits.float()
 
@@ -86,8 +86,8 @@ class Drawer(GenerativeModel):
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
 
-    def load(*given: str) -> FakeJudge:
-        found.append(given)
+    def load(*given: str, kind: str) -> FakeJudge:
+        found.append((*given, kind))
         return FakeJudge()
 
     monkeypatch.setattr(validation, "load_judge", load)
@@ -101,7 +101,7 @@ def digit_of(pixels: Tensor) -> Tensor:
 def test_it_sees_validation_data_and_judge_b_alone(asked: list[tuple[str, ...]]) -> None:
     torch.manual_seed(0)
     found = Validation(planted(), "official")
-    assert asked == [("planted", "b")]
+    assert asked == [("planted", "b", "image")]
     assert len(found.x) == len(found.c) == N
     for pixels in (found.x, found.c, found.shown, found.partners):
         assert (pixels[:, 0, 1] == 100).all()
@@ -205,3 +205,37 @@ def test_a_grid_has_a_recording_of_each_digit_and_its_draws(
     rows = (given[:, 0] * 255).round().byte().view(10, 4, 64, 64)
     assert all(torch.equal(rows[:, i], held.shown) for i in range(4))
     assert torch.equal(draws.flatten(0, 1), model.drawn[0])
+
+
+class Speaker(Drawer):
+    """Draws 64 x 64 pictures of sounds for images."""
+
+    def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        assert c.shape[1:] == (1, 28, 28)
+        x = torch.zeros(len(c), 1, 64, 64)
+        x[:, :, :28, :28] = c
+        x[:, :, 40:] = torch.rand(len(c), 1, 24, 64, generator=generator)
+        self.given.append(c)
+        return x
+
+
+def test_the_other_way_round_images_are_given_and_sounds_are_judged(
+    asked: list[tuple[str, ...]],
+) -> None:
+    dataset = planted()
+    held = Validation(dataset, "official", "image2audio")
+    assert asked == [("planted", "b", "sound")]
+    assert held.x.shape[1:] == held.partners.shape[1:] == (64, 64)
+    assert held.c.shape[1:] == held.shown.shape[1:] == (28, 28)
+    for pixels in (held.x, held.c, held.shown, held.partners):
+        assert (pixels[:, 0, 1] == 100).all()  # of the validation part
+    for pixels in (held.x, held.c):
+        assert torch.equal(digit_of(pixels), held.digit.byte())
+    model = Speaker()
+    found = held.metrics(model)
+    assert {"diversity_given_image", "image_share"} <= found.keys() and found["accuracy"] == 1
+    assert torch.equal((model.given[0][:, 0] * 255).round().byte(), held.c[:250])
+    draws = held.draws(model, 2)
+    assert draws.shape == (10, 2, 64, 64) and torch.equal(digit_of(draws[:, 0]), torch.arange(10))
+    assert held.sounds(model).shape == (10, 8192)
+    held.grid(model)
