@@ -21,11 +21,13 @@ from evaluation import baselines, outputs
 from evaluation.baselines import BASELINES
 from evaluation.candidates import Candidate
 from evaluation.evaluator import Evaluator, evaluate
+from evaluation.image2audio.evaluator import PLAYERS, SpeechEvaluator, evaluate_speech
 from evaluation.run_baselines import RUN_BASELINES, RunBaseline
 from training import checkpoint
 from training.run import RUNS
 
 Name = Literal[baselines.Name, RunBaseline]
+Scored = tuple[Candidate, Evaluator | SpeechEvaluator, Path]
 HELP = " ".join(
     (
         *(f"{name}: {each.draw.__doc__}" for name, each in BASELINES.items()),
@@ -80,7 +82,7 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and available else "cpu")
 
 
-def _from_checkpoint(options: Options, path: Path) -> Iterator[tuple[Candidate, Evaluator, Path]]:
+def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
     device, path = _device(options.device), checkpoint.find(path)
     found = checkpoint.load(path, groups=("ema",))
     candidate, run = Candidate.from_checkpoint(found, device), found.run
@@ -90,7 +92,8 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[tuple[Candidate, 
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
             f"{dataset.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    evaluator = Evaluator(dataset, run.split, device)
+    kind = Evaluator if run.task == "audio2image" else SpeechEvaluator
+    evaluator = kind(dataset, run.split, device)
     if not options.baseline:
         yield candidate, evaluator, options.out or path.parent
     for name in options.baseline:
@@ -98,7 +101,7 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[tuple[Candidate, 
         yield chosen, evaluator, options.out or path.parent / name
 
 
-def _from_baselines(options: Options) -> Iterator[tuple[Candidate, Evaluator, Path]]:
+def _from_baselines(options: Options) -> Iterator[Scored]:
     split, device = options.split or "official", _device(options.device)
     dataset = datasets.load(options.data or "auto", options.data_dir)
     evaluator = Evaluator(dataset, split, device)
@@ -128,13 +131,16 @@ def main() -> None:
         check_writable(out)
         with exclusive(out, "evaluation"):
             evaluator.remember()
-            card = evaluate(candidate, evaluator, out, json_path)
+            if isinstance(evaluator, SpeechEvaluator):
+                card = evaluate_speech(candidate, evaluator, out, json_path)
+            else:
+                card = evaluate(candidate, evaluator, out, json_path)
         outputs.show(card)
         if candidate.checkpoint and card["cost"]["mark_tflop"] is None:
             print("no row of a table: this run is not at one of its marks, or cannot draw yet")
-        for path in (
-            json_path, out / outputs.GRID, out / outputs.CONFUSION, out / outputs.NEIGHBORS
-        ):  # fmt: skip
+        pictures = (outputs.GRID, outputs.CONFUSION, outputs.NEIGHBORS)
+        players = (PLAYERS,) if isinstance(evaluator, SpeechEvaluator) else ()
+        for path in (json_path, *(out / name for name in (*pictures, *players))):
             print(path)
         print(f"scored in {time.perf_counter() - start:.0f} s, loading included")
         start = time.perf_counter()

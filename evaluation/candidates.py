@@ -93,23 +93,23 @@ class Candidate:
         """Accuracy of the model's warm start; memorization of pairs that last."""
         metrics: dict[str, Estimate] = {}
         if self.model is not None:
-            model, x = self.model, from_pixels(test.images)
-            recognized = model.recognize(from_pixels(test.sounds), x, test.image_digit)
+            x, x_digit, c, c_digit = test.sides(self.model.spec.task)
+            recognized = self.model.recognize(from_pixels(c), from_pixels(x), x_digit)
             if recognized is not None:
-                correct = recognized == test.sound_digit
-                recording = torch.arange(len(correct), device=correct.device)
-                metrics["recognition_accuracy"] = estimate_mean(
-                    correct, recording, test.sound_digit
-                )
+                correct = recognized == c_digit
+                own = torch.arange(len(correct), device=correct.device)
+                metrics["recognition_accuracy"] = estimate_mean(correct, own, c_digit)
         run = self.checkpoint.run if self.checkpoint else None
         if run and (k := n_partners(run.pairing)):
             pairs = fixed_pairs(train, run.pairing, run.seed)
             assert pairs is not None
-            x, c = (each[::k] for each in pairs)  # one partner of each recording
-            real, digit = train.images[x], train.image_digit[x]
-            drawn = self.draw(train.sounds[c], digit, generator)
-            pair = torch.arange(len(x), device=x.device)
-            rank = partner_rank(pool_pixels(drawn), pool_pixels(real), pair, digit)
+            image, sound = (each[::k] for each in pairs)  # one partner of each recording
+            x, c = train.images[image], train.sounds[sound]
+            if run.task == "image2audio":
+                x, c = c, x
+            digit, pair = train.image_digit[image], torch.arange(len(x), device=x.device)
+            drawn = self.draw(c, digit, generator)
+            rank = partner_rank(pool_pixels(drawn), pool_pixels(x), pair, digit)
             metrics["partner_rank"] = estimate_mean(rank, pair, digit)
         return metrics
 
@@ -128,7 +128,7 @@ class Candidate:
             can_draw = step >= schedule.draws_from
             cost["mark_tflop"] = marks.get(step) if can_draw else None
             cost["training_flops"] = schedule.until(step)
-            batch = from_pixels(train.sounds[:BATCH_SIZE])
+            batch = from_pixels(train.sides(checkpoint.run.task)[2][:BATCH_SIZE])
             generator = torch.Generator(train.sounds.device).manual_seed(0)
             sizes = sampling_cost(model, lambda: model.sample(batch, generator))
             cost["parameters"] = sizes.parameters
@@ -162,5 +162,3 @@ def _check(run: Run) -> None:
             "checkpoint of another task or data shape: it makes "
             f"{run.x_shape} of {run.c_shape}, {run.task} here is {here.x_shape} of {here.c_shape}"
         )
-    if run.task == "image2audio":
-        raise InputError("image2audio is not scored yet: give an audio2image checkpoint")

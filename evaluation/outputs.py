@@ -18,6 +18,7 @@ from rich.table import Table
 from common.errors import InputError
 from common.files import write_atomically
 from common.plots import confusion, png
+from evaluation.image2audio.scorecard import BETTER as BETTER_OF_SPEECH
 from evaluation.scorecard import BETTER
 
 __all__ = ["CONFUSION", "GRID", "NAME", "NEIGHBORS", "read", "show", "write"]
@@ -111,7 +112,7 @@ def show(card: dict[str, Any]) -> None:
             _number(name, estimate["value"]),
             f"{low} .. {high}" if low else "",
             f"{real} | {real_train}" if real_train else real,
-            BETTER[re.sub(r"_judge_\d+k?$", "", name)],
+            (BETTER | BETTER_OF_SPEECH)[re.sub(r"_judge_\d+k?$", "", name)],
         )
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -19,28 +19,29 @@ RUN_BASELINES: dict[RunBaseline, str] = {
     "lookup": "a random training image of the digit that the run's warm start recognizes",
     "label": "what a run with --labels cascade draws for the true digit",
 }
-N_IMAGES = 10_000  # training images among which a warm start finds the nearest
+N_TARGETS = 10_000  # of training among which a warm start finds the nearest
 
 
 def lookup(model: GenerativeModel, train: Part) -> Draw:
-    """Draws a random training image of the digit that the model's warm start recognizes.
+    """Draws a random training target of the digit that the model's warm start recognizes.
 
-    The answer to the task that needs no model of images: it wins accuracy and coverage, and every
+    The answer to the task that needs no model of targets: it wins accuracy and coverage, and every
     sample is a copy.
 
     Raises:
         InputError: the model has no warm start.
     """
-    every = -(-len(train.images) // N_IMAGES)
-    x, x_digit = from_pixels(train.images[::every]), train.image_digit[::every]
-    if model.recognize(from_pixels(train.sounds[:1]), x, x_digit) is None:
+    targets, digits, conditions, _ = train.sides(model.spec.task)
+    every = -(-len(targets) // N_TARGETS)
+    x, x_digit = from_pixels(targets[::every]), digits[::every]
+    if model.recognize(from_pixels(conditions[:1]), x, x_digit) is None:
         raise InputError("lookup needs a run with a warm start: this one has none")
 
     def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         different, back = c.unique(dim=0, return_inverse=True)
         recognized = model.recognize(from_pixels(different), x, x_digit)
         assert recognized is not None
-        return draw_of_digit(train.images, train.image_digit, recognized[back], generator)
+        return draw_of_digit(targets, digits, recognized[back], generator)
 
     return draw
 
@@ -48,26 +49,25 @@ def lookup(model: GenerativeModel, train: Part) -> Draw:
 def label(model: GenerativeModel, train: Part, draw: Draw) -> Draw:
     """Draws as a cascade does that recognizes every digit.
 
-    A cascade gets the recognized digit and nothing else of the sound, so any training sound that it
-    recognizes as the true digit stands for this.
+    A cascade gets the recognized digit and nothing else of the condition, so any training condition
+    that it recognizes as the true digit stands for this.
 
     Raises:
         InputError: the model is no cascade, or does not recognize some digit at all.
     """
     if model.spec.labels != "cascade":
         raise InputError("label needs a run with --labels cascade")
-    recognized = model.recognize(
-        from_pixels(train.sounds), from_pixels(train.images[:1]), train.image_digit[:1]
-    )
+    targets, digits, conditions, true = train.sides(model.spec.task)
+    recognized = model.recognize(from_pixels(conditions), from_pixels(targets[:1]), digits[:1])
     assert recognized is not None
-    right = recognized == train.sound_digit
+    right = recognized == true
     rows = []
     for d in range(model.spec.n_digits):
-        found = (right & (train.sound_digit == d)).nonzero()
+        found = (right & (true == d)).nonzero()
         if not len(found):
-            raise InputError(f"label: the run recognizes no training sound of digit {d}")
+            raise InputError(f"label: the run recognizes no training condition of digit {d}")
         rows.append(found[0, 0])
-    c_of_digit = train.sounds[torch.stack(rows)]
+    c_of_digit = conditions[torch.stack(rows)]
 
     def draw_told(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
         return draw(c_of_digit[digit], digit, generator)

@@ -280,7 +280,7 @@ def score(
 
 
 def pool_pixels(images: Tensor) -> Tensor:
-    """(n, 28, 28) uint8 -> (n, 196) float32, for distances.
+    """(n, height, width) uint8 -> (n, height / 2 * width / 2) float32, for distances.
 
     Means over 2x2 pixels: a search is four times cheaper, a stroke may shift by a pixel, and a copy
     is still at 0. Times 2, so that a distance is at most that of the whole images, in [0, 1] each.

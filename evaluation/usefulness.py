@@ -20,9 +20,9 @@ def classification_accuracy(x: Tensor, digit: Tensor, test_x: Tensor, test_digit
     and with samples off the manifold; copies score as real images do.
 
     Args:
-        x: (n, 28, 28) uint8.
+        x: (n, size, size) uint8.
         digit: (n,) int64, requested of x.
-        test_x, test_digit: (m, 28, 28) uint8, (m,) int64.
+        test_x, test_digit: (m, size, size) uint8, (m,) int64.
 
     Returns:
         (m,) bool, which test images are classified correctly.
@@ -30,7 +30,7 @@ def classification_accuracy(x: Tensor, digit: Tensor, test_x: Tensor, test_digit
     device = x.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
         torch.manual_seed(0)
-        network, steps = _network().to(device), max(round(STEPS_PER_IMAGE * len(x)), 20)
+        network, steps = _network(x.shape[-1]).to(device), max(round(STEPS_PER_IMAGE * len(x)), 20)
         optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.01, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps)
         generator = torch.Generator().manual_seed(0)
@@ -46,14 +46,14 @@ def classification_accuracy(x: Tensor, digit: Tensor, test_x: Tensor, test_digit
     return torch.cat(chunks) == test_digit
 
 
-def _network() -> nn.Module:
+def _network(size: int) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 16, 5, stride=2, padding=2),
         nn.ReLU(),
         nn.Conv2d(16, 32, 3, stride=2, padding=1),
         nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(32 * 7 * 7, 64),
+        nn.Linear(32 * (size // 4) ** 2, 64),
         nn.ReLU(),
         nn.Linear(64, 10),
     )

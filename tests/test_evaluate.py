@@ -243,10 +243,6 @@ def test_bad_checkpoints(source: PairedDataset, tmp_path: Path, refused: Refuse)
     [
         ({"x_shape": (1, 64, 64), "c_shape": (1, 28, 28)}, "another task or data shape"),
         ({"task": "image2audio"}, "another task or data shape"),
-        (
-            {"task": "image2audio", "x_shape": (1, 64, 64), "c_shape": (1, 28, 28)},
-            "not scored yet",
-        ),
         ({"data_fingerprint": "0" * 64}, "fingerprint"),
         ({"data": "elsewhere"}, "unknown data"),
         ({"split": "speaker:nobody"}, "unknown speaker"),

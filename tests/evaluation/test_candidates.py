@@ -32,7 +32,7 @@ class Listener:
     """Recognizes each sound's digit from its first pixel, but takes 3 for 4 in speaker 1."""
 
     def __init__(self, labels: str = "none", deaf_to: int | None = None) -> None:
-        self.spec = SimpleNamespace(labels=labels, n_digits=10)
+        self.spec = SimpleNamespace(labels=labels, n_digits=10, task="audio2image")
         self.deaf_to = deaf_to
         self.among: list[tuple[Tensor, Tensor]] = []
 
@@ -46,14 +46,14 @@ class Listener:
 
 
 class Deaf:
-    spec = SimpleNamespace(labels="none")
+    spec = SimpleNamespace(labels="none", task="audio2image")
 
     def recognize(self, *_: Tensor) -> None:
         return None
 
 
 def candidate(model: Any, draw: Any = None, pairing: str = "resampled") -> Candidate:
-    run = SimpleNamespace(pairing=pairing, seed=3)
+    run = SimpleNamespace(pairing=pairing, seed=3, task="audio2image")
     checkpoint: Any = SimpleNamespace(run=run)
     return Candidate("x", False, draw, model, checkpoint)
 
@@ -135,7 +135,7 @@ def test_lookup_draws_training_images_of_what_is_recognized() -> None:
 def test_lookup_searches_among_some_images_with_their_digits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("evaluation.run_baselines.N_IMAGES", 100)
+    monkeypatch.setattr("evaluation.run_baselines.N_TARGETS", 100)
     model: Any = Listener()
     lookup(model, TRAIN)(TEST.sounds, TEST.sound_digit, noise())
     x, x_digit = model.among[-1]
@@ -156,7 +156,7 @@ def test_label_draws_for_a_sound_that_is_recognized_as_the_digit() -> None:
     assert torch.equal(heard[0], TEST.image_digit[:30])
     with pytest.raises(InputError, match="needs a run with --labels cascade"):
         label(Listener(), TRAIN, draw)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="no training sound of digit 6"):
+    with pytest.raises(InputError, match="no training condition of digit 6"):
         label(Listener("cascade", deaf_to=6), TRAIN, draw)  # type: ignore[arg-type]
 
 

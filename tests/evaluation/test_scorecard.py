@@ -15,6 +15,7 @@ from evaluation.scorecard import (
     copying,
     pool_pixels,
     score,
+    values,
 )
 from metrics.frechet import frechet_distance
 from metrics.neighbors import auth_pct, copied_share, copying_statistic, nearest
@@ -139,6 +140,7 @@ def test_copies_are_nearer_than_unseen_images_to_training_than_to_test_images() 
     found = score(fake, real, copies, torch.arange(N))["copied"].value
     flagged = copies.ratio < real.copying.ratio.double().quantile(0.01)
     assert flagged[:60].all() and 60 <= flagged.sum() < 70
+    assert found == values(dataclasses.replace(fake, pixels=pixels), real, copies)["copied"]
     assert found == copied_share(flagged.double().mean().item()) != flagged.double().mean().item()
 
 

@@ -1,0 +1,1 @@
+"""The scorecard of speech that is drawn for images."""

@@ -1,0 +1,298 @@
+"""What every candidate that draws speech is measured with, on the test split."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib.figure
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from common.errors import InputError
+from common.files import write_atomically
+from common.plots import sample_grid, side_by_side
+from converters.mel64.features import MEL64, to_picture, to_sound
+from datasets import PairedDataset, part, recording_split, seed_of, test_part
+from evaluation import outputs
+from evaluation.candidates import Candidate
+from evaluation.estimates import Estimate, estimate_by_group
+from evaluation.image2audio import players
+from evaluation.image2audio.scorecard import (
+    Heard,
+    K,
+    RealSpeech,
+    SpeechFeatures,
+    folds,
+    score,
+)
+from evaluation.scorecard import pool_pixels
+from evaluation.usefulness import classification_accuracy
+from judges import JUDGES, load_judge
+from metrics.accuracy import confusion_matrix
+from metrics.diversity import condition_share, diversity_of_draws
+from metrics.neighbors import nearest
+from metrics.voice import clipped_share, level_db, pitch_hz, word_seconds
+from training.run import code_version
+
+__all__ = ["PROTOCOL", "SpeechEvaluator", "evaluate_speech"]
+
+PROTOCOL = "image2audio-1"
+SEED = 0  # of noise: the same for all models
+HEARD_EVERY = 10  # of the samples: the converter needs hundredths of a second for each
+MIN_RIGHT = 100  # pairs of draws of the right digit, for the image's share
+N_DRAWS = 4  # for one image in the grid and on the page
+PLAYERS = "players.html"
+STRIDE = 5  # every fifth image is drawn for twice
+
+
+class SpeechEvaluator:
+    """Conditions, judges and real statistics of one dataset and split.
+
+    Args:
+        split: 'official' or 'speaker:NAME'.
+
+    Raises:
+        InputError: there is no such split, or no judge for this dataset.
+    """
+
+    def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
+        self.dataset, self.split, self.device = dataset, split, device
+        self.train = part(dataset, split, "train").to(device)
+        self.validation = part(dataset, split, "validation").to(device)
+        self.test = test_part(dataset, split).to(device)
+        try:
+            self.judges = tuple(load_judge(dataset.name, w, device, "sound") for w in JUDGES)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"no judge for the data '{dataset.name}': python -m judges --data {dataset.name}"
+            ) from error
+
+    @cached_property
+    def real(self) -> RealSpeech:
+        parts = (self.test, self.train, self.validation)
+        test, train, held_out = (self.features_of(each.sounds) for each in parts)
+        return RealSpeech(
+            test=test,
+            test_digit=self.test.sound_digit,
+            train=train,
+            train_digit=self.train.sound_digit,
+            train_speaker=self.train.speaker,
+            held_out=held_out,
+            held_out_digit=self.validation.sound_digit,
+            heard=self.hear(self.test.sounds),
+        )
+
+    def remember(self) -> None:
+        """Real recordings are few: nothing is kept between evaluations."""
+
+    def features_of(self, pictures: Tensor) -> SpeechFeatures:
+        """What the metrics need of (n, 64, 64) uint8."""
+        (features, logits), (_, logits_b) = (judge(pictures, 100) for judge in self.judges)
+        return SpeechFeatures(features, logits.argmax(1), logits_b.argmax(1), pool_pixels(pictures))
+
+    def hear(self, pictures: Tensor) -> Heard:
+        """What is heard of (n, 64, 64) uint8 when the converter makes sounds of them."""
+        clips = to_sound(pictures)
+        again = to_picture(clips).to(pictures.device)
+        digit_a, digit_b = (judge(again, 100)[1].argmax(1) for judge in self.judges)
+        rate = MEL64.sample_rate
+        return Heard(
+            digit_a,
+            digit_b,
+            seconds=word_seconds(clips, rate),
+            pitch=pitch_hz(clips, rate),
+            level=level_db(clips),
+            clipped=clipped_share(clips),
+        )
+
+    def usefulness(self, pictures: Tensor, digit: Tensor) -> Estimate:
+        """What a classifier learns from as many samples as there are training recordings, beside
+        what it learns from these."""
+        test = self.test
+        n = len(self.train.sounds) // len(test.sounds)
+        rows = folds(digit, test.sound_digit)[:n].flatten()
+        correct = classification_accuracy(
+            pictures[rows], digit[rows], test.sounds, test.sound_digit
+        )
+        return Estimate(correct.double().mean().item(), real=self.usefulness_of_real)
+
+    @cached_property
+    def usefulness_of_real(self) -> float:
+        train, test = self.train, self.test
+        correct = classification_accuracy(
+            train.sounds, train.sound_digit, test.sounds, test.sound_digit
+        )
+        return correct.double().mean().item()
+
+    def generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that a number depends on beside the candidate."""
+        indices = (recording_split(self.dataset, self.split), self.dataset.images.split)
+        split = hashlib.sha256(b"".join(index.numpy().tobytes() for index in indices))
+        return {
+            "protocol": PROTOCOL,
+            "data": self.dataset.name,
+            "data_sha256": self.dataset.fingerprint,
+            "split": self.split,
+            "split_sha256": split.hexdigest(),
+            "judge_a": self.judges[0].sha256,
+            "judge_b": self.judges[1].sha256,
+            "converter": dataclasses.asdict(MEL64),
+            "code": code_version(),
+            "n": len(self.test.images),
+            "n_recordings": len(self.test.sounds),
+            "k": K,
+            "seed": SEED,
+            "device": self.device.type,
+        }
+
+
+@torch.no_grad()  # not inference_mode: some models optimize while they sample
+def evaluate_speech(
+    candidate: Candidate, evaluator: SpeechEvaluator, out: Path, json_path: Path | None = None
+) -> dict[str, Any]:
+    """Draws speech for every test image, scores it and writes all files.
+
+    Returns:
+        What the JSON holds, as of `evaluation.evaluator.evaluate`, without speakers.
+    """
+    test, digit = evaluator.test, evaluator.test.image_digit
+    start = time.perf_counter()
+    pictures = candidate.draw(test.images, digit, evaluator.generator("noise"))
+    if evaluator.device.type == "cuda":
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    cost = candidate.cost(evaluator.train) | {"samples_per_second": len(pictures) / seconds}
+
+    with tqdm(total=5, leave=False, disable=None) as bar:
+
+        def on_progress(stage: str) -> None:
+            bar.set_description(stage)
+            bar.update()
+
+        on_progress("real recordings")
+        real = evaluator.real
+        on_progress("sounds of the samples")
+        rows = torch.arange(0, len(digit), HEARD_EVERY, device=digit.device)
+        heard = evaluator.hear(pictures[rows])
+        on_progress("distances, copies")
+        fake = evaluator.features_of(pictures)
+        metrics = score(fake, digit, heard, digit[rows], real)
+        on_progress("draws for the same images")
+        at = torch.arange(0, len(digit), STRIDE, device=digit.device)
+        again = evaluator.features_of(
+            candidate.draw(test.images[at], digit[at], evaluator.generator("noise again"))
+        )
+        metrics |= draws_metrics(fake.at(at), again, real, digit[at])
+        on_progress("usefulness")
+        metrics["cas"] = evaluator.usefulness(pictures, digit)
+        metrics |= candidate.extra_metrics(evaluator.train, test, evaluator.generator("partners"))
+
+    own = torch.arange(len(digit))
+    correct = ((fake.digit_a == digit).double() + (fake.digit_b == digit).double()) / 2
+    by_digit = estimate_by_group(correct, own, digit, digit)
+    card: dict[str, Any] = {
+        "candidate": candidate.about(),
+        "fingerprint": evaluator.fingerprint(),
+        "metrics": {name: estimate._asdict() for name, estimate in metrics.items()},
+        "by_digit": {str(d): estimate._asdict() for d, estimate in by_digit.items()},
+        "by_speaker": {},
+        "by_recording": {  # each image is one of its own
+            "drawn": [2] * len(digit),
+            "correct": (2 * correct).long().tolist(),
+            "digit": digit.tolist(),
+        },
+        "confusion": (
+            confusion_matrix(fake.digit_a, digit) + confusion_matrix(fake.digit_b, digit)
+        ).tolist(),
+        "cost": cost,
+    }
+    shown = _Shown.of(candidate, evaluator)
+    outputs.write(
+        card, shown.grid(), _neighbors(pictures, evaluator), out, json_path or out / outputs.NAME
+    )
+    write_atomically(out / PLAYERS, shown.page(candidate.name).encode())
+    return card
+
+
+def draws_metrics(
+    first: SpeechFeatures, again: SpeechFeatures, real: RealSpeech, digit: Tensor
+) -> dict[str, Estimate]:
+    """Of two draws for the same images, which differ in noise alone, in judge A's features.
+
+    Returns:
+        `diversity_given_image`: 1 where two draws are as different as two recordings of a digit;
+        `image_share`: of the variance within the digit, what the image decides.
+    """
+    one, other = real.test.features, torch.empty_like(real.test.features)
+    for d in real.test_digit.unique():
+        rows = (real.test_digit == d).nonzero()[:, 0]
+        other[rows] = one[rows.roll(1)]
+    diversity = diversity_of_draws(first.features, again.features) / diversity_of_draws(one, other)
+    metrics = {"diversity_given_image": Estimate(diversity, real=1.0)}
+    right = (first.digit_a == digit) & (again.digit_a == digit)
+    if right.sum() > MIN_RIGHT and diversity > 0:
+        share = condition_share(first.features[right], again.features[right], digit[right])
+        metrics["image_share"] = Estimate(share, real=0.0)
+    return metrics
+
+
+def _neighbors(pictures: Tensor, evaluator: SpeechEvaluator) -> matplotlib.figure.Figure:
+    """For each digit the first sample, above its nearest training recording."""
+    digit, real = evaluator.test.image_digit, evaluator.real
+    first = torch.stack([(digit == d).nonzero()[0, 0] for d in range(10)])
+    row = nearest(pool_pixels(pictures[first]), real.train.pixels).row
+    shown = {"a sample": pictures[first], "its nearest": evaluator.train.sounds[row]}
+    return side_by_side(shown, [f"{d}" for d in range(10)])
+
+
+class _Shown(NamedTuple):
+    """One test image of each digit, a recording of the digit, several draws."""
+
+    images: Tensor  # (10, 28, 28) uint8
+    recordings: Tensor  # (10, 64, 64)
+    draws: Tensor  # (10, N_DRAWS, 64, 64)
+    speakers: list[str]
+
+    @classmethod
+    def of(cls, candidate: Candidate, evaluator: SpeechEvaluator) -> _Shown:
+        test, names = evaluator.test, evaluator.dataset.recordings.speakers
+        image = torch.stack([(test.image_digit == d).nonzero()[0, 0] for d in range(10)])
+        spoken = []
+        for d in range(10):
+            there = (test.sound_digit == d).nonzero()[:, 0]
+            spoken.append(there[d * len(there) // 10])
+        sound = torch.stack(spoken)
+        draws = candidate.draw(
+            test.images[image].repeat_interleave(N_DRAWS, 0),
+            test.image_digit[image].repeat_interleave(N_DRAWS),
+            evaluator.generator("grid"),
+        ).unflatten(0, (-1, N_DRAWS))
+        speakers = [names[s] for s in test.speaker[sound].tolist()]
+        return cls(test.images[image], test.sounds[sound], draws, speakers)
+
+    def grid(self) -> matplotlib.figure.Figure:
+        labels = [f"{d}, real: {name}" for d, name in enumerate(self.speakers)]
+        return sample_grid(self.images, self.recordings, self.draws, labels)
+
+    def page(self, title: str) -> str:
+        """Players of all, beside their pictures; needs nothing from outside."""
+        rows = []
+        for d, (image, recording, draws) in enumerate(
+            zip(self.images, self.recordings, self.draws, strict=True)
+        ):
+            sounds = [("real, through the converter", recording)]
+            sounds += [(f"draw {i + 1}", draw) for i, draw in enumerate(draws)]
+            rows.append(
+                {"digit": d, "speaker": self.speakers[d], "image": players.picture(image),
+                 "sounds": [players.sound(name, each) for name, each in sounds]}
+            )  # fmt: skip
+        return players.render(title, rows)

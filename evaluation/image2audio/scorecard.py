@@ -1,0 +1,260 @@
+"""The metrics of drawn speech that need the samples alone, not the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from evaluation.estimates import Estimate, estimate_mean
+from metrics.accuracy import accuracy
+from metrics.diversity import within_digit_diversity
+from metrics.frechet import frechet_distance
+from metrics.kid import kernel_distance
+from metrics.neighbors import (
+    auth_pct,
+    copied_share,
+    copying_statistic,
+    is_copied,
+    nearest,
+    nearest_distance,
+)
+from metrics.prdc import within_group_coverage
+from metrics.wasserstein import wasserstein_by_group
+from metrics.within import within_group_precision
+
+__all__ = ["BETTER", "Heard", "RealSpeech", "SpeechFeatures", "folds", "score", "spread"]
+
+K = 5
+
+BETTER = {
+    "accuracy": "higher",
+    "accuracy_judge_a": "higher",
+    "accuracy_judge_b": "higher",
+    "judges_disagree": "lower",
+    "accuracy_heard": "higher",
+    "coverage_within_digit": "higher",
+    "precision_within_digit": "higher",
+    "fd": "lower",
+    "kid": "lower",
+    "diversity_relative": "as real",
+    "speakers_relative": "as real",
+    "copied": "lower",
+    "copying_z": "not far below 0",
+    "authentic_pct": "not below real",
+    "w1_seconds": "lower",
+    "w1_pitch": "lower",
+    "level_db": "as real",
+    "silent": "lower",
+    "clipped": "lower",
+    "cas": "higher",
+    "diversity_given_image": "as real",
+    "image_share": "0: any speaker for any image",
+    "recognition_accuracy": "higher",
+    "partner_rank": "0.5, chance",
+}
+
+
+@dataclass(frozen=True)
+class SpeechFeatures:
+    """What metrics need of n pictures of speech, beside the pictures."""
+
+    features: Tensor  # (n, 32) float32, judge A
+    digit_a: Tensor  # (n,) int64, predicted by judge A
+    digit_b: Tensor  # (n,) int64, predicted by judge B
+    pixels: Tensor  # (n, p) float32
+
+    def at(self, rows: Tensor) -> SpeechFeatures:
+        return SpeechFeatures(*(each[rows] for each in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What metrics need of n sounds that the converter made of pictures."""
+
+    digit_a: Tensor  # (n,) int64, predicted of their pictures
+    digit_b: Tensor
+    seconds: Tensor  # (n,) float64, length of the word
+    pitch: Tensor  # (n,) float64, Hz; NaN in silence
+    level: Tensor  # (n,) float64, dB; -inf in silence
+    clipped: Tensor  # (n,) float64, share of samples
+
+
+@dataclass(frozen=True)
+class RealSpeech:
+    """The real side of a scorecard, the same for all models of a dataset and split."""
+
+    test: SpeechFeatures  # of the test recordings
+    test_digit: Tensor
+    train: SpeechFeatures  # of all training recordings
+    train_digit: Tensor
+    train_speaker: Tensor
+    held_out: SpeechFeatures  # of the validation recordings, which no model saw either
+    held_out_digit: Tensor
+    heard: Heard  # of the test recordings, through the converter
+
+    @cached_property
+    def copying_ratio(self) -> Tensor:
+        """Of the validation recordings."""
+        return self.nearest_ratio(self.held_out.pixels)
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """What real recordings score in place of samples: the test recordings for what asks each,
+        as many training recordings for distances, validation recordings for copying."""
+        test, digit = self.test, self.test_digit
+        return {
+            "accuracy": _obeyed(test, digit).mean().item(),
+            "accuracy_judge_a": accuracy(test.digit_a, digit),
+            "accuracy_judge_b": accuracy(test.digit_b, digit),
+            "judges_disagree": (test.digit_a != test.digit_b).double().mean().item(),
+            "accuracy_heard": _obeyed(self.heard, digit).mean().item(),
+            **set_distances(self, self.train, folds(self.train_digit, digit)[:1]),
+            **varieties(self, self.held_out, self.held_out_digit),
+            **voices(self, self.heard, digit),
+            "copied": 0.0,
+        }
+
+    def nearest_ratio(self, pixels: Tensor) -> Tensor:
+        """(n,) distance to the nearest training recording over that to the nearest test one."""
+        tiny = torch.finfo(pixels.dtype).tiny
+        test = nearest_distance(pixels, self.test.pixels).clamp_min(tiny)
+        return nearest_distance(pixels, self.train.pixels) / test
+
+    def speakers(self, pixels: Tensor, digit: Tensor) -> Tensor:
+        """(n,) of the nearest training recording of the digit."""
+        found = torch.empty_like(digit)
+        for d in digit.unique():
+            mine, there = digit == d, self.train_digit == d
+            row = nearest(pixels[mine], self.train.pixels[there]).row
+            found[mine] = self.train_speaker[there][row]
+        return found
+
+
+def folds(digit: Tensor, real_digit: Tensor) -> Tensor:
+    """(f, n) disjoint rows of samples, each with the digits of the n real recordings: distances
+    are between sets of equal size.
+
+    Args:
+        digit: (m,) of the samples.
+        real_digit: (n,).
+
+    Raises:
+        ValueError: there are too few samples of a digit.
+    """
+    count = real_digit.bincount(minlength=10)
+    there = digit.bincount(minlength=10)
+    wanted = count > 0
+    n = int((there[wanted] // count[wanted]).min())
+    if n == 0:
+        raise ValueError("too few samples of a digit")
+    rows = [
+        (digit == d).nonzero()[: n * int(k), 0].view(n, int(k))
+        for d, k in enumerate(count)
+        if k > 0
+    ]
+    return torch.cat(rows, 1)
+
+
+def spread(speaker: Tensor, digit: Tensor) -> float:
+    """Effective number of speakers in a digit, mean over digits: exp of the entropy."""
+    found = []
+    for d in digit.unique():
+        share = speaker[digit == d].bincount().double() / (digit == d).sum()
+        found.append(torch.special.entr(share).sum().exp())
+    return torch.stack(found).mean().item()
+
+
+def set_distances(real: RealSpeech, fake: SpeechFeatures, rows: Tensor) -> dict[str, float]:
+    """Between the test recordings and as many samples, mean over the (f, n) folds."""
+    test, digit = real.test.features, real.test_digit
+    order = digit.argsort(stable=True)
+    test, digit = test[order], digit[order]
+    found: dict[str, list[float]] = {}
+    for fold in rows:
+        features = fake.features[fold]
+        values = {
+            "fd": frechet_distance(test, features),
+            "kid": kernel_distance(test, features),
+            "coverage_within_digit": within_group_coverage(test, digit, features, digit, K),
+            "precision_within_digit": within_group_precision(test, digit, features, digit, K),
+        }
+        for name, value in values.items():
+            found.setdefault(name, []).append(value)
+    return {name: sum(each) / len(each) for name, each in found.items()}
+
+
+def voices(real: RealSpeech, heard: Heard, digit: Tensor) -> dict[str, float]:
+    """Lengths, pitches, levels and faults of what is heard, of which (n,) digits were wanted."""
+    values = {}
+    for name in ("seconds", "pitch"):
+        one, other = getattr(real.heard, name), getattr(heard, name)
+        kept = other.isfinite()
+        there = one.isfinite()
+        values[f"w1_{name}"] = wasserstein_by_group(
+            one[there], real.test_digit[there], other[kept], digit[kept], in_deviations=True
+        ).mean().item()  # fmt: skip
+    silent = ~heard.level.isfinite()
+    return values | {
+        "level_db": heard.level[~silent].mean().item(),
+        "silent": silent.double().mean().item(),
+        "clipped": heard.clipped.mean().item(),
+    }
+
+
+def score(
+    fake: SpeechFeatures, digit: Tensor, heard: Heard, heard_digit: Tensor, real: RealSpeech
+) -> dict[str, Estimate]:
+    """Every metric of the samples alone, with what real recordings score.
+
+    Each sample is of an image of its own, so that it stands for itself in the intervals.
+
+    Args:
+        digit: (n,) int64, wanted of the samples.
+        heard_digit: (m,) of those that were heard.
+    """
+    own, own_heard = torch.arange(len(digit)), torch.arange(len(heard_digit))
+    right = _obeyed(fake, digit)
+    ratio = real.nearest_ratio(fake.pixels)
+    flagged = is_copied(ratio, real.copying_ratio)
+    copied = estimate_mean(flagged, own, digit)
+    assert copied.low is not None and copied.high is not None
+    values: dict[str, Estimate] = {
+        "accuracy": estimate_mean(right, own, digit),
+        "accuracy_judge_a": estimate_mean(fake.digit_a == digit, own, digit),
+        "accuracy_judge_b": estimate_mean(fake.digit_b == digit, own, digit),
+        "judges_disagree": estimate_mean(fake.digit_a != fake.digit_b, own, digit),
+        "accuracy_heard": estimate_mean(_obeyed(heard, heard_digit), own_heard, heard_digit),
+        **_estimates(set_distances(real, fake, folds(digit, real.test_digit))),
+        **_estimates(varieties(real, fake, digit)),
+        **_estimates(voices(real, heard, heard_digit)),
+        "copied": Estimate(*(copied_share(each) for each in copied[:3] if each is not None)),
+    }
+    beside = {name: each._replace(real=real.metrics.get(name)) for name, each in values.items()}
+    return beside
+
+
+def varieties(real: RealSpeech, fake: SpeechFeatures, digit: Tensor) -> dict[str, float]:
+    """Diversity, speakers and copying of pictures, of which (n,) digits were wanted."""
+    near = nearest(fake.pixels, real.train.pixels)
+    held_out = nearest_distance(real.held_out.pixels, real.train.pixels)
+    speakers = spread(real.speakers(fake.pixels, digit), digit)
+    return {
+        "diversity_relative": within_digit_diversity(fake.features, digit)
+        / within_digit_diversity(real.test.features, real.test_digit),
+        "speakers_relative": speakers
+        / spread(real.speakers(real.test.pixels, real.test_digit), real.test_digit),
+        "copying_z": copying_statistic(near.distance, held_out),
+        "authentic_pct": auth_pct(real.train.pixels, near),
+    }
+
+
+def _estimates(values: dict[str, float]) -> dict[str, Estimate]:
+    return {name: Estimate(value) for name, value in values.items()}
+
+
+def _obeyed(judged: SpeechFeatures | Heard, digit: Tensor) -> Tensor:
+    """(n,) float64: the share of the judges that predict the wanted digit."""
+    return ((judged.digit_a == digit).double() + (judged.digit_b == digit).double()) / 2
