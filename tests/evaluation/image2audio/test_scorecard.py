@@ -1,0 +1,142 @@
+"""What drawn speech is compared with, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from evaluation.image2audio.scorecard import (
+    BETTER,
+    Heard,
+    RealSpeech,
+    SpeechFeatures,
+    folds,
+    score,
+    spread,
+)
+from metrics.frechet import frechet_distance
+from metrics.prdc import within_group_coverage
+
+SPEAKERS = 4
+
+
+def speech(n: int, seed: int, at: float = 0.0) -> tuple[SpeechFeatures, Tensor, Tensor]:
+    """Of n recordings their features, digits and speakers; a speaker's are near to each other."""
+    generator = torch.Generator().manual_seed(seed)
+    digit = torch.arange(n).flip(0) % 10
+    speaker = torch.randint(SPEAKERS, (n,), generator=generator)
+    features = torch.randn(n, 6, generator=generator) + 3 * digit[:, None] + at
+    pixels = torch.rand(n, 12, generator=generator) + digit[:, None] + 5 * speaker[:, None]
+    return SpeechFeatures(features, digit, digit, pixels), digit, speaker
+
+
+def heard(digit: Tensor, seed: int, seconds: float = 0.4, pitch: float = 120) -> Heard:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.rand(4, len(digit), generator=generator).double()
+    return Heard(
+        digit, digit, seconds + 0.1 * noise[0], pitch + 20 * noise[1], -20 + noise[2], 0 * noise[3]
+    )
+
+
+@pytest.fixture
+def real() -> RealSpeech:
+    (test, test_digit, _), (train, train_digit, speaker) = speech(60, 0), speech(400, 1)
+    held_out, held_out_digit, _ = speech(60, 2)
+    return RealSpeech(
+        test, test_digit, train, train_digit, speaker, held_out, held_out_digit,
+        heard(test_digit, 3),
+    )  # fmt: skip
+
+
+def test_folds_are_disjoint_and_have_the_digits_of_the_real_side() -> None:
+    real_digit = torch.tensor([3, 1, 1, 0])
+    digit = torch.tensor([0, 0, 0, 1, 1, 3, 1, 3, 1, 3, 1, 2])
+    rows = folds(digit, real_digit)
+    assert rows.shape == (2, 4)  # of 1 there are five, of which two are wanted at a time
+    assert len(rows.unique()) == 8
+    for fold in rows:
+        assert digit[fold].tolist() == [0, 1, 1, 3]
+    with pytest.raises(ValueError, match="too few"):
+        folds(torch.tensor([0, 1]), torch.tensor([0, 0]))
+
+
+def test_the_spread_is_the_number_of_equal_speakers() -> None:
+    digit = torch.tensor([0] * 8 + [1] * 8)
+    assert spread(torch.arange(16) % 4, digit) == pytest.approx(4)
+    assert spread(torch.zeros(16, dtype=torch.long), digit) == pytest.approx(1)
+    assert spread(torch.tensor([0] * 8 + [0, 1] * 4), digit) == pytest.approx(1.5)
+
+
+def test_a_speaker_is_that_of_the_nearest_training_recording_of_the_digit(
+    real: RealSpeech,
+) -> None:
+    fake, digit, speaker = speech(80, 7)
+    assert torch.equal(real.speakers(fake.pixels, digit), speaker)
+
+
+def test_real_like_samples_score_as_real_ones(real: RealSpeech) -> None:
+    fake, digit, _ = speech(600, 5)
+    found = score(fake, digit, heard(digit[::10], 6), digit[::10], real)
+    assert found.keys() <= BETTER.keys()
+    for name, each in found.items():
+        assert each.real is not None, name
+    assert found["accuracy"].value == found["accuracy_heard"].value == 1
+    for name in ("fd", "diversity_relative", "speakers_relative", "coverage_within_digit"):
+        value, beside = found[name].value, found[name].real
+        assert beside is not None and value == pytest.approx(beside, rel=0.35), name
+    assert found["copied"].value < 0.05 and found["silent"].value == 0
+    assert found["w1_seconds"].value < 0.3 and found["w1_pitch"].value < 0.3
+    assert found["level_db"].value == pytest.approx(-19.5, abs=0.2)
+    # Sets of equal size: the mean over the folds.
+    order = real.test_digit.argsort(stable=True)
+    test, test_digit = real.test.features[order], real.test_digit[order]
+    rows = folds(digit, real.test_digit)
+    assert len(rows) == 10
+    fds = [frechet_distance(test, fake.features[r]) for r in rows]
+    coverages = [within_group_coverage(test, test_digit, fake.features[r], digit[r]) for r in rows]
+    assert found["fd"].value == pytest.approx(sum(fds) / 10)
+    assert found["coverage_within_digit"].value == pytest.approx(sum(coverages) / 10)
+
+
+def test_each_fault_moves_its_metric(real: RealSpeech) -> None:
+    fake, digit, speaker = speech(600, 5)
+    sounds, at = heard(digit[::10], 6), digit[::10]
+    good = score(fake, digit, sounds, at, real)
+
+    one = (speaker == 0)[:, None]
+    monotone = dataclasses.replace(
+        fake, pixels=fake.pixels - 5 * speaker[:, None], features=fake.features * one
+    )
+    assert score(monotone, digit, sounds, at, real)["speakers_relative"].value < 0.5
+
+    rows = torch.stack([(real.train_digit == d).nonzero()[i % 30, 0]
+                        for i, d in enumerate(digit[:300])])  # fmt: skip
+    pixels = fake.pixels.clone()
+    pixels[:300] = real.train.pixels[rows]
+    copied = score(dataclasses.replace(fake, pixels=pixels), digit, sounds, at, real)["copied"]
+    assert copied.value == pytest.approx(0.5, abs=0.05)
+    assert copied.low is not None and copied.high is not None
+    assert copied.low < copied.value < copied.high
+
+    wrong = fake.digit_a.clone()
+    wrong[::4] = (wrong[::4] + 1) % 10
+    judged = score(dataclasses.replace(fake, digit_a=wrong), digit, sounds, at, real)
+    assert judged["accuracy_judge_a"].value == 0.75 and judged["accuracy_judge_b"].value == 1
+    assert judged["accuracy"].value == 0.875 and judged["judges_disagree"].value == 0.25
+
+    far = dataclasses.replace(fake, features=fake.features + 2)
+    assert score(far, digit, sounds, at, real)["fd"].value > good["fd"].value + 10
+    for name, other in (("seconds", heard(at, 6, seconds=0.6)), ("pitch", heard(at, 6, pitch=200))):
+        moved = score(fake, digit, other, at, real)
+        assert moved[f"w1_{name}"].value > good[f"w1_{name}"].value + 1
+    level, clipped = sounds.level.clone(), sounds.clipped.clone()
+    level[:6], clipped[:30] = -torch.inf, 0.2
+    faulty = dataclasses.replace(sounds, level=level, clipped=clipped)
+    found = score(fake, digit, faulty, at, real)
+    assert found["silent"].value == 0.1 and found["clipped"].value == pytest.approx(0.1)
+    assert found["level_db"].value == pytest.approx(-19.5, abs=0.2)
+    missed = dataclasses.replace(sounds, digit_b=(sounds.digit_b + 1) % 10)
+    assert score(fake, digit, missed, at, real)["accuracy_heard"].value == 0.5
