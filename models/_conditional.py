@@ -47,7 +47,7 @@ class ConditionalConfig(Config):
     encoder_width: int = 24
     """Channels of the sound encoder's first layer."""
     width: int = 32
-    """Channels of the image networks at full resolution."""
+    """Channels of the networks of images at 28 or 32 pixels; half as many at twice the size."""
 
 
 class ConditionalModel(GenerativeModel):

@@ -69,13 +69,18 @@ class _ResidualDown(nn.Module):
 
 
 def _widths(x_shape: tuple[int, int, int], width: int) -> list[int]:
-    """Channels at full size, half, a quarter ...: as many halvings as leave at most 8 pixels."""
-    n_halvings = max((max(x_shape[1:]) - 1).bit_length() - 3, 0)
-    if any(size % 2**n_halvings for size in x_shape[1:]):
-        raise InputError(
-            f"images of {x_shape[2]} x {x_shape[1]} cannot be halved {n_halvings} times"
-        )
-    return [min(2**i, 4) * width for i in range(n_halvings + 1)]
+    """Channels at full size, half, a quarter ...: as many halvings as leave at most 8 pixels.
+
+    4 `width` at the smallest size and half as many at each larger one, so that large images cost
+    little more than small ones.
+
+    Raises:
+        InputError: the image cannot be halved so often.
+    """
+    n = max((max(x_shape[1:]) - 1).bit_length() - 3, 0)
+    if any(size % 2**n for size in x_shape[1:]):
+        raise InputError(f"images of {x_shape[2]} x {x_shape[1]} cannot be halved {n} times")
+    return [max(4 * width >> (n - i), 8) for i in range(n + 1)]
 
 
 class ImageDecoder(nn.Module):
@@ -93,7 +98,7 @@ class ImageDecoder(nn.Module):
             _ModulatedUp(n_in, n_out, s_dim) for n_in, n_out in itertools.pairwise(widths)
         )
         self.out = nn.Sequential(
-            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, channels, 3, padding=1)
+            nn.GroupNorm(8, widths[-1]), nn.SiLU(), nn.Conv2d(widths[-1], channels, 3, padding=1)
         )
 
     def forward(self, z: Tensor, cond: Tensor) -> Tensor:
