@@ -18,7 +18,7 @@ from torch import Tensor
 
 import datasets
 import models
-from datasets import Batch, Labels
+from datasets import Batch, TaskSpec
 from datasets.pairing import seed_of
 from models import GenerativeModel, Phase
 from training.loop import Trainer
@@ -37,6 +37,7 @@ def variants() -> Iterator[tuple[str, str, str, str | float]]:
                 yield name, preset, "warm_start", 0.0
                 yield name, preset, "align_share", 0.0
                 yield name, preset, "labels", "warm-start"
+                yield name, preset, "task", "image2audio"
             for setting, kind in get_type_hints(type(config)).items():
                 for choice in get_args(kind) if get_origin(kind) is Literal else ():
                     if choice != getattr(config, setting):
@@ -50,6 +51,8 @@ def small(name: str, preset: str, setting: str, choice: str | float) -> Generati
     sizes |= {"warm_start": 0.5, "warm_start_batch_size": 4}
     if setting == "labels":
         spec = dataclasses.replace(SPEC, labels="warm-start")
+    elif setting == "task":
+        spec = datasets.spec("image2audio")
     else:
         spec, sizes = SPEC, sizes | {setting: choice}
     known = {f.name for f in dataclasses.fields(config)}
@@ -62,18 +65,18 @@ class RandomBatches:
 
     seed, rank, batch_size = 0, 0, 4
 
-    def __init__(self, labels: Labels = "none") -> None:
-        self.labels = labels
+    def __init__(self, spec: TaskSpec) -> None:
+        self.spec = spec
 
     def __call__(
         self, step: int = 0, phase: str = "", k: int = 0, batch_size: int | None = None
     ) -> Batch:
         generator = torch.Generator().manual_seed(seed_of(step, phase, k))
         level = torch.rand(4, 1, 1, 1, generator=generator)
-        c = level * torch.rand(4, *SPEC.c_shape, generator=generator)
+        c = level * torch.rand(4, *self.spec.c_shape, generator=generator)
         digit = torch.randint(0, 10, (4,), generator=generator)
-        x = c[:, :, : SPEC.x_shape[1], : SPEC.x_shape[2]].clone()
-        return Batch(x, c, digit if self.labels == "warm-start" else None)
+        x = c.repeat(1, 1, 3, 3)[:, :, : self.spec.x_shape[1], : self.spec.x_shape[2]].clone()
+        return Batch(x, c, digit if self.spec.labels == "warm-start" else None)
 
 
 @pytest.fixture(params=variants(), ids=lambda p: "-".join(str(each) for each in p if each != ""))
@@ -90,7 +93,7 @@ def trained(model: GenerativeModel, steps: int = 6, lr: float | None = None) -> 
             for p in phases
         ]
     schedule = Schedule(phases, [1] * len(phases), 4)  # a warm start of two steps
-    batches = RandomBatches(model.spec.labels)
+    batches = RandomBatches(model.spec)
     trainer = Trainer(model, schedule, batches, Fabric(accelerator="cpu"), 0.0)
     for _ in range(steps):
         trainer.advance()
@@ -147,7 +150,7 @@ def test_adversaries_pull_in_opposite_directions(model: GenerativeModel) -> None
     """Either side lowers its own loss; the judged side raises the loss of its judge."""
     trained(model)
     model.train()
-    batch = RandomBatches(model.spec.labels)(99)
+    batch = RandomBatches(model.spec)(99)
 
     def loss_of(phase: Phase) -> Tensor:
         torch.manual_seed(7)  # the same noise each time
@@ -176,8 +179,8 @@ def test_adversaries_pull_in_opposite_directions(model: GenerativeModel) -> None
 
 def test_samples_have_the_shape_and_range_of_the_task(model: GenerativeModel) -> None:
     trained(model)
-    x = draw(model, RandomBatches()().c, 0)
-    assert x.shape == (4, *SPEC.x_shape)
+    x = draw(model, RandomBatches(model.spec)().c, 0)
+    assert x.shape == (4, *model.spec.x_shape)
     assert x.dtype == torch.float32
     assert 0 <= x.min() <= x.max() <= 1
 
@@ -185,7 +188,7 @@ def test_samples_have_the_shape_and_range_of_the_task(model: GenerativeModel) ->
 def test_samples_repeat_by_seed_and_vary_as_declared(model: GenerativeModel) -> None:
     # Some original networks start with gains so small that nothing passes through them.
     trained(model, lr=1e-2)
-    c = RandomBatches()().c
+    c = RandomBatches(model.spec)().c
     x = draw(model, c, 0)
     assert torch.equal(x, draw(model, c, 0))
     assert torch.equal(x, draw(model, c, 1)) != model.stochastic
@@ -195,7 +198,7 @@ def test_samples_repeat_by_seed_and_vary_as_declared(model: GenerativeModel) -> 
 def test_sampling_leaves_the_global_noise_alone(model: GenerativeModel) -> None:
     trained(model)
     state = torch.get_rng_state()
-    draw(model, RandomBatches()().c, 0)
+    draw(model, RandomBatches(model.spec)().c, 0)
     assert torch.equal(state, torch.get_rng_state())
 
 

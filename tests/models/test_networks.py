@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as kl_of
 
+from common.errors import InputError
 from datasets import Batch
 from models import (
     ConditionalPrior,
@@ -128,6 +129,30 @@ def test_each_part_of_an_image_depends_on_latent_and_condition() -> None:
         other = cond.clone()
         other[1, i] += 1
         assert not torch.isclose(decoder(z, other)[1], x[1]).all(-1).any()
+
+
+@pytest.mark.parametrize(
+    ("size", "inside"),
+    [(28, [(16, 14), (8, 28)]), (64, [(16, 16), (8, 32), (8, 64)]),
+     (128, [(16, 16), (8, 32), (8, 64), (8, 128)])],
+)  # fmt: skip
+def test_larger_images_have_more_and_narrower_stages(
+    size: int, inside: list[tuple[int, int]]
+) -> None:
+    """From at most 8 pixels with 4 x width channels, half of them at each doubling, at least 8."""
+    shape, seen = (3, size, size), []
+    decoder, encoder = ImageDecoder(shape, 5, 6, 8), ImageEncoder(shape, 16, 8)
+    for block in decoder.blocks:
+        block.register_forward_hook(lambda _, given, h: seen.append((h.shape[1], h.shape[2])))
+    x = decoder(torch.randn(2, 5), torch.randn(2, 6))
+    assert x.shape == (2, *shape) and seen == inside
+    assert encoder(x).shape == (2, 16)
+    assert encoder.convolve(x).shape[1:] == (32, *decoder.base[1:])
+
+
+def test_images_that_cannot_be_halved_are_refused() -> None:
+    with pytest.raises(InputError, match="images of 50 x 64 cannot be halved 3 times"):
+        ImageDecoder((1, 64, 50), 5, 6, 8)
 
 
 def test_blocks_are_scaled_and_shifted() -> None:
