@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from converters.mel64.features import to_picture, to_sound
 from datasets import PairedDataset, part
@@ -26,18 +27,26 @@ def test_reads_held_out_digits(
         assert (logits.argmax(1) == digit).float().mean() >= MIN_ACCURACY[each.name]
 
 
-# Measured on validation recordings, MEASURED
+@pytest.fixture(scope="module")
+def converted(source: PairedDataset, offline_source: PairedDataset) -> dict[str, Tensor]:
+    """What the converter makes of every sixth validation recording."""
+    held_out = {
+        each.name: part(each, "official", "validation") for each in (source, offline_source)
+    }
+    return {name: to_picture(to_sound(each.sounds[::6])) for name, each in held_out.items()}
+
+
+# Measured on validation recordings, also through the converter: A 100 and 100 %, B 99.3 and 100 %.
 @pytest.mark.parametrize("which", JUDGES)
 def test_hears_held_out_digits_and_what_the_converter_makes_of_them(
-    source: PairedDataset, offline_source: PairedDataset, which: Which
+    source: PairedDataset, offline_source: PairedDataset, converted: dict[str, Tensor], which: Which
 ) -> None:
     for each in (source, offline_source):
         held_out = part(each, "official", "validation")
         judge = load_judge(each.name, which, kind="sound")
-        converted = to_picture(to_sound(held_out.sounds[::3]))
         for x, digit in ((held_out.sounds, held_out.sound_digit),
-                         (converted, held_out.sound_digit[::3])):  # fmt: skip
-            assert (judge(x)[1].argmax(1) == digit).float().mean() >= 0.96
+                         (converted[each.name], held_out.sound_digit[::6])):  # fmt: skip
+            assert (judge(x)[1].argmax(1) == digit).float().mean() >= 0.97
 
 
 @pytest.mark.parametrize("which", JUDGES)
