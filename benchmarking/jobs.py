@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -15,7 +13,6 @@ from typing import Any, Literal
 
 import models
 from benchmarking import selftest
-from benchmarking.rows import Row
 from common.errors import InputError, escaped
 from common.files import exclusive
 from common.processes import run_script
@@ -25,12 +22,11 @@ from evaluation.baselines import BASELINES
 from evaluation.evaluator import PROTOCOL
 from judges import JUDGES, load_judge
 from training import checkpoint
-from training.run import Precision, Run, run_folder
+from training.run import Precision, Run
 from training.session import mark_folder
 
 __all__ = [
-    "Baselines", "Job", "Outcome", "Planned", "SelfTest", "commands_of", "do", "is_busy",
-    "print_error",
+    "Baselines", "Job", "Outcome", "Planned", "SelfTest", "do", "is_busy", "print_error",
 ]  # fmt: skip
 
 Outcome = Literal["done", "failed", "busy"]  # busy: another process has it
@@ -256,51 +252,6 @@ def is_busy(job: Planned) -> bool:
 def print_error(error: InputError) -> None:
     """As a command prints what ends it."""
     print(escaped(f"error: {error}"), file=sys.stderr)
-
-
-def commands_of(row: Row) -> list[str]:
-    """The commands that made a row, as one types them in the checkout."""
-    if not row["seed"]:
-        where = ["--data", row["data"], "--split", row["split"]]
-        return [shlex.join(["python", "evaluate.py", "--baseline", row["model"], *where])]
-    model, baseline = row["of_model"] or row["model"], []
-    if row["of_model"]:
-        baseline = ["--baseline", row["model"]]
-    what: dict[str, Any] = {
-        **{name: row[name] for name in ("data", "split", "pairing", "labels")},
-        **{"model": model, "preset": row["preset"] or _preset_of(row), "seed": int(row["seed"])},
-    }
-    folder = run_folder(Path("results/runs"), **what)
-    mark = mark_folder(folder, float(row["mark_tflop"]))
-    what |= {"precision": row["training_precision"], "folder": folder}
-    job = Job(**what, marks=tuple(map(float, row["marks"].split())))
-    settings = _settings(model, job.preset, row["config"])
-    return [
-        shlex.join(["python", "train.py", *job.training(), *settings]),
-        shlex.join(["python", "evaluate.py", "--checkpoint", str(mark), *baseline]),
-    ]
-
-
-def _preset_of(row: Row) -> str:
-    """The preset of a baseline's run, by its settings."""
-    presets = models.presets(row["of_model"]) if row["of_model"] in models.names() else {}
-    names = (json.loads(row["config"]).keys() == vars(each).keys() for each in presets.values())
-    return next((name for name, same in zip(presets, names, strict=True) if same), "reference")
-
-
-def _settings(model: str, preset: str, config: str) -> list[str]:
-    """Flags for the settings of a run that are not those of its preset here."""
-    there = models.presets(model).get(preset) if model in models.names() else None
-    found: list[str] = []
-    for name, value in json.loads(config).items():
-        if there is None or getattr(there, name, value) == value:
-            continue
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            found.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            found += [f"--{flag}", str(value)]
-    return found
 
 
 def _empty(folder: Path) -> None:

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from benchmarking import compare, report_charts, tables
 from benchmarking.charts import Curves
 from benchmarking.columns import COLUMNS
+from benchmarking.commands import commands_of
 from benchmarking.figures import SIDE_BY_SIDE, Run, folder_name
-from benchmarking.jobs import commands_of
 from benchmarking.report_charts import Point, light_and_dark
 from benchmarking.rows import Row
 from benchmarking.seeds import mean

@@ -258,7 +258,7 @@ class _Shown(NamedTuple):
     """One test image of each digit, a recording of the digit, several draws."""
 
     images: Tensor  # (10, 28, 28) uint8
-    recordings: Tensor  # (10, 64, 64)
+    spoken: Tensor  # (10, 64, 64), recordings of the digits
     draws: Tensor  # (10, N_DRAWS, 64, 64)
     speakers: list[str]
 
@@ -281,13 +281,13 @@ class _Shown(NamedTuple):
 
     def grid(self) -> matplotlib.figure.Figure:
         labels = [f"{d}, real: {name}" for d, name in enumerate(self.speakers)]
-        return sample_grid(self.images, self.recordings, self.draws, labels)
+        return sample_grid(self.images, self.spoken, self.draws, labels)
 
     def page(self, title: str) -> str:
         """Players of all, beside their pictures; needs nothing from outside."""
         rows = []
         for d, (image, recording, draws) in enumerate(
-            zip(self.images, self.recordings, self.draws, strict=True)
+            zip(self.images, self.spoken, self.draws, strict=True)
         ):
             sounds = [("real, through the converter", recording)]
             sounds += [(f"draw {i + 1}", draw) for i, draw in enumerate(draws)]

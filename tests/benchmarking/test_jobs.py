@@ -11,7 +11,7 @@ import pytest
 import evaluate
 import models
 import train
-from benchmarking.jobs import commands_of
+from benchmarking.commands import commands_of
 from benchmarking.rows import to_row
 from common.command_line import parse
 from tests.benchmarking.cards import baseline, card

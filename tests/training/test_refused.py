@@ -49,7 +49,10 @@ REFUSED = {
     "no width": (("--model", "cgan", "--width", "0"), ("without weights",)),
     "no gpu": (("--model", "cgan", "--device", "cuda"), ("--device cuda", "--device cpu")),
     "no mps": (("--model", "cgan", "--device", "mps"), ("--device mps", "--device cpu")),
-    "task": (("--model", "cgan", "--task", "image2audio"), ("audio2image", "image2audio")),
+    "task": (
+        ("--model", "cgan", "--preset", "original", "--task", "image2audio"),
+        ("serves audio2image, not image2audio",),
+    ),
     "split": (("--model", "cgan", "--split", "speakers"), ("'speakers'", "speaker:NAME")),
     "speaker": (("--model", "cgan", "--split", "speaker:bob"), ("unknown speaker 'bob'",)),
     "resume": (("--model", "cgan", "--resume", "maybe"), ("--resume", "auto")),

@@ -1,0 +1,61 @@
+"""The commands that made a row, as one types them in the checkout."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import models
+from benchmarking.jobs import Job
+from benchmarking.rows import Row
+from training.run import run_folder
+from training.session import mark_folder
+
+__all__ = ["commands_of"]
+
+
+def commands_of(row: Row) -> list[str]:
+    """The commands that made a row, as one types them in the checkout."""
+    if not row["seed"]:
+        where = ["--data", row["data"], "--split", row["split"]]
+        return [shlex.join(["python", "evaluate.py", "--baseline", row["model"], *where])]
+    model, baseline = row["of_model"] or row["model"], []
+    if row["of_model"]:
+        baseline = ["--baseline", row["model"]]
+    what: dict[str, Any] = {
+        **{name: row[name] for name in ("data", "split", "pairing", "labels")},
+        **{"model": model, "preset": row["preset"] or _preset_of(row), "seed": int(row["seed"])},
+    }
+    folder = run_folder(Path("results/runs"), **what)
+    mark = mark_folder(folder, float(row["mark_tflop"]))
+    what |= {"precision": row["training_precision"], "folder": folder}
+    job = Job(**what, marks=tuple(map(float, row["marks"].split())))
+    settings = _settings(model, job.preset, row["config"])
+    return [
+        shlex.join(["python", "train.py", *job.training(), *settings]),
+        shlex.join(["python", "evaluate.py", "--checkpoint", str(mark), *baseline]),
+    ]
+
+
+def _preset_of(row: Row) -> str:
+    """The preset of a baseline's run, by its settings."""
+    presets = models.presets(row["of_model"]) if row["of_model"] in models.names() else {}
+    names = (json.loads(row["config"]).keys() == vars(each).keys() for each in presets.values())
+    return next((name for name, same in zip(presets, names, strict=True) if same), "reference")
+
+
+def _settings(model: str, preset: str, config: str) -> list[str]:
+    """Flags for the settings of a run that are not those of its preset here."""
+    there = models.presets(model).get(preset) if model in models.names() else None
+    found: list[str] = []
+    for name, value in json.loads(config).items():
+        if there is None or getattr(there, name, value) == value:
+            continue
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            found += [f"--{flag}", str(value)]
+    return found
