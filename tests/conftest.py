@@ -34,4 +34,4 @@ def source(offline_source: PairedDataset) -> PairedDataset:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No validation, where it is not the matter."""
-    monkeypatch.setattr(train, "Validation", lambda dataset, split: None)
+    monkeypatch.setattr(train, "Validation", lambda *given: None)

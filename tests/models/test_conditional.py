@@ -234,8 +234,8 @@ def weights(source: PairedDataset, name: str, preset: str, labels: Labels) -> di
     batches = Batches(train, "fixed-2", 4, 0, labels=labels)
     permuted = torch.arange(9, -1, -1)
     if source.name == "permuted":
-        object.__setattr__(train, "c_digit", permuted[train.sound_digit])
-        object.__setattr__(train, "x_digit", permuted[train.image_digit])
+        object.__setattr__(train, "sound_digit", permuted[train.sound_digit])
+        object.__setattr__(train, "image_digit", permuted[train.image_digit])
     phases = model.phases()
     schedule = Schedule(phases, [1] * len(phases), 4)  # a warm start of two steps
     trainer = Trainer(model, schedule, batches, Fabric(accelerator="cpu"), 0.9)
