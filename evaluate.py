@@ -18,16 +18,21 @@ from common.command_line import parse
 from common.errors import InputError, command
 from common.files import check_writable, exclusive
 from evaluation import baselines, outputs
+from evaluation.base import Evaluator
 from evaluation.baselines import BASELINES
 from evaluation.candidates import Candidate
-from evaluation.evaluator import Evaluator, evaluate
-from evaluation.image2audio.evaluator import PLAYERS, SpeechEvaluator, evaluate_speech
+from evaluation.evaluator import ImageEvaluator
+from evaluation.image2audio.evaluator import SpeechEvaluator
 from evaluation.run_baselines import RUN_BASELINES, RunBaseline
 from training import checkpoint
 from training.run import RUNS
 
 Name = Literal[baselines.Name, RunBaseline]
-Scored = tuple[Candidate, Evaluator | SpeechEvaluator, Path]
+Scored = tuple[Candidate, Evaluator, Path]
+EVALUATORS: dict[datasets.Task, type[Evaluator]] = {
+    "audio2image": ImageEvaluator,
+    "image2audio": SpeechEvaluator,
+}
 HELP = " ".join(
     (
         *(f"{name}: {each.draw.__doc__}" for name, each in BASELINES.items()),
@@ -92,8 +97,7 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
             f"{dataset.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    kind = Evaluator if run.task == "audio2image" else SpeechEvaluator
-    evaluator = kind(dataset, run.split, device)
+    evaluator = EVALUATORS[run.task](dataset, run.split, device)
     if not options.baseline:
         yield candidate, evaluator, options.out or path.parent
     for name in options.baseline:
@@ -104,7 +108,7 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
 def _from_baselines(options: Options) -> Iterator[Scored]:
     split, device = options.split or "official", _device(options.device)
     dataset = datasets.load(options.data or "auto", options.data_dir)
-    evaluator = Evaluator(dataset, split, device)
+    evaluator = ImageEvaluator(dataset, split, device)
     folder = RUNS / "baselines" / f"{dataset.name}-{split.replace(':', '-')}"
     for name in options.baseline:
         candidate = Candidate.from_baseline(
@@ -131,16 +135,12 @@ def main() -> None:
         check_writable(out)
         with exclusive(out, "evaluation"):
             evaluator.remember()
-            if isinstance(evaluator, SpeechEvaluator):
-                card = evaluate_speech(candidate, evaluator, out, json_path)
-            else:
-                card = evaluate(candidate, evaluator, out, json_path)
+            card = evaluator.evaluate(candidate, out, json_path)
         outputs.show(card)
         if candidate.checkpoint and card["cost"]["mark_tflop"] is None:
             print("no row of a table: this run is not at one of its marks, or cannot draw yet")
         pictures = (outputs.GRID, outputs.CONFUSION, outputs.NEIGHBORS)
-        players = (PLAYERS,) if isinstance(evaluator, SpeechEvaluator) else ()
-        for path in (json_path, *(out / name for name in (*pictures, *players))):
+        for path in (json_path, *(out / name for name in (*pictures, *evaluator.PAGES))):
             print(path)
         print(f"scored in {time.perf_counter() - start:.0f} s, loading included")
         start = time.perf_counter()

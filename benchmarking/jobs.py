@@ -19,7 +19,7 @@ from common.processes import run_script
 from datasets import Labels, PairedDataset
 from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
-from evaluation.evaluator import PROTOCOL
+from evaluation.evaluator import ImageEvaluator
 from judges import JUDGES, load_judge
 from training import checkpoint
 from training.run import Precision, Run
@@ -279,7 +279,7 @@ def _is_current(path: Path, dataset: PairedDataset, weights_sha256: str | None) 
 def _ruler(dataset: PairedDataset) -> dict[str, str]:
     """Of a fingerprint, what scores of these data must agree in."""
     judges = {f"judge_{which}": load_judge(dataset.name, which).sha256 for which in JUDGES}
-    return {"protocol": PROTOCOL, "data_sha256": dataset.fingerprint, **judges}
+    return {"protocol": ImageEvaluator.PROTOCOL, "data_sha256": dataset.fingerprint, **judges}
 
 
 def _run(script: str, *arguments: str) -> bool:

@@ -11,7 +11,8 @@ from converters.mel64.features import to_picture
 from datasets import Part
 from evaluation.baselines import Draw
 from evaluation.estimates import Estimate, estimate_mean
-from evaluation.scorecard import ImageFeatures, obeyed
+from evaluation.judged import obeyed
+from evaluation.scorecard import ImageFeatures
 from metrics.diversity import diversity_of_draws
 
 __all__ = ["condition_probes"]

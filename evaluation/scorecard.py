@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from evaluation.estimates import Estimate, estimate_mean
-from metrics.accuracy import accuracy
+from evaluation.judged import verdict_values, verdicts
 from metrics.attributes import Attributes
 from metrics.diversity import within_digit_diversity, within_digit_vendi
 from metrics.frechet import frechet_distance
@@ -36,9 +36,9 @@ __all__ = [
     "BETTER",
     "Copying",
     "ImageFeatures",
+    "K",
     "RealStatistics",
     "copying",
-    "obeyed",
     "pool_pixels",
     "score",
     "values",
@@ -139,10 +139,7 @@ class RealStatistics:
         each image, training images of the same digits for distances between sets."""
         test = self.test
         of_images = {
-            "accuracy": obeyed(test, self.digit).mean().item(),
-            "accuracy_judge_a": accuracy(test.digit_a, self.digit),
-            "accuracy_judge_b": accuracy(test.digit_b, self.digit),
-            "judges_disagree": (test.digit_a != test.digit_b).double().mean().item(),
+            **verdict_values(test, self.digit),
             "diversity": within_digit_diversity(test.features, self.digit),
             "diversity_relative": 1.0,
             "vendi": within_digit_vendi(test.features, self.digit),
@@ -229,10 +226,7 @@ def values(fake: ImageFeatures, real: RealStatistics, copies: Copying) -> dict[s
     digit = real.digit
     diversity = within_digit_diversity(fake.features, digit)
     return {
-        "accuracy": obeyed(fake, digit).mean().item(),
-        "accuracy_judge_a": accuracy(fake.digit_a, digit),
-        "accuracy_judge_b": accuracy(fake.digit_b, digit),
-        "judges_disagree": (fake.digit_a != fake.digit_b).double().mean().item(),
+        **verdict_values(fake, digit),
         "diversity": diversity,
         "diversity_relative": diversity / real.metrics["diversity"],
         "vendi": within_digit_vendi(fake.features, digit),
@@ -260,12 +254,7 @@ def score(
         By name. Those that need a judge's features or all n say so in their name.
     """
     digit, floor, train_floor = real.digit, real.metrics, real.train_metrics
-    means = {
-        "accuracy": estimate_mean(obeyed(fake, digit), recording, digit),
-        "accuracy_judge_a": estimate_mean(fake.digit_a == digit, recording, digit),
-        "accuracy_judge_b": estimate_mean(fake.digit_b == digit, recording, digit),
-        "judges_disagree": estimate_mean(fake.digit_a != fake.digit_b, recording, digit),
-    }
+    means = verdicts(fake, digit, recording)
     copied = estimate_mean(copies.flagged(real), recording, digit)
     assert copied.low is not None and copied.high is not None
     means["copied"] = Estimate(*(copied_share(each) for each in copied[:3] if each is not None))
@@ -286,11 +275,6 @@ def pool_pixels(images: Tensor) -> Tensor:
     is still at 0. Times 2, so that a distance is at most that of the whole images, in [0, 1] each.
     """
     return 2 * F.avg_pool2d(images.unsqueeze(1) / 255, 2).flatten(1)
-
-
-def obeyed(images: ImageFeatures, digit: Tensor) -> Tensor:
-    """(n,) float64: the share of the judges that predict the requested digit."""
-    return ((images.digit_a == digit).double() + (images.digit_b == digit).double()) / 2
 
 
 class Copying(NamedTuple):

@@ -29,7 +29,7 @@ from common.command_line import parse
 from common.errors import InputError, command
 from common.files import ROOT, read_rows, write_atomically
 from evaluation.controls import CONTROLS
-from evaluation.evaluator import Evaluator
+from evaluation.evaluator import ImageEvaluator
 from evaluation.scorecard import copying, values
 
 __all__ = ["DATA", "NAME", "ORDER", "Relation", "broken", "measure", "read_order"]
@@ -71,7 +71,7 @@ def broken(table: Mapping[str, Mapping[str, float]], order: Sequence[Relation]) 
 
 
 @torch.no_grad()
-def measure(evaluator: Evaluator) -> dict[str, dict[str, float]]:
+def measure(evaluator: ImageEvaluator) -> dict[str, dict[str, float]]:
     """Every metric of samples alone, of every control."""
     found = {}
     digit = evaluator.test.image_digit
@@ -84,7 +84,7 @@ def measure(evaluator: Evaluator) -> dict[str, dict[str, float]]:
     return found
 
 
-def to_json(evaluator: Evaluator, table: dict[str, dict[str, float]]) -> dict[str, Any]:
+def to_json(evaluator: ImageEvaluator, table: dict[str, dict[str, float]]) -> dict[str, Any]:
     """What the report shows."""
     order = read_order()
     return {
@@ -117,7 +117,7 @@ def main() -> None:
         raise InputError(
             f"the expected order is that of {DATA}: the data '{dataset.name}' have too few images"
         )
-    evaluator = Evaluator(dataset, options.split, torch.device("cpu"))
+    evaluator = ImageEvaluator(dataset, options.split, torch.device("cpu"))
     evaluator.remember()
     found = to_json(evaluator, measure(evaluator))
     write_atomically(options.out / NAME, json.dumps(found, indent=1).encode() + b"\n")

@@ -47,9 +47,10 @@ class VAEGANConfig(ConditionalConfig):
     """Size of the latent."""
     lr: float = 4e-4
     """Learning rate of all parts."""
-    feature_variance: float = 0.1
-    """Of the Gaussian p(features of x | z). With 1 the latent carries nothing of x; with that of
-    most likelihood, about 5e-4, too much for samples from the prior."""
+    feature_variance: float = 0.3
+    """Of the Gaussian p(features of x | z), chosen on validation samples from the prior
+    (results/selection/vaegan.csv). With 1 the latent carries nothing of x; with that of most
+    likelihood, about 5e-4, too much for samples from the prior."""
     gamma: float = 0.03
     """Weight of the reconstruction against the adversarial term in the decoder's loss."""
     max_shift: int = 3

@@ -48,17 +48,17 @@ OURS = {*LAYERS, *SCRIPTS}
 # These import their sub-modules by name, as they find them in their folder.
 FINDERS = {"models/__init__.py", "converters/__init__.py"}
 # What reaches the items of the test split, and the files or folders that may have it.
-EVALUATORS = ("evaluation/evaluator.py", "evaluation/image2audio/evaluator.py")
+EVALUATOR = "evaluation/base.py"
 TEST_SPLIT_READERS: dict[str, tuple[str, ...]] = {
-    r"\btest_part\b": (*("datasets/__init__.py", "datasets/splits.py"), *EVALUATORS),
+    r"\btest_part\b": (*("datasets/__init__.py", "datasets/splits.py"), EVALUATOR),
     r"\brecording_split\b": (
         *("datasets/__init__.py", "datasets/__main__.py", "datasets/audit.py"),
-        *("datasets/splits.py", *EVALUATORS),
+        *("datasets/splits.py", EVALUATOR),
     ),
     r"\.test\b": ("evaluation/",),
     r"\.official\b": ("datasets/",),
     r"\.recordings\b(?!\.speakers)": ("datasets/",),
-    r"\bdataset\.images\b|\.images\.(pixels|digit|split)\b(?!\()": ("datasets/", *EVALUATORS),
+    r"\bdataset\.images\b|\.images\.(pixels|digit|split)\b(?!\()": ("datasets/", EVALUATOR),
 }
 # What imports Hugging Face's datasets, evaluate or metrics would get ours.
 SHADOWED = {

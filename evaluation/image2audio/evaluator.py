@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,18 +11,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from common.errors import InputError
 from common.files import write_atomically
 from common.plots import sample_grid, side_by_side
 from converters.mel64.features import MEL64, to_picture, to_sound
-from datasets import PairedDataset, part, recording_split, seed_of, test_part
 from evaluation import outputs
+from evaluation.base import Evaluator
 from evaluation.candidates import Candidate
-from evaluation.estimates import Estimate, estimate_by_group
+from evaluation.estimates import Estimate
 from evaluation.image2audio import players
 from evaluation.image2audio.scorecard import (
     Heard,
-    K,
     RealSpeech,
     SpeechFeatures,
     folds,
@@ -33,17 +28,12 @@ from evaluation.image2audio.scorecard import (
 )
 from evaluation.scorecard import pool_pixels
 from evaluation.usefulness import classification_accuracy
-from judges import JUDGES, load_judge
-from metrics.accuracy import confusion_matrix
 from metrics.diversity import condition_share, diversity_of_draws
 from metrics.neighbors import nearest
 from metrics.voice import clipped_share, level_db, pitch_hz, word_seconds
-from training.run import code_version
 
-__all__ = ["PROTOCOL", "SpeechEvaluator", "evaluate_speech"]
+__all__ = ["PLAYERS", "SpeechEvaluator"]
 
-PROTOCOL = "image2audio-1"
-SEED = 0  # of noise: the same for all models
 HEARD_EVERY = 10  # of the samples: the converter needs hundredths of a second for each
 MIN_RIGHT = 100  # pairs of draws of the right digit, for the image's share
 N_DRAWS = 4  # for one image in the grid and on the page
@@ -51,27 +41,12 @@ PLAYERS = "players.html"
 STRIDE = 5  # every fifth image is drawn for twice
 
 
-class SpeechEvaluator:
-    """Conditions, judges and real statistics of one dataset and split.
+class SpeechEvaluator(Evaluator):
+    """Speech from images: for every test image."""
 
-    Args:
-        split: 'official' or 'speaker:NAME'.
-
-    Raises:
-        InputError: there is no such split, or no judge for this dataset.
-    """
-
-    def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
-        self.dataset, self.split, self.device = dataset, split, device
-        self.train = part(dataset, split, "train").to(device)
-        self.validation = part(dataset, split, "validation").to(device)
-        self.test = test_part(dataset, split).to(device)
-        try:
-            self.judges = tuple(load_judge(dataset.name, w, device, "sound") for w in JUDGES)
-        except FileNotFoundError as error:
-            raise InputError(
-                f"no judge for the data '{dataset.name}': python -m judges --data {dataset.name}"
-            ) from error
+    PROTOCOL = "image2audio-1"
+    KIND = "sound"
+    PAGES = (PLAYERS,)
 
     @cached_property
     def real(self) -> RealSpeech:
@@ -86,6 +61,7 @@ class SpeechEvaluator:
             held_out=held_out,
             held_out_digit=self.validation.sound_digit,
             heard=self.hear(self.test.sounds),
+            held_out_heard=self.hear(self.validation.sounds),
         )
 
     def remember(self) -> None:
@@ -130,97 +106,45 @@ class SpeechEvaluator:
         )
         return correct.double().mean().item()
 
-    def generator(self, purpose: str) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
+    @torch.no_grad()  # not inference_mode: some models optimize while they sample
+    def evaluate(
+        self, candidate: Candidate, out: Path, json_path: Path | None = None
+    ) -> dict[str, Any]:
+        test, digit = self.test, self.test.image_digit
+        pictures, cost = self.draw(candidate, test.images, digit)
 
-    def fingerprint(self) -> dict[str, Any]:
-        """Everything that a number depends on beside the candidate."""
-        indices = (recording_split(self.dataset, self.split), self.dataset.images.split)
-        split = hashlib.sha256(b"".join(index.numpy().tobytes() for index in indices))
-        return {
-            "protocol": PROTOCOL,
-            "data": self.dataset.name,
-            "data_sha256": self.dataset.fingerprint,
-            "split": self.split,
-            "split_sha256": split.hexdigest(),
-            "judge_a": self.judges[0].sha256,
-            "judge_b": self.judges[1].sha256,
-            "converter": dataclasses.asdict(MEL64),
-            "code": code_version(),
-            "n": len(self.test.images),
-            "n_recordings": len(self.test.sounds),
-            "k": K,
-            "seed": SEED,
-            "device": self.device.type,
-        }
+        with tqdm(total=5, leave=False, disable=None) as bar:
 
+            def on_progress(stage: str) -> None:
+                bar.set_description(stage)
+                bar.update()
 
-@torch.no_grad()  # not inference_mode: some models optimize while they sample
-def evaluate_speech(
-    candidate: Candidate, evaluator: SpeechEvaluator, out: Path, json_path: Path | None = None
-) -> dict[str, Any]:
-    """Draws speech for every test image, scores it and writes all files.
+            on_progress("real recordings")
+            real = self.real
+            on_progress("sounds of the samples")
+            rows = torch.arange(0, len(digit), HEARD_EVERY, device=digit.device)
+            heard = self.hear(pictures[rows])
+            on_progress("distances, copies")
+            fake = self.features_of(pictures)
+            metrics = score(fake, digit, heard, digit[rows], real)
+            on_progress("draws for the same images")
+            at = torch.arange(0, len(digit), STRIDE, device=digit.device)
+            again = self.features_of(
+                candidate.draw(test.images[at], digit[at], self.generator("noise again"))
+            )
+            metrics |= draws_metrics(fake.at(at), again, real, digit[at])
+            on_progress("usefulness")
+            metrics["cas"] = self.usefulness(pictures, digit)
+            metrics |= candidate.extra_metrics(self.train, test, self.generator("partners"))
 
-    Returns:
-        What the JSON holds, as of `evaluation.evaluator.evaluate`, without speakers.
-    """
-    test, digit = evaluator.test, evaluator.test.image_digit
-    start = time.perf_counter()
-    pictures = candidate.draw(test.images, digit, evaluator.generator("noise"))
-    if evaluator.device.type == "cuda":
-        torch.cuda.synchronize()
-    seconds = time.perf_counter() - start
-    cost = candidate.cost(evaluator.train) | {"samples_per_second": len(pictures) / seconds}
-
-    with tqdm(total=5, leave=False, disable=None) as bar:
-
-        def on_progress(stage: str) -> None:
-            bar.set_description(stage)
-            bar.update()
-
-        on_progress("real recordings")
-        real = evaluator.real
-        on_progress("sounds of the samples")
-        rows = torch.arange(0, len(digit), HEARD_EVERY, device=digit.device)
-        heard = evaluator.hear(pictures[rows])
-        on_progress("distances, copies")
-        fake = evaluator.features_of(pictures)
-        metrics = score(fake, digit, heard, digit[rows], real)
-        on_progress("draws for the same images")
-        at = torch.arange(0, len(digit), STRIDE, device=digit.device)
-        again = evaluator.features_of(
-            candidate.draw(test.images[at], digit[at], evaluator.generator("noise again"))
+        own = torch.arange(len(digit))  # each image is a condition of its own
+        card = self.card(candidate, metrics, fake, digit, own, own, digit, cost)
+        shown = _Shown.of(candidate, self)
+        outputs.write(
+            card, shown.grid(), _neighbors(pictures, self), out, json_path or out / outputs.NAME
         )
-        metrics |= draws_metrics(fake.at(at), again, real, digit[at])
-        on_progress("usefulness")
-        metrics["cas"] = evaluator.usefulness(pictures, digit)
-        metrics |= candidate.extra_metrics(evaluator.train, test, evaluator.generator("partners"))
-
-    own = torch.arange(len(digit))
-    correct = ((fake.digit_a == digit).double() + (fake.digit_b == digit).double()) / 2
-    by_digit = estimate_by_group(correct, own, digit, digit)
-    card: dict[str, Any] = {
-        "candidate": candidate.about(),
-        "fingerprint": evaluator.fingerprint(),
-        "metrics": {name: estimate._asdict() for name, estimate in metrics.items()},
-        "by_digit": {str(d): estimate._asdict() for d, estimate in by_digit.items()},
-        "by_speaker": {},
-        "by_recording": {  # each image is one of its own
-            "drawn": [2] * len(digit),
-            "correct": (2 * correct).long().tolist(),
-            "digit": digit.tolist(),
-        },
-        "confusion": (
-            confusion_matrix(fake.digit_a, digit) + confusion_matrix(fake.digit_b, digit)
-        ).tolist(),
-        "cost": cost,
-    }
-    shown = _Shown.of(candidate, evaluator)
-    outputs.write(
-        card, shown.grid(), _neighbors(pictures, evaluator), out, json_path or out / outputs.NAME
-    )
-    write_atomically(out / PLAYERS, shown.page(candidate.name).encode())
-    return card
+        write_atomically(out / PLAYERS, shown.page(candidate.name).encode())
+        return card
 
 
 def draws_metrics(

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from evaluation.estimates import Estimate, estimate_mean
-from metrics.accuracy import accuracy
+from evaluation.judged import obeyed, verdict_values, verdicts
+from evaluation.scorecard import K
 from metrics.diversity import within_digit_diversity
 from metrics.frechet import frechet_distance
 from metrics.kid import kernel_distance
@@ -26,8 +27,6 @@ from metrics.wasserstein import wasserstein_by_group
 from metrics.within import within_group_precision
 
 __all__ = ["BETTER", "Heard", "RealSpeech", "SpeechFeatures", "folds", "score", "spread"]
-
-K = 5
 
 BETTER = {
     "accuracy": "higher",
@@ -94,6 +93,7 @@ class RealSpeech:
     held_out: SpeechFeatures  # of the validation recordings, which no model saw either
     held_out_digit: Tensor
     heard: Heard  # of the test recordings, through the converter
+    held_out_heard: Heard
 
     @cached_property
     def copying_ratio(self) -> Tensor:
@@ -103,17 +103,15 @@ class RealSpeech:
     @cached_property
     def metrics(self) -> dict[str, float]:
         """What real recordings score in place of samples: the test recordings for what asks each,
-        as many training recordings for distances, validation recordings for copying."""
+        as many training recordings for distances, validation recordings for voices and
+        copying."""
         test, digit = self.test, self.test_digit
         return {
-            "accuracy": _obeyed(test, digit).mean().item(),
-            "accuracy_judge_a": accuracy(test.digit_a, digit),
-            "accuracy_judge_b": accuracy(test.digit_b, digit),
-            "judges_disagree": (test.digit_a != test.digit_b).double().mean().item(),
-            "accuracy_heard": _obeyed(self.heard, digit).mean().item(),
+            **verdict_values(test, digit),
+            "accuracy_heard": obeyed(self.heard, digit).mean().item(),
             **set_distances(self, self.train, folds(self.train_digit, digit)[:1]),
             **varieties(self, self.held_out, self.held_out_digit),
-            **voices(self, self.heard, digit),
+            **voices(self, self.held_out_heard, self.held_out_digit),
             "copied": 0.0,
         }
 
@@ -191,14 +189,15 @@ def voices(real: RealSpeech, heard: Heard, digit: Tensor) -> dict[str, float]:
     values = {}
     for name in ("seconds", "pitch"):
         one, other = getattr(real.heard, name), getattr(heard, name)
-        kept = other.isfinite()
         there = one.isfinite()
+        # What is silent has no pitch, which costs as much as the farthest one.
         values[f"w1_{name}"] = wasserstein_by_group(
-            one[there], real.test_digit[there], other[kept], digit[kept], in_deviations=True
+            one[there], real.test_digit[there], other, digit, in_deviations=True
         ).mean().item()  # fmt: skip
-    silent = ~heard.level.isfinite()
+    silent = heard.level.isneginf()
+    if not silent.all():
+        values["level_db"] = heard.level[~silent].mean().item()
     return values | {
-        "level_db": heard.level[~silent].mean().item(),
         "silent": silent.double().mean().item(),
         "clipped": heard.clipped.mean().item(),
     }
@@ -216,24 +215,19 @@ def score(
         heard_digit: (m,) of those that were heard.
     """
     own, own_heard = torch.arange(len(digit)), torch.arange(len(heard_digit))
-    right = _obeyed(fake, digit)
     ratio = real.nearest_ratio(fake.pixels)
     flagged = is_copied(ratio, real.copying_ratio)
     copied = estimate_mean(flagged, own, digit)
     assert copied.low is not None and copied.high is not None
     values: dict[str, Estimate] = {
-        "accuracy": estimate_mean(right, own, digit),
-        "accuracy_judge_a": estimate_mean(fake.digit_a == digit, own, digit),
-        "accuracy_judge_b": estimate_mean(fake.digit_b == digit, own, digit),
-        "judges_disagree": estimate_mean(fake.digit_a != fake.digit_b, own, digit),
-        "accuracy_heard": estimate_mean(_obeyed(heard, heard_digit), own_heard, heard_digit),
+        **verdicts(fake, digit, own),
+        "accuracy_heard": estimate_mean(obeyed(heard, heard_digit), own_heard, heard_digit),
         **_estimates(set_distances(real, fake, folds(digit, real.test_digit))),
         **_estimates(varieties(real, fake, digit)),
         **_estimates(voices(real, heard, heard_digit)),
         "copied": Estimate(*(copied_share(each) for each in copied[:3] if each is not None)),
     }
-    beside = {name: each._replace(real=real.metrics.get(name)) for name, each in values.items()}
-    return beside
+    return {name: each._replace(real=real.metrics.get(name)) for name, each in values.items()}
 
 
 def varieties(real: RealSpeech, fake: SpeechFeatures, digit: Tensor) -> dict[str, float]:
@@ -256,8 +250,3 @@ def varieties(real: RealSpeech, fake: SpeechFeatures, digit: Tensor) -> dict[str
 
 def _estimates(values: dict[str, float]) -> dict[str, Estimate]:
     return {name: Estimate(value) for name, value in values.items()}
-
-
-def _obeyed(judged: SpeechFeatures | Heard, digit: Tensor) -> Tensor:
-    """(n,) float64: the share of the judges that predict the wanted digit."""
-    return ((judged.digit_a == digit).double() + (judged.digit_b == digit).double()) / 2

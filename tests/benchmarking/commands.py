@@ -12,7 +12,7 @@ import datasets
 import models
 from datasets import PairedDataset
 from evaluation import outputs, self_test
-from evaluation.evaluator import PROTOCOL
+from evaluation.evaluator import ImageEvaluator
 from judges import JUDGES, load_judge
 from tests.benchmarking.cards import baseline, card
 from training import checkpoint
@@ -89,7 +89,7 @@ class Commands:
 
     def _ruler(self) -> dict[str, str]:
         return {
-            "protocol": PROTOCOL, "data_sha256": self.dataset.fingerprint,
+            "protocol": ImageEvaluator.PROTOCOL, "data_sha256": self.dataset.fingerprint,
             **{f"judge_{w}": load_judge(self.dataset.name, w).sha256 for w in JUDGES},
         }  # fmt: skip
 

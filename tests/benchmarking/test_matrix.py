@@ -19,7 +19,7 @@ from common.files import exclusive
 from datasets import PairedDataset
 from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
-from evaluation.evaluator import PROTOCOL
+from evaluation.evaluator import ImageEvaluator
 from tests.benchmarking.commands import Commands
 from training import checkpoint
 
@@ -412,7 +412,7 @@ def test_the_self_test_is_part_of_a_matrix_and_runs_once_for_a_ruler(
     commands.calls.clear()
     assert do(options, offline_source) == [] and commands.calls == []
     path = options.out / self_test.NAME
-    path.write_text(path.read_text().replace(PROTOCOL, "an earlier one"))
+    path.write_text(path.read_text().replace(ImageEvaluator.PROTOCOL, "an earlier one"))
     assert do(options, offline_source) == [] and commands.scripts() == [call]
     commands.fails = lambda script, arguments: True
     path.unlink()

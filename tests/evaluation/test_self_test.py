@@ -13,7 +13,8 @@ from torch import Tensor
 from datasets import PairedDataset
 from evaluation import scorecard
 from evaluation.controls import CONTROLS
-from evaluation.evaluator import Evaluator
+from evaluation.evaluator import ImageEvaluator
+from evaluation.judged import verdict_values
 from evaluation.scorecard import BETTER, ImageFeatures, copying, values
 from evaluation.self_test import ORDER, Relation, broken, read_order
 from metrics.prdc import prdc
@@ -67,12 +68,12 @@ def test_a_relation_needs_its_margin(
 
 
 @pytest.fixture(scope="module")
-def evaluator(offline_source: PairedDataset) -> Evaluator:
-    return Evaluator(offline_source, "official", torch.device("cpu"))
+def evaluator(offline_source: PairedDataset) -> ImageEvaluator:
+    return ImageEvaluator(offline_source, "official", torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
-def drawn(evaluator: Evaluator) -> Measured:
+def drawn(evaluator: ImageEvaluator) -> Measured:
     found: Measured = {}
     for name, control in CONTROLS.items():
         digit, generator = evaluator.test.image_digit, torch.Generator().manual_seed(0)
@@ -81,7 +82,7 @@ def drawn(evaluator: Evaluator) -> Measured:
     return found
 
 
-def table_of(drawn: Measured, evaluator: Evaluator) -> dict[str, dict[str, float]]:
+def table_of(drawn: Measured, evaluator: ImageEvaluator) -> dict[str, dict[str, float]]:
     real = evaluator.real
     for name in ("metrics", "train_metrics", "copying"):  # cached: a broken metric breaks them too
         real.__dict__.pop(name, None)
@@ -114,8 +115,8 @@ BROKEN: dict[str, tuple[str, Callable[..., Any]]] = {
     "a kernel distance of itself": ("kernel_distance", lambda x, y: 0.0),
     "nothing is copied": ("copied_share", lambda share: 0.0),
     "accuracy of the wrong rows": (
-        "obeyed",
-        lambda images, digit: (images.digit_a.flip(0) == digit).double(),
+        "verdict_values",
+        lambda images, digit: verdict_values(images, digit.flip(0)),
     ),
     "a distance that forgets the digit": (
         "within_group_frechet_distance",
@@ -130,7 +131,7 @@ BROKEN: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def test_broken_metrics_break_the_order(
-    drawn: Measured, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+    drawn: Measured, evaluator: ImageEvaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the relations that hold on the offline set, too, some without the margin that they have on
     MNIST: a few images of a digit are all that there is of it."""

@@ -16,7 +16,7 @@ from evaluation import cache
 from evaluation import evaluator as module
 from evaluation.candidates import Candidate
 from evaluation.conditioning import STRIDE
-from evaluation.evaluator import Evaluator, evaluate
+from evaluation.evaluator import ImageEvaluator
 from evaluation.scorecard import copying, pool_pixels
 from metrics.attributes import stroke_attributes
 from metrics.diversity import diversity_of_draws
@@ -38,24 +38,24 @@ def dataset() -> PairedDataset:
 @pytest.fixture(scope="module")
 def planted(dataset: PairedDataset) -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "load_judge", lambda name, which, device="cpu": judge(which))
+        patch.setattr("evaluation.base.load_judge", lambda name, which, device, kind: judge(which))
         patch.setattr("evaluation.condition_probes.MAX_N", 20)
         for name in ("_grid", "_neighbors", "outputs.write"):  # pictures take seconds
             patch.setattr(f"evaluation.evaluator.{name}", lambda *_: None)
-        yield Evaluator(dataset, "official", torch.device("cpu"))
+        yield ImageEvaluator(dataset, "official", torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
-def card(planted: Evaluator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def card(planted: ImageEvaluator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     candidate = Candidate("planted", False, draw)
-    return evaluate(candidate, planted, tmp_path_factory.mktemp("planted"))
+    return planted.evaluate(candidate, tmp_path_factory.mktemp("planted"))
 
 
 def value(card: dict[str, Any], name: str) -> float:
     return float(card["metrics"][name]["value"])
 
 
-def test_the_parts_are_those_of_the_split(planted: Evaluator) -> None:
+def test_the_parts_are_those_of_the_split(planted: ImageEvaluator) -> None:
     for each, split, n in zip(
         (planted.train, planted.validation, planted.test), range(3), N_OF_SPLIT, strict=True
     ):
@@ -63,7 +63,7 @@ def test_the_parts_are_those_of_the_split(planted: Evaluator) -> None:
         assert each.images[:, 10:14, 8].float().mean().item() == pytest.approx(LEVEL[split], abs=2)
 
 
-def test_a_sample_is_of_its_recording(card: dict[str, Any], planted: Evaluator) -> None:
+def test_a_sample_is_of_its_recording(card: dict[str, Any], planted: ImageEvaluator) -> None:
     test, recording = planted.test, planted.recording
     assert torch.equal(test.sound_digit[recording], test.image_digit)
     drawn = 2 * recording.bincount(minlength=30)
@@ -74,7 +74,7 @@ def test_a_sample_is_of_its_recording(card: dict[str, Any], planted: Evaluator) 
     assert card["by_recording"]["digit"] == test.sound_digit.tolist()
 
 
-def test_each_judge_reads_for_itself(card: dict[str, Any], planted: Evaluator) -> None:
+def test_each_judge_reads_for_itself(card: dict[str, Any], planted: ImageEvaluator) -> None:
     speaker = planted.test.speaker[planted.recording]
     a = (speaker != 1).double().mean().item()
     assert 0.5 < a < 0.8
@@ -86,7 +86,7 @@ def test_each_judge_reads_for_itself(card: dict[str, Any], planted: Evaluator) -
     assert value(card, "judges_disagree") == pytest.approx(differ)
 
 
-def test_strata_are_those_of_the_recording(card: dict[str, Any], planted: Evaluator) -> None:
+def test_strata_are_those_of_the_recording(card: dict[str, Any], planted: ImageEvaluator) -> None:
     speaker, digit = planted.test.speaker[planted.recording], planted.test.image_digit
     right = 1 - ((speaker == 1).double() + (digit == 3).double()) / 2
     for i, name in enumerate(SPEAKERS):
@@ -101,7 +101,7 @@ def test_strata_are_those_of_the_recording(card: dict[str, Any], planted: Evalua
 
 
 def test_distances_are_from_the_test_images_in_judge_a(
-    card: dict[str, Any], planted: Evaluator
+    card: dict[str, Any], planted: ImageEvaluator
 ) -> None:
     test = planted.test
     real = test.images[:, 10:14, 8].float()
@@ -122,7 +122,7 @@ def test_distances_are_from_the_test_images_in_judge_a(
 
 @pytest.mark.parametrize(("source", "copied"), [("train", 1.0), ("validation", 0.0)])
 def test_copies_are_of_training_images(
-    source: str, copied: float, planted: Evaluator, tmp_path: Path
+    source: str, copied: float, planted: ImageEvaluator, tmp_path: Path
 ) -> None:
     part: Part = getattr(planted, source)
 
@@ -130,13 +130,13 @@ def test_copies_are_of_training_images(
         rows = [(part.image_digit == d).nonzero()[:, 0] for d in digit]
         return torch.stack([part.images[r[i % len(r)]] for i, r in enumerate(rows)])
 
-    card = evaluate(Candidate("copies", True, copy), planted, tmp_path)
+    card = planted.evaluate(Candidate("copies", True, copy), tmp_path)
     assert value(card, "copied") == pytest.approx(copied, abs=0.02)
     assert "obeys_shifted" not in card["metrics"]  # it is given the digit
     assert "accuracy" in card["metrics"]
 
 
-def test_noise_is_the_same_for_all(planted: Evaluator, tmp_path: Path) -> None:
+def test_noise_is_the_same_for_all(planted: ImageEvaluator, tmp_path: Path) -> None:
     seen: list[list[float]] = []
 
     def listen(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
@@ -145,23 +145,23 @@ def test_noise_is_the_same_for_all(planted: Evaluator, tmp_path: Path) -> None:
 
     for name in ("first", "second"):
         seen.append([])
-        evaluate(Candidate(name, False, listen), planted, tmp_path / name)
+        planted.evaluate(Candidate(name, False, listen), tmp_path / name)
     assert seen[0] == seen[1] and len({*seen[0]}) > 2
 
 
-def test_other_splits_have_other_parts(dataset: PairedDataset, planted: Evaluator) -> None:
-    other = Evaluator(dataset, "speaker:bob", torch.device("cpu"))
+def test_other_splits_have_other_parts(dataset: PairedDataset, planted: ImageEvaluator) -> None:
+    other = ImageEvaluator(dataset, "speaker:bob", torch.device("cpu"))
     assert set(other.test.speaker.tolist()) == {1}
     assert set(other.validation.speaker.tolist()) == {2}
     assert set(other.train.speaker.tolist()) == {0}
     assert other.fingerprint()["split_sha256"] != planted.fingerprint()["split_sha256"]
     changed = replace(dataset, fingerprint="0" * 64)
-    assert Evaluator(changed, "official", torch.device("cpu")).fingerprint()["data_sha256"] == (
-        "0" * 64
-    )
+    assert ImageEvaluator(changed, "official", torch.device("cpu")).fingerprint()[
+        "data_sha256"
+    ] == ("0" * 64)
 
 
-def test_the_real_side_is_of_training_images(planted: Evaluator) -> None:
+def test_the_real_side_is_of_training_images(planted: ImageEvaluator) -> None:
     real, train = planted.real, planted.train
     of = train.images[:, 10:14, 8].float()
     rows = [
@@ -180,7 +180,7 @@ def test_the_real_side_is_of_training_images(planted: Evaluator) -> None:
     assert torch.equal(real.held_out_pixels, pool_pixels(planted.validation.images))
 
 
-def test_real_images_score_by_their_own_kind(planted: Evaluator) -> None:
+def test_real_images_score_by_their_own_kind(planted: ImageEvaluator) -> None:
     real = planted.real
     assert real.metrics["fd"] == pytest.approx(frechet_distance(real.test.features, real.train))
     assert real.train_metrics == {
@@ -202,7 +202,7 @@ def test_real_images_score_by_their_own_kind(planted: Evaluator) -> None:
 
 
 def test_draws_are_compared_with_draws_for_the_same_sounds(
-    card: dict[str, Any], planted: Evaluator
+    card: dict[str, Any], planted: ImageEvaluator
 ) -> None:
     test, real = planted.test, planted.real
     c, digit = test.sounds[planted.recording], test.image_digit
@@ -215,7 +215,7 @@ def test_draws_are_compared_with_draws_for_the_same_sounds(
 
 
 def test_a_classifier_learns_from_the_samples_and_is_tested_on_test_images(
-    planted: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planted: ImageEvaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[Tensor, ...]] = []
 
@@ -230,7 +230,7 @@ def test_a_classifier_learns_from_the_samples_and_is_tested_on_test_images(
     )
     found = planted.usefulness(samples)
     assert torch.equal(seen[0][0], samples) and found.value == 7 / 200 and found.real == 14 / 200
-    card = evaluate(Candidate("planted", False, draw), planted, tmp_path)
+    card = planted.evaluate(Candidate("planted", False, draw), tmp_path)
     wanted = draw(
         planted.test.sounds[planted.recording], planted.test.image_digit, planted.generator("noise")
     )
@@ -244,9 +244,9 @@ def test_a_classifier_learns_from_the_samples_and_is_tested_on_test_images(
 
 
 def test_what_is_told_the_digit_has_intervals_over_samples(
-    card: dict[str, Any], planted: Evaluator, tmp_path: Path
+    card: dict[str, Any], planted: ImageEvaluator, tmp_path: Path
 ) -> None:
-    told = evaluate(Candidate("told", True, draw), planted, tmp_path)
+    told = planted.evaluate(Candidate("told", True, draw), tmp_path)
     heard, as_told = (each["metrics"]["accuracy"] for each in (card, told))
     assert heard["value"] == as_told["value"]
     # What a recording decides for all of its samples is less certain.
@@ -254,7 +254,7 @@ def test_what_is_told_the_digit_has_intervals_over_samples(
 
 
 def test_probes_are_of_their_parts(
-    planted: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planted: ImageEvaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, Any] = {}
 
@@ -268,7 +268,7 @@ def test_probes_are_of_their_parts(
     for name in ("condition_probes", "speaker_probe"):
         monkeypatch.setattr(module, name, listen(name))
     monkeypatch.setattr(Candidate, "extra_metrics", listen("extra_metrics"))
-    evaluate(Candidate("x", False, draw), planted, tmp_path)
+    planted.evaluate(Candidate("x", False, draw), tmp_path)
     assert seen["condition_probes"][:2] == (draw, planted.test)
     noise = seen["condition_probes"][3]
     assert torch.equal(torch.rand(3, generator=noise()), torch.rand(3, generator=noise()))
@@ -277,28 +277,30 @@ def test_probes_are_of_their_parts(
 
 
 def test_speed_is_of_all_samples(
-    planted: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planted: ImageEvaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SimpleNamespace(perf_counter=iter((10.0, 14.0)).__next__)
-    monkeypatch.setattr(module, "time", clock)
-    card = evaluate(Candidate("x", False, draw), planted, tmp_path)
+    monkeypatch.setattr("evaluation.base.time", clock)
+    card = planted.evaluate(Candidate("x", False, draw), tmp_path)
     assert card["cost"]["samples_per_second"] == 200 / 4
 
 
 def test_what_real_images_score_is_kept_for_the_same_data_judges_and_code(
-    planted: Evaluator, dataset: PairedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    planted: ImageEvaluator, dataset: PairedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
 
-    def new(data: PairedDataset = dataset) -> Evaluator:
-        made = Evaluator(data, "official", torch.device("cpu"))
+    def new(data: PairedDataset = dataset) -> ImageEvaluator:
+        made = ImageEvaluator(data, "official", torch.device("cpu"))
         made.remember()
         return made
 
     first = new()
     (path,) = tmp_path.iterdir()
     with monkeypatch.context() as patch:
-        patch.setattr(Evaluator, "_training_images", lambda self: pytest.fail("computed again"))
+        patch.setattr(
+            ImageEvaluator, "_training_images", lambda self: pytest.fail("computed again")
+        )
         again = new()
     assert again.usefulness_of_real == first.usefulness_of_real
     assert again.real.metrics == first.real.metrics
@@ -320,13 +322,15 @@ def test_what_real_images_score_is_kept_for_the_same_data_judges_and_code(
     assert path.name.startswith("other code")
 
 
-def test_the_fingerprint_names_each_judge(planted: Evaluator) -> None:
+def test_the_fingerprint_names_each_judge(planted: ImageEvaluator) -> None:
     found = planted.fingerprint()
     assert (found["judge_a"], found["judge_b"]) == ("a" * 64, "b" * 64)
     assert (found["n"], found["n_recordings"], found["split"]) == (200, 30, "official")
 
 
-def test_pictures_show_what_they_say(planted: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_show_what_they_say(
+    planted: ImageEvaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     grids: list[tuple[Any, ...]] = []
     monkeypatch.setattr(module, "sample_grid", lambda *a: grids.append(a))
     monkeypatch.setattr(module, "side_by_side", lambda *a: grids.append(a))

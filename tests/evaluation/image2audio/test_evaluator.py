@@ -14,7 +14,7 @@ from evaluation import outputs
 from evaluation.candidates import Candidate
 from evaluation.image2audio import evaluator as module
 from evaluation.image2audio import players
-from evaluation.image2audio.evaluator import SpeechEvaluator, draws_metrics, evaluate_speech
+from evaluation.image2audio.evaluator import SpeechEvaluator, draws_metrics
 from evaluation.image2audio.scorecard import SpeechFeatures, folds
 from metrics.diversity import diversity_of_draws
 from tests.evaluation.planted import planted_dataset
@@ -89,7 +89,7 @@ def planted(heard: list[Tensor]) -> Any:
         return judge(which)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "load_judge", load)
+        patch.setattr("evaluation.base.load_judge", load)
         patch.setattr(module, "to_sound", to_sound)
         patch.setattr(module, "to_picture", to_picture)
         patch.setattr(players, "to_sound", to_sound)
@@ -101,7 +101,7 @@ def card(
     planted: SpeechEvaluator, heard: list[Tensor], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("speech")
-    made = evaluate_speech(Candidate("planted", False, draw), planted, out)
+    made = planted.evaluate(Candidate("planted", False, draw), out)
     assert (out / module.PLAYERS).read_text().count("<audio") == 10 * (1 + module.N_DRAWS)
     for name in (outputs.GRID, outputs.CONFUSION, outputs.NEIGHBORS):
         assert (out / name).exists()

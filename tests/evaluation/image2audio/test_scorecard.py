@@ -19,6 +19,7 @@ from evaluation.image2audio.scorecard import (
 )
 from metrics.frechet import frechet_distance
 from metrics.prdc import within_group_coverage
+from metrics.wasserstein import wasserstein_by_group
 
 SPEAKERS = 4
 
@@ -47,7 +48,7 @@ def real() -> RealSpeech:
     held_out, held_out_digit, _ = speech(60, 2)
     return RealSpeech(
         test, test_digit, train, train_digit, speaker, held_out, held_out_digit,
-        heard(test_digit, 3),
+        heard(test_digit, 3), heard(held_out_digit, 4),
     )  # fmt: skip
 
 
@@ -90,6 +91,11 @@ def test_real_like_samples_score_as_real_ones(real: RealSpeech) -> None:
     assert found["copied"].value < 0.05 and found["silent"].value == 0
     assert found["w1_seconds"].value < 0.5 and found["w1_pitch"].value < 0.5
     assert found["level_db"].value == pytest.approx(-19.5, abs=0.2)
+    # Beside them stand recordings that no model saw, not the test recordings themselves.
+    for name in ("seconds", "pitch"):
+        one, other = getattr(real.heard, name), getattr(real.held_out_heard, name)
+        distance = wasserstein_by_group(one, real.test_digit, other, real.held_out_digit, True)
+        assert found[f"w1_{name}"].real == pytest.approx(distance.mean().item())
     # Sets of equal size: the mean over the folds.
     order = real.test_digit.argsort(stable=True)
     test, test_digit = real.test.features[order], real.test_digit[order]
@@ -140,3 +146,21 @@ def test_each_fault_moves_its_metric(real: RealSpeech) -> None:
     assert found["level_db"].value == pytest.approx(-19.5, abs=0.2)
     missed = dataclasses.replace(sounds, digit_b=(sounds.digit_b + 1) % 10)
     assert score(fake, digit, missed, at, real)["accuracy_heard"].value == 0.5
+
+
+def test_silence_is_scored(real: RealSpeech) -> None:
+    fake, digit, _ = speech(600, 5)
+    sounds, at = heard(digit[::7], 6), digit[::7]
+    nothing = torch.full_like(sounds.pitch, torch.nan)
+    silent = dataclasses.replace(
+        sounds,
+        seconds=0 * sounds.seconds,
+        pitch=nothing,
+        level=torch.full_like(nothing, -torch.inf),
+    )
+    found, good = score(fake, digit, silent, at, real), score(fake, digit, sounds, at, real)
+    assert found["silent"].value == 1 and "level_db" not in found
+    for name in ("w1_seconds", "w1_pitch"):
+        assert found[name].value > good[name].value + 0.5
+    one_digit = dataclasses.replace(sounds, pitch=torch.where(at == 3, torch.nan, sounds.pitch))
+    assert score(fake, digit, one_digit, at, real)["w1_pitch"].value > good["w1_pitch"].value

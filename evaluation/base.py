@@ -1,0 +1,144 @@
+"""What the evaluators of both tasks share. Reads the test split."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from common.errors import InputError
+from converters.mel64.features import MEL64
+from datasets import PairedDataset, part, recording_split, seed_of, test_part
+from evaluation.candidates import Candidate
+from evaluation.estimates import Estimate, estimate_by_group
+from evaluation.judged import Judged, obeyed
+from evaluation.scorecard import K
+from judges import JUDGES, Kind, load_judge
+from metrics.accuracy import confusion_matrix
+from training.run import code_version
+
+__all__ = ["SEED", "Evaluator"]
+
+SEED = 0  # of conditions and noise: the same for all models
+
+
+class Evaluator(ABC):
+    """Conditions, judges and real statistics of one dataset and split.
+
+    Args:
+        split: 'official' or 'speaker:NAME'.
+
+    Raises:
+        InputError: there is no such split, or no judge for this dataset.
+    """
+
+    PROTOCOL: ClassVar[str]  # of all its numbers
+    KIND: ClassVar[Kind]  # of what is drawn and judged
+    PAGES: ClassVar[tuple[str, ...]] = ()  # files beside those of every scorecard
+
+    def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
+        self.dataset, self.split, self.device = dataset, split, device
+        self.train = part(dataset, split, "train").to(device)
+        self.validation = part(dataset, split, "validation").to(device)
+        self.test = test_part(dataset, split).to(device)
+        name = dataset.name
+        try:
+            self.judges = tuple(load_judge(name, which, device, self.KIND) for which in JUDGES)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"no judge for the data '{name}': python -m judges --data {name} --kind {self.KIND}"
+            ) from error
+
+    @abstractmethod
+    def evaluate(
+        self, candidate: Candidate, out: Path, json_path: Path | None = None
+    ) -> dict[str, Any]:
+        """Draws the samples, scores them and writes all files.
+
+        Returns:
+            What the JSON holds: candidate, fingerprint, metrics, by_digit, by_speaker,
+            by_recording, confusion, cost.
+        """
+
+    @abstractmethod
+    def remember(self) -> None:
+        """Takes what real data score from an earlier evaluation, or keeps it for later ones."""
+
+    def generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that a number depends on beside the candidate."""
+        indices = (recording_split(self.dataset, self.split), self.dataset.images.split)
+        split = hashlib.sha256(b"".join(index.numpy().tobytes() for index in indices))
+        return {
+            "protocol": self.PROTOCOL,
+            "data": self.dataset.name,
+            "data_sha256": self.dataset.fingerprint,
+            "split": self.split,
+            "split_sha256": split.hexdigest(),
+            "judge_a": self.judges[0].sha256,
+            "judge_b": self.judges[1].sha256,
+            "converter": dataclasses.asdict(MEL64),
+            "code": code_version(),
+            "n": len(self.test.images),
+            "n_recordings": len(self.test.sounds),
+            "k": K,
+            "seed": SEED,
+            "device": self.device.type,
+        }
+
+    def draw(
+        self, candidate: Candidate, c: Tensor, digit: Tensor
+    ) -> tuple[Tensor, dict[str, float | None]]:
+        """The samples, and what they and the candidate cost."""
+        start = time.perf_counter()
+        samples = candidate.draw(c, digit, self.generator("noise"))
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+        return samples, candidate.cost(self.train) | {"samples_per_second": len(samples) / seconds}
+
+    def card(
+        self,
+        candidate: Candidate,
+        metrics: dict[str, Estimate],
+        fake: Judged,
+        digit: Tensor,
+        unit: Tensor,
+        condition: Tensor,
+        condition_digit: Tensor,
+        cost: dict[str, float | None],
+    ) -> dict[str, Any]:
+        """What the JSON holds; its speakers are left to the task.
+
+        Args:
+            digit: (n,) int64, wanted of the samples.
+            unit: (n,) int64: samples of one unit do not count as independent.
+            condition: (n,) int64, of which of m conditions each sample was drawn.
+            condition_digit: (m,) int64.
+        """
+        correct = obeyed(fake, digit)
+        by_digit = estimate_by_group(correct, unit, digit, digit)
+        matrix = confusion_matrix(fake.digit_a, digit) + confusion_matrix(fake.digit_b, digit)
+        return {
+            "candidate": candidate.about(),
+            "fingerprint": self.fingerprint(),
+            "metrics": {name: estimate._asdict() for name, estimate in metrics.items()},
+            "by_digit": {str(d): estimate._asdict() for d, estimate in by_digit.items()},
+            "by_speaker": {},
+            "by_recording": {
+                # Judgements: two of each sample.
+                "drawn": (2 * condition.bincount(minlength=len(condition_digit))).tolist(),
+                "correct": (2 * condition.bincount(correct, len(condition_digit))).long().tolist(),
+                "digit": condition_digit.tolist(),
+            },
+            "confusion": matrix.tolist(),
+            "cost": cost,
+        }
