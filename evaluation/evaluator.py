@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from common.plots import sample_grid, side_by_side
 from datasets import PairedDataset, seed_of
-from evaluation import cache, outputs
+from evaluation import outputs
 from evaluation.base import SEED, Evaluator
 from evaluation.candidates import Candidate
 from evaluation.condition_probes import condition_probes
@@ -47,8 +47,6 @@ class ImageEvaluator(Evaluator):
 
     def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
         super().__init__(dataset, split, device)
-        for judge in self.judges:  # several times faster on a CPU, in small batches
-            judge.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.descriptor = fit_descriptor(self.train.images)
         self.recording = self._conditions()
 
@@ -67,18 +65,9 @@ class ImageEvaluator(Evaluator):
             held_out_pixels=pool_pixels(self.validation.images),
         )
 
-    def remember(self) -> None:
-        """Takes what real images score from an earlier evaluation, or keeps it for later ones."""
-        if "real" in vars(self):
-            return
-        fingerprint = self.fingerprint()
-        if state := cache.read(fingerprint, self.device):
-            pixels = pool_pixels(self.train.images), pool_pixels(self.validation.images)
-            self.usefulness_of_real = state["usefulness_of_real"]
-            self.real = RealStatistics.from_state(state["real"], self.test.image_digit, *pixels)
-        else:
-            state = {"real": self.real.state(), "usefulness_of_real": self.usefulness_of_real}
-            cache.write(state, fingerprint)
+    def restored(self, state: dict[str, Any]) -> RealStatistics:
+        pixels = pool_pixels(self.train.images), pool_pixels(self.validation.images)
+        return RealStatistics.from_state(state, self.test.image_digit, *pixels)
 
     def features_of(self, images: Tensor) -> ImageFeatures:
         """What the metrics need of (n, 28, 28) uint8."""

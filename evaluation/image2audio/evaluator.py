@@ -64,8 +64,8 @@ class SpeechEvaluator(Evaluator):
             held_out_heard=self.hear(self.validation.sounds),
         )
 
-    def remember(self) -> None:
-        """Real recordings are few: nothing is kept between evaluations."""
+    def restored(self, state: dict[str, Any]) -> RealSpeech:
+        return RealSpeech.from_state(state)
 
     def features_of(self, pictures: Tensor) -> SpeechFeatures:
         """What the metrics need of (n, 64, 64) uint8."""

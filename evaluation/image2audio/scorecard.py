@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -114,6 +115,24 @@ class RealSpeech:
             **voices(self, self.held_out_heard, self.held_out_digit),
             "copied": 0.0,
         }
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for `from_state`."""
+        fields = {
+            name: value if isinstance(value, Tensor) else {**vars(value)}
+            for name, value in vars(self).items()
+            if name in self.__dataclass_fields__
+        }
+        return fields | {"copying_ratio": self.copying_ratio, "metrics": self.metrics}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> RealSpeech:
+        kept = {name: state[name] for name in ("copying_ratio", "metrics")}
+        features = {name: SpeechFeatures(**state[name]) for name in ("test", "train", "held_out")}
+        heard = {name: Heard(**state[name]) for name in ("heard", "held_out_heard")}
+        real = cls(**{k: v for k, v in state.items() if k not in kept} | features | heard)
+        vars(real).update(kept)  # as if computed here
+        return real
 
     def nearest_ratio(self, pixels: Tensor) -> Tensor:
         """(n,) distance to the nearest training recording over that to the nearest test one."""

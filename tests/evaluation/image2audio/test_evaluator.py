@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from evaluation import outputs
+from evaluation import cache, outputs
 from evaluation.candidates import Candidate
 from evaluation.image2audio import evaluator as module
 from evaluation.image2audio import players
@@ -33,7 +35,7 @@ def judge(which: str) -> Any:
     class Planted(SimpleNamespace):
         __call__ = staticmethod(call)
 
-    return Planted(sha256=which * 64)
+    return Planted(sha256=which * 64, network=SimpleNamespace(to=lambda **_: None))
 
 
 def speech(a: Tensor, b: Tensor, seed: int, level: float = 40) -> Tensor:
@@ -197,3 +199,26 @@ def test_two_draws_stand_against_two_recordings_of_the_digit(planted: SpeechEval
     same = SpeechFeatures(one, digit, digit, nothing)
     again = draws_metrics(same, same, real, digit)
     assert again["diversity_given_image"].value == 0 and "image_share" not in again
+
+
+def test_what_real_recordings_score_is_kept(
+    planted: SpeechEvaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    first, again = (
+        SpeechEvaluator(planted.dataset, "official", torch.device("cpu")) for _ in range(2)
+    )
+    first.remember()
+    with monkeypatch.context() as patch:
+        patch.setattr(SpeechEvaluator, "hear", lambda *_: pytest.fail("computed again"))
+        again.remember()
+    assert again.usefulness_of_real == first.usefulness_of_real
+    assert again.real.metrics == pytest.approx(first.real.metrics, rel=0, nan_ok=True)
+    assert torch.equal(again.real.copying_ratio, first.real.copying_ratio)
+    for name, one in vars(first.real).items():
+        other = getattr(again.real, name)
+        if dataclasses.is_dataclass(one):
+            for field, value in vars(one).items():
+                assert torch.equal(value, getattr(other, field)), (name, field)
+        elif torch.is_tensor(one):
+            assert torch.equal(one, other), name
