@@ -20,6 +20,7 @@ import evaluate
 import models
 from common.files import ROOT, exclusive
 from datasets import PairedDataset
+from evaluation.evaluator import ImageEvaluator
 from training.checkpoint import NAME, Checkpoint, load, write
 from training.run import Run
 
@@ -79,18 +80,18 @@ def cards(
     source: PairedDataset, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
     """The scorecards of the untrained model and of two baselines."""
+    run = _write(tmp_path_factory.mktemp("model"), source)
+    out = tmp_path_factory.mktemp("baselines")
+    names = ("real-data", "class-mean")
+    of_run = _command(data_dir, "--checkpoint", run)
+    given = ("--data", "offline", "--out", out)
+    of_baselines = _command(data_dir, "--baseline", *names, *given)
+    folders = {"model": (run, of_run), **{name: (out / name, of_baselines) for name in names}}
     made = {}
-    for name in ("model", "real-data", "class-mean"):
-        out = tmp_path_factory.mktemp(name)
-        if name == "model":
-            ran = _command(data_dir, "--checkpoint", _write(out, source))
-        else:
-            ran = _command(data_dir, "--baseline", name, "--data", "offline", "--out", out)
+    for name, (folder, ran) in folders.items():
         assert ran.returncode == 0, ran.stderr
-        made[name] = json.loads((out / "scorecard.json").read_text()) | {
-            "out": out,
-            "stdout": ran.stdout,
-        }
+        card = json.loads((folder / "scorecard.json").read_text())
+        made[name] = card | {"out": folder, "stdout": ran.stdout}
     return made
 
 
@@ -263,7 +264,7 @@ def test_outputs_are_tried_before_the_scoring(
     source: PairedDataset, tmp_path: Path, refused: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = _write(tmp_path / "run", source)
-    monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("scored first"))
+    monkeypatch.setattr(ImageEvaluator, "evaluate", lambda *_: pytest.fail("scored first"))
     (tmp_path / "file").touch()
     refused("cannot write in", "--checkpoint", run, "--out", tmp_path / "file")
     refused("cannot write in", "--checkpoint", run, "--json", tmp_path / "file" / "card.json")
