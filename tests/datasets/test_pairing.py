@@ -75,6 +75,22 @@ def test_digit_is_that_of_the_recording(pairing: str, toy: Part, plain: None) ->
     assert Batches(toy, pairing, SIZE, seed=0)(0).digit is None
 
 
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_sides_of_image2audio(pairing: str, toy: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sound is the target, as it was recorded, and the digit is that of the image."""
+    monkeypatch.setattr("datasets.pairing.augment", lambda *_: pytest.fail("a target is augmented"))
+    dataset = toy_dataset()
+    given = Batches(toy, pairing, SIZE, seed=0, labels="warm-start", task="image2audio")(0)
+    assert (given.x.shape, given.c.shape) == ((SIZE, 1, 64, 64), (SIZE, 1, 28, 28))
+    image, recording = (numbers((255 * each[:, 0]).round()) for each in (given.c, given.x))
+    assert given.digit is not None
+    assert torch.equal(given.digit, dataset.images.digit[image])
+    spoken = dataset.recordings.digit[recording]
+    assert torch.equal(given.digit, spoken) == (pairing != "shuffled")
+    pictures = dataset.recordings.pictures[recording].unsqueeze(1)
+    assert torch.equal((255 * given.x).round(), pictures.float())
+
+
 # The pairings
 
 

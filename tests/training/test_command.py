@@ -87,6 +87,26 @@ def test_a_run_leaves_a_checkpoint_charts_and_the_next_commands(
     assert shown["accuracy"] == {"validation/accuracy"}
 
 
+def test_a_run_of_image2audio_can_be_heard(
+    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "N_SAMPLES", 60)
+    out = tmp_path / "run"
+    given = ("--task", "image2audio", "--warm-start", "1e-5", "--steps", "2")
+    done = call(*arguments(offline_dir, out, "cgan", *given))
+    assert done.code == 0, done.err
+    run = checkpoint.load(out / NAME).run
+    assert (run.task, run.x_shape, run.c_shape) == ("image2audio", (1, 64, 64), (1, 28, 28))
+    events = EventAccumulator(str(out), {"scalars": 0, "images": 0, "audio": 0})
+    tags = events.Reload().Tags()
+    assert {*tags["audio"]} == {f"{kind}/{d}" for kind in ("samples", "real") for d in range(10)}
+    assert [event.step for event in events.Audio("samples/3")] == [2]
+    assert [event.step for event in events.Audio("real/3")] == [0]
+    assert {event.sample_rate for event in events.Audio("real/3")} == {8000}
+    assert tags["images"] == ["samples"] and "validation/accuracy" in tags["scalars"]
+    assert not (out / SOUNDS).exists() and not [*out.rglob("sounds")]
+
+
 def _shown(chart: Chart, tags: set[str]) -> set[str]:
     return {tag for tag in tags for pattern in chart.multiline.tag if re.match(pattern, tag)}
 
