@@ -26,13 +26,13 @@ from training.run import Run
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
+def data_dir(offline_dir: Path) -> Path:
+    return offline_dir
 
 
 @pytest.fixture(scope="session")
-def source(data_dir: Path) -> PairedDataset:
-    return datasets.load("offline", data_dir)
+def source(offline_source: PairedDataset) -> PairedDataset:
+    return offline_source
 
 
 def _write(folder: Path, source: PairedDataset, **changes: Any) -> Path:
