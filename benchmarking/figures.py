@@ -57,12 +57,11 @@ def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
 
 
 def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
-    """The sample grids of the runs of one preset, and one picture that compares them."""
+    """The sample grid of the first seed of each model of one preset, and one picture that compares
+    all runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    for row, run in runs:
-        seed = f"-seed{row['seed']}" if row["seed"] != "0" else ""
-        name = f"samples-{row['model']}-{row['preset']}{seed}.png"
-        shutil.copyfile(run / outputs.GRID, folder / name)
+    for row, run in reversed(runs):  # the first stays
+        shutil.copyfile(run / outputs.GRID, folder / f"samples-{row['model']}-{row['preset']}.png")
     chart = compare.chart([compare.read(run.parent) for _, run in runs])
     write_atomically(folder / f"comparison-{runs[0][0]['preset']}.png", chart)
 

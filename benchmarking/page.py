@@ -135,9 +135,9 @@ def _data(name: str, all_rows: Sequence[Row], all_runs: Sequence[Run], figures: 
         confusion=[(kind, _confusions(of_kind[kind])) for kind in kinds],
         speakers=[_speakers(kind, of_kind[kind]) for kind in kinds],
         grids=_grids(runs, figures),
-        samples=_files(runs, outputs.GRID),
-        losses=_losses(runs),
-        neighbors=_files(_with_baselines(runs, last), outputs.NEIGHBORS),
+        samples=_files(_first(runs), outputs.GRID),
+        losses=_losses(_first(runs)),
+        neighbors=_files(_first(_with_baselines(runs, last)), outputs.NEIGHBORS),
         commands=[(_full_label(row), _commit(row), commands_of(row)) for row in rows],
     )
 
@@ -181,15 +181,19 @@ def _learning(runs: Sequence[Run], kinds: Sequence[str]) -> list[Picture]:
     return found
 
 
-def _losses(runs: Sequence[Run]) -> list[Picture]:
-    """Of one run of each model and preset."""
+def _first(runs: Sequence[Run]) -> list[Run]:
+    """One run of each label: pictures of all seeds and speakers would fill the page."""
     first: dict[str, Run] = {}
     for row, folder in sorted(runs, key=lambda run: (run[0]["split"], int(run[0]["seed"]))):
         first.setdefault(tables.label_of(row), (row, folder))
-    curves = _curves([*first.values()])
+    return [*first.values()]
+
+
+def _losses(runs: Sequence[Run]) -> list[Picture]:
+    curves = _curves(runs)
     if not curves:
         return []
-    titles = dict.fromkeys(f"{row['split']}, seed {row['seed']}" for row, _ in first.values())
+    titles = dict.fromkeys(f"{row['split']}, seed {row['seed']}" for row, _ in runs)
     return [_chart("; ".join(titles), lambda: report_charts.loss_curves(curves))]
 
 

@@ -23,6 +23,7 @@ from evaluation.judged import Judged, obeyed
 from evaluation.scorecard import K
 from judges import JUDGES, Kind, load_judge
 from metrics.accuracy import confusion_matrix
+from metrics.cost import peak_memory
 from training.run import code_version
 
 __all__ = ["SEED", "Evaluator"]
@@ -166,5 +167,5 @@ class Evaluator(ABC):
                 "digit": condition_digit.tolist(),
             },
             "confusion": matrix.tolist(),
-            "cost": cost,
+            "cost": cost | {"peak_memory_bytes": peak_memory(self.device)},
         }

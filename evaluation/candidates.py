@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -114,13 +112,12 @@ class Candidate:
         return metrics
 
     def cost(self, train: Part) -> dict[str, float | None]:
-        """Of training, of a sample, and the peak memory of this process so far."""
+        """Of training and of a sample."""
         checkpoint, model = self.checkpoint, self.model
         cost: dict[str, float | None] = {
             "mark_tflop": None,
             "steps": checkpoint.step if checkpoint else None,
             "training_seconds": checkpoint.seconds if checkpoint else None,
-            "peak_memory_bytes": _peak_memory(train.sounds.device),
         }
         if checkpoint is not None and model is not None:
             schedule, step = Schedule.of(checkpoint.run, train.sounds.device), checkpoint.step
@@ -141,13 +138,6 @@ def _finite(x: Tensor) -> Tensor:
     if not x.isfinite().all():
         raise InputError("the model draws values that are not finite: its training diverged")
     return x
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak  # bytes there, KiB here
 
 
 def _check(run: Run) -> None:

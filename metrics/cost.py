@@ -1,16 +1,19 @@
-"""FLOPs of a call, and the sizes of the model behind a sample."""
+"""FLOPs of a call, the sizes of the model behind a sample, and peak memory."""
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-__all__ = ["Cost", "count_flops", "sampling_cost"]
+__all__ = ["Cost", "count_flops", "peak_memory", "sampling_cost"]
 
 
 class Cost(NamedTuple):
@@ -75,3 +78,11 @@ def sampling_cost(model: nn.Module, sample: Callable[[], object]) -> Cost:
         parameters_sampling=sum(n for at, n in sizes.items() if at in touched.storages),
         flops=flops.total,
     )
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes that this process has held at most so far: on a GPU its tensors, else all of it."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # bytes there, KiB here

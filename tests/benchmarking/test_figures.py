@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from benchmarking.figures import find_runs, folder_name
+import pytest
+
+from benchmarking import figures
+from benchmarking.figures import copy_figures, find_runs, folder_name
 from benchmarking.rows import to_row
 from evaluation import outputs
 from tests.benchmarking.cards import card
@@ -45,3 +49,29 @@ def test_the_last_mark_of_each_run_counts(tmp_path: Path) -> None:
 def test_a_folder_is_named_after_what_must_not_be_mixed() -> None:
     row = to_row(card(split="speaker:ann", pairing="fixed-4", labels="warm-start"))
     assert folder_name(row) == "d-speaker-ann-fixed-4-labels-warm-start"
+
+
+def test_the_grid_of_the_first_seed_of_each_model_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Path] = []
+
+    def chart(runs: list[Path]) -> bytes:
+        compared.extend(runs)
+        return b"chart"
+
+    monkeypatch.setattr(figures, "compare", SimpleNamespace(read=Path, chart=chart))
+    runs = []
+    for seed in (0, 1):
+        for model in ("cgan", "wgan"):
+            folder = tmp_path / model / str(seed) / "mark-60"
+            folder.mkdir(parents=True)
+            (folder / outputs.GRID).write_text(f"{model} {seed}")
+            runs.append((to_row(card(model, seed)), folder))
+    copy_figures(tmp_path / "out", runs)
+    made = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert made == {
+        "samples-cgan-reference.png": "cgan 0", "samples-wgan-reference.png": "wgan 0",
+        "comparison-reference.png": "chart",
+    }  # fmt: skip
+    assert compared == [folder.parent for _, folder in runs]

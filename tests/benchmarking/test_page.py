@@ -141,7 +141,13 @@ def test_pictures_of_runs_are_shown_where_they_are(tmp_path: Path) -> None:
     places["all"].parent.mkdir(parents=True)
     for name, path in places.items():
         path.write_bytes(PNG + name.encode())
-    html = render([row, to_row(lookup)], [(row, mark)], tmp_path / "figures")
+    later = to_row(card(seed=1))
+    again = tmp_path / "again" / "mark-60"
+    again.mkdir(parents=True)
+    (again / outputs.GRID).write_bytes(PNG + b"of another seed")
+    runs: list[Run] = [(later, again), (row, mark)]
+    html = render([row, later, to_row(lookup)], runs, tmp_path / "figures")
+    assert page._uri(PNG + b"of another seed") not in html
     shown = {name: page._uri(PNG + name.encode()) in html for name in places}
     assert shown == dict.fromkeys(places, True)
     without = render([row, to_row(lookup)])
@@ -173,7 +179,7 @@ def test_confusions_are_of_all_runs_of_a_model() -> None:
     assert found[0].lines[2] == ("2", [0.125] + [0.0] * 8 + [0.875])
 
 
-def test_losses_are_of_the_first_run_of_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_of_the_first_run_of_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
     class Logged:
@@ -189,6 +195,6 @@ def test_losses_are_of_the_first_run_of_each_model(monkeypatch: pytest.MonkeyPat
         for seed, split in order
         for model in ("wgan", "cgan")
     ]
-    (picture,) = page._losses(runs)
+    (picture,) = page._losses(page._first(runs))
     assert sorted(read) == ["cgan-0-official", "wgan-0-official"]
     assert picture.title == "official, seed 0"

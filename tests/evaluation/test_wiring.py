@@ -19,6 +19,7 @@ from evaluation.conditioning import STRIDE
 from evaluation.evaluator import ImageEvaluator
 from evaluation.scorecard import copying, pool_pixels
 from metrics.attributes import stroke_attributes
+from metrics.cost import peak_memory
 from metrics.diversity import diversity_of_draws
 from metrics.frechet import frechet_distance
 from metrics.kid import kernel_distance
@@ -283,6 +284,22 @@ def test_speed_is_of_all_samples(
     monkeypatch.setattr("evaluation.base.time", clock)
     card = planted.evaluate(Candidate("x", False, draw), tmp_path)
     assert card["cost"]["samples_per_second"] == 200 / 4
+
+
+def test_memory_is_that_of_drawing_and_scoring(
+    planted: ImageEvaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [3]
+
+    def probe(*_: object) -> dict[str, object]:
+        held.append(5)
+        return {}
+
+    monkeypatch.setattr("evaluation.evaluator.speaker_probe", probe)
+    monkeypatch.setattr("evaluation.base.peak_memory", lambda _: held[-1])
+    card = planted.evaluate(Candidate("x", False, draw), tmp_path)
+    assert card["cost"]["peak_memory_bytes"] == 5
+    assert 2**20 < peak_memory(torch.device("cpu")) < 2**40
 
 
 def test_what_real_images_score_is_kept_for_the_same_data_judges_and_code(
