@@ -21,18 +21,13 @@ from evaluation import baselines, outputs
 from evaluation.base import Evaluator
 from evaluation.baselines import BASELINES
 from evaluation.candidates import Candidate
-from evaluation.evaluator import ImageEvaluator
-from evaluation.image2audio.evaluator import SpeechEvaluator
 from evaluation.run_baselines import RUN_BASELINES, RunBaseline
+from evaluation.tasks import EVALUATORS
 from training import checkpoint
-from training.run import RUNS
+from training.run import RUNS, baselines_folder
 
 Name = Literal[baselines.Name, RunBaseline]
 Scored = tuple[Candidate, Evaluator, Path]
-EVALUATORS: dict[datasets.Task, type[Evaluator]] = {
-    "audio2image": ImageEvaluator,
-    "image2audio": SpeechEvaluator,
-}
 HELP = " ".join(
     (
         *(f"{name}: {each.draw.__doc__}" for name, each in BASELINES.items()),
@@ -49,6 +44,8 @@ class Options:
     checkpoint: Path | None = None
     """A run's folder or its checkpoint."""
     baseline: Annotated[tuple[Name, ...], tyro.conf.arg(help=HELP)] = ()
+    task: datasets.Task | None = None
+    """Of a baseline; by default audio2image."""
     data: datasets.Data | None = None
     """Of a baseline; by default auto."""
     split: str | None = None
@@ -74,8 +71,8 @@ def _check(options: Options) -> None:
                 f"--baseline {name}: with --checkpoint there are {with_run}; without, "
                 f"{', '.join(BASELINES)}"
             )
-    if options.checkpoint and (options.data or options.split):
-        raise InputError("--data and --split are of baselines: a checkpoint has its own")
+    if options.checkpoint and (options.task or options.data or options.split):
+        raise InputError("--task, --data and --split are of baselines: a checkpoint has its own")
     if options.json and len(options.baseline) > 1:
         raise InputError("--json takes one scorecard: give one --baseline, or leave it out")
 
@@ -107,12 +104,14 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
 
 def _from_baselines(options: Options) -> Iterator[Scored]:
     split, device = options.split or "official", _device(options.device)
-    dataset = datasets.load(options.data or "auto", options.data_dir)
-    evaluator = ImageEvaluator(dataset, split, device)
-    folder = RUNS / "baselines" / f"{dataset.name}-{split.replace(':', '-')}"
+    dataset, task = datasets.load(options.data or "auto", options.data_dir), options.task
+    task = task or "audio2image"
+    evaluator = EVALUATORS[task](dataset, split, device)
+    folder = baselines_folder(RUNS, dataset.name, task, split)
     for name in options.baseline:
         candidate = Candidate.from_baseline(
             name,  # type: ignore[arg-type]
+            task,
             evaluator.train,
             evaluator.validation,
         )

@@ -99,8 +99,6 @@ def main() -> None:
 
     seed_everything(options.seed, verbose=False)
     model = build(config, run.spec)
-    if options.task not in model.tasks:
-        raise InputError(f"model '{name}' serves {', '.join(model.tasks)}, not {options.task}")
     check_batch_size(build(config, run.spec), fabric.device)
     model = model.to(fabric.device)
     train = part(dataset, options.split, "train").to(fabric.device)
@@ -167,7 +165,12 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     )
     default = chosen(run=Options(), **{name: presets[preset]})
     parsed: Any = parse(chosen, default, _with_resume(arguments), "train.py")
-    return name, preset, _check_options(parsed.run), check_settings(getattr(parsed, name))
+    options, config = _check_options(parsed.run), check_settings(getattr(parsed, name))
+    if options.task not in config.tasks:
+        raise InputError(
+            f"--task {options.task}: '{name} ({preset})' serves {', '.join(config.tasks)}"
+        )
+    return name, preset, options, config
 
 
 def _with_resume(arguments: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from evaluation.image2audio.scorecard import BETTER as BETTER_OF_SPEECH
 from evaluation.scorecard import BETTER
 
 __all__ = ["COLUMNS", "Column"]
@@ -39,7 +40,8 @@ class Column(NamedTuple):
     @property
     def heading(self) -> str:
         """The title, with an arrow where more or less is better."""
-        arrow = {"higher": " ↑", "lower": " ↓"}.get(BETTER.get(self.metric, ""), "")
+        better = (BETTER | BETTER_OF_SPEECH).get(self.metric, "")
+        arrow = {"higher": " ↑", "lower": " ↓"}.get(better, "")
         return self.title + arrow
 
     def show(self, value: float, sign: bool = False) -> str:
@@ -53,25 +55,25 @@ class Column(NamedTuple):
 
 COLUMNS = (
     Column(
-        "accuracy %", "accuracy", "{:.1%}", "images that the two judges read as the spoken digit, "
-        "their mean", is_headline=True, has_interval=True, is_compared=True, bounds=SHARE,
+        "accuracy %", "accuracy", "{:.1%}", "samples that the two judges take for the wanted "
+        "digit, their mean", is_headline=True, has_interval=True, is_compared=True, bounds=SHARE,
     ),
     Column(
-        "coverage within digit", "coverage_within_digit", "{:.3f}", "real test images of a digit "
+        "coverage within digit", "coverage_within_digit", "{:.3f}", "real test items of a digit "
         "with a generated one of that digit nearer than their fifth real neighbor",
         is_headline=True, has_interval=True, is_compared=True, bounds=SHARE,
     ),
     Column(
-        "copied %", "copied", "{:.1%}", "images nearer to a training than to a test image, more so "
-        "than 99 % of unseen real images are, less that 1 %",
+        "copied %", "copied", "{:.1%}", "samples nearer to a training than to a test item, more so "
+        "than 99 % of unseen real ones are, less that 1 %",
         is_headline=True, has_interval=True, is_compared=True, bounds=SHARE,
     ),
     Column(
-        "FD", "fd", "", "Fréchet distance to test images in judge A's features",
+        "FD", "fd", "", "Fréchet distance to test items in judge A's features",
         is_headline=True, has_interval=True, bounds=(0.0, math.inf),
     ),
-    Column("precision within digit", "precision_within_digit", "{:.3f}", "images inside the balls "
-           "of real test images of their digit"),
+    Column("precision within digit", "precision_within_digit", "{:.3f}", "samples inside the "
+           "balls of real test items of their digit"),
     Column("FD within digit", "fd_within_digit", "{:.3f}", "Fréchet distance within the digit, in "
            "real variances"),
     Column("FD of pixels", "fd_pca", "", "Fréchet distance in principal components of pixels, "
@@ -80,16 +82,17 @@ COLUMNS = (
            "the digit, in real deviations"),
     Column("slant", "w1_slant", "{:.2f}", "of slant"),
     Column("width", "w1_width", "{:.2f}", "of width"),
-    Column("CAS %", "cas", "{:.1%}", "real test images that a classifier of the samples reads "
-           "rightly"),
+    Column("CAS %", "cas", "{:.1%}", "real test items that a classifier of the samples takes "
+           "for what they are"),
     Column("judge A %", "accuracy_judge_a", "{:.1%}", "accuracy by judge A alone"),
     Column("judge B %", "accuracy_judge_b", "{:.1%}", "accuracy by judge B alone"),
-    Column("judges disagree %", "judges_disagree", "{:.1%}", "read differently by the two"),
+    Column("judges disagree %", "judges_disagree", "{:.1%}", "taken for different "
+           "digits by the two"),
     Column(
-        "warm start %", "recognition_accuracy", "{:.1%}", "test recordings whose digit the run's "
+        "warm start %", "recognition_accuracy", "{:.1%}", "test conditions whose digit the run's "
         "warm start recognizes: the ceiling of its row", has_interval=True, bounds=SHARE,
     ),
-    Column("KID", "kid", "{:.3f}", "kernel distance to test images in judge A's features"),
+    Column("KID", "kid", "{:.3f}", "kernel distance to test items in judge A's features"),
     Column("coverage", "coverage", "{:.3f}", "coverage with all digits together"),
     Column("diversity", "diversity_relative", "{:.2f}", "of samples of a digit, real = 1"),
     Column("for one sound", "diversity_given_sound", "{:.2f}", "diversity of two draws for one "
@@ -106,10 +109,26 @@ COLUMNS = (
     Column("10 dB %", "obeys_noisy_10db", "{:.1%}", "accuracy with noise at 10 dB"),
     Column("0 dB %", "obeys_noisy_0db", "{:.1%}", "accuracy with noise as loud as the sound"),
     Column("shifted %", "obeys_shifted", "{:.1%}", "accuracy with the sound moved by 0.1 s"),
+    Column(
+        "heard %", "accuracy_heard", "{:.1%}", "accuracy by pictures of the sounds that the "
+        "converter makes of the samples", is_headline=True, has_interval=True, bounds=SHARE,
+    ),
+    Column("speakers", "speakers_relative", "{:.2f}", "effective number of speakers within the "
+           "digit, by the nearest training recordings, real = 1"),
+    Column("length", "w1_seconds", "{:.2f}", "Wasserstein distance of the length of a word within "
+           "the digit, in real deviations"),
+    Column("pitch", "w1_pitch", "{:.2f}", "of its median pitch"),
+    Column("level dB", "level_db", "{:.1f}", "mean level of what is not silent"),
+    Column("silent %", "silent", "{:.1%}", "sounds without any signal"),
+    Column("clipped %", "clipped", "{:.2%}", "of their values that reach full scale"),
+    Column("for one image", "diversity_given_image", "{:.2f}", "diversity of two draws for one "
+           "image, real = 1"),
+    Column("image's share", "image_share", "{:.2f}", "of the variance within a digit, what the "
+           "image decides"),
     Column("parameters", "parameters", "{:,.0f}", "of the whole model"),
     Column("steps", "steps", "{:,.0f}", "updates of the network that samples"),
     Column("training TFLOP", "training_flops", "{:,.3g}", "floating-point operations of training",
            is_headline=True, scale=1e-12, is_of_split=False),
     Column("training s", "training_seconds", "{:,.0f}", "seconds of training"),
-    Column("samples/s", "samples_per_second", "{:,.0f}", "images drawn in a second"),
+    Column("samples/s", "samples_per_second", "{:,.0f}", "samples drawn in a second"),
 )  # fmt: skip

@@ -19,13 +19,13 @@ __all__ = ["commands_of"]
 def commands_of(row: Row) -> list[str]:
     """The commands that made a row, as one types them in the checkout."""
     if not row["seed"]:
-        where = ["--data", row["data"], "--split", row["split"]]
+        where = [*("--task", row["task"]), *("--data", row["data"]), *("--split", row["split"])]
         return [shlex.join(["python", "evaluate.py", "--baseline", row["model"], *where])]
     model, baseline = row["of_model"] or row["model"], []
     if row["of_model"]:
         baseline = ["--baseline", row["model"]]
     what: dict[str, Any] = {
-        **{name: row[name] for name in ("data", "split", "pairing", "labels")},
+        **{name: row[name] for name in ("data", "task", "split", "pairing", "labels")},
         **{"model": model, "preset": row["preset"] or _preset_of(row), "seed": int(row["seed"])},
     }
     folder = run_folder(Path("results/runs"), **what)

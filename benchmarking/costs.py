@@ -57,7 +57,7 @@ def costs(jobs: Sequence[Planned], dataset: PairedDataset) -> list[Cost]:
         if not isinstance(job, Job):
             found.append(Cost(0.0, 0.0, None, scored))
             continue
-        kind = (job.model, job.preset, job.labels)
+        kind = (job.model, job.preset, job.task, job.labels)
         run = _describe(job, dataset)
         if kind not in schedules:
             schedules[kind] = Schedule.of(run)
@@ -82,7 +82,9 @@ def measure_rate(run: Run, precision: Precision, dataset: PairedDataset) -> floa
     # A first mark of nothing: each window of phases has its least length, a step.
     schedule = Schedule.of(dataclasses.replace(run, marks=(1e-9,)), fabric.device, model)
     train = part(dataset, run.split, "train").to(fabric.device)
-    batches = Batches(train, run.pairing, run.config["batch_size"], run.seed, 0, run.labels)
+    batches = Batches(
+        train, run.pairing, run.config["batch_size"], run.seed, 0, run.labels, run.task
+    )
     trainer = Trainer(model, schedule, batches, fabric, run.config["ema"])
     for _ in range(schedule.draws_from):
         trainer.advance()
@@ -125,10 +127,10 @@ def duration(seconds: float) -> str:
 
 
 def _describe(job: Job, dataset: PairedDataset) -> Run:
-    spec = datasets.spec("audio2image", job.labels)
+    spec = datasets.spec(job.task, job.labels)
     config = dataclasses.asdict(models.presets(job.model)[job.preset])
     return Run(
-        job.model, job.preset, config, job.data, dataset.fingerprint, "audio2image", job.split,
+        job.model, job.preset, config, job.data, dataset.fingerprint, job.task, job.split,
         job.pairing, job.labels, job.seed, job.precision, spec.x_shape, spec.c_shape,
         job.marks, code_version(),
     )  # fmt: skip

@@ -24,8 +24,8 @@ Run = tuple[Row, Path]  # a row, and the folder of its mark
 
 
 def write(out: Path, runs: Sequence[Run], data_dir: Path) -> None:
-    """A folder for each data, split, pairing and labels: sample grids, curves, and what all models
-    draw for the same sounds."""
+    """A folder for each data, task, split, pairing and labels: sample grids, curves, and what all
+    models draw for the same conditions."""
     by_folder: dict[str, list[Run]] = {}
     for row, run in runs:
         by_folder.setdefault(folder_name(row), []).append((row, run))
@@ -37,7 +37,7 @@ def write(out: Path, runs: Sequence[Run], data_dir: Path) -> None:
 
 def folder_name(row: Row) -> str:
     split = row["split"].replace(":", "-")
-    return f"{row['data']}-{split}-{row['pairing']}-labels-{row['labels']}"
+    return f"{row['data']}-{row['task']}-{split}-{row['pairing']}-labels-{row['labels']}"
 
 
 def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
@@ -67,9 +67,9 @@ def copy_figures(folder: Path, runs: Sequence[Run]) -> None:
 
 
 def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None:
-    """The picture at the head of the README: what each model draws for the same ten sounds.
+    """The picture at the head of the README: what each model draws for the same ten conditions.
 
-    The sounds are of the validation split, the models those of the `reference` presets with the
+    These are of the validation split, the models those of the `reference` presets with the
     first seed.
     """
     reference = [each for each in runs if each[0]["preset"] == "reference"]
@@ -77,8 +77,9 @@ def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None
         return
     first = reference[0][0]
     dataset = datasets.load(first["data"], data_dir)  # type: ignore[arg-type]
-    validation = Validation(dataset, first["split"])
-    images = {"sound": validation.shown, "real": validation.partners}
+    validation = Validation(dataset, first["split"], first["task"])  # type: ignore[arg-type]
+    given = "sound" if first["task"] == "audio2image" else "image"
+    images = {given: validation.shown, "real": validation.partners}
     for row, run in reference:
         if row["seed"] != first["seed"]:
             continue

@@ -16,10 +16,10 @@ from benchmarking import selftest
 from common.errors import InputError, escaped
 from common.files import exclusive
 from common.processes import run_script
-from datasets import Labels, PairedDataset
+from datasets import Labels, PairedDataset, Task
 from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
-from evaluation.evaluator import ImageEvaluator
+from evaluation.tasks import EVALUATORS
 from judges import JUDGES, load_judge
 from training import checkpoint
 from training.run import Precision, Run
@@ -43,6 +43,7 @@ class Job:
     model: str
     preset: str
     data: str
+    task: Task
     split: str
     pairing: str
     labels: Labels
@@ -55,7 +56,8 @@ class Job:
     @property
     def label(self) -> str:
         label = f"{self.model} ({self.preset})"
-        for value, usual in ((self.split, "official"), (self.pairing, "resampled")):
+        given = (self.task, "audio2image"), (self.split, "official"), (self.pairing, "resampled")
+        for value, usual in given:
             label += f", {value}" if value != usual else ""
         label += f", labels {self.labels}" if self.labels != "none" else ""
         return label + (f", seed {self.seed}" if self.seed else "")
@@ -78,7 +80,16 @@ class Job:
         """The arguments of train.py that make this run."""
         return [
             *("--model", self.model, "--preset", self.preset, "--data", self.data),
-            *("--split", self.split, "--pairing", self.pairing, "--labels", self.labels),
+            *(
+                "--task",
+                self.task,
+                "--split",
+                self.split,
+                "--pairing",
+                self.pairing,
+                "--labels",
+                self.labels,
+            ),
             *("--seed", str(self.seed), "--precision", self.precision),
             *("--marks", *(f"{mark:g}" for mark in self.marks)),
         ]
@@ -93,7 +104,7 @@ class Job:
             if (folder / checkpoint.NAME).exists():
                 weights = checkpoint.load(folder, groups=("ema",)).weights_sha256()
                 of_mark = [path for path in self.paths if folder in path.parents]
-                found += [path for path in of_mark if _is_current(path, dataset, weights)]
+                found += [p for p in of_mark if _is_current(p, dataset, self.task, weights)]
         return found
 
     def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
@@ -142,16 +153,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Baselines:
-    """All baselines on one split."""
+    """All baselines of one task and split."""
 
     data: str
+    task: Task
     split: str
     folder: Path
     tflop: float = 0.0
 
     @property
     def label(self) -> str:
-        return f"baselines, {self.split}: {', '.join(BASELINES)}"
+        return f"baselines, {self.task}, {self.split}: {', '.join(BASELINES)}"
 
     @property
     def paths(self) -> list[Path]:
@@ -161,13 +173,14 @@ class Baselines:
         return True
 
     def scorecards(self, dataset: PairedDataset) -> list[Path]:
-        return [path for path in self.paths if _is_current(path, dataset, None)]
+        return [path for path in self.paths if _is_current(path, dataset, self.task, None)]
 
     def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
         if not fresh and self.scorecards(dataset) == self.paths:
             return True
-        where = ["--data", self.data, "--split", self.split, "--out", str(self.folder), *data]
-        return _run("evaluate.py", "--baseline", *BASELINES, *where)
+        what = ["--task", self.task, "--data", self.data, "--split", self.split]
+        where = ["--out", str(self.folder), *data]
+        return _run("evaluate.py", "--baseline", *BASELINES, *what, *where)
 
     def cards(self) -> list[dict[str, Any]]:
         return [outputs.read(path) for path in self.paths]
@@ -200,7 +213,7 @@ class SelfTest:
 
     def scorecards(self, dataset: PairedDataset) -> list[Path]:
         found = selftest.read(self.out)
-        return self.paths if found and found.ruler == _ruler(dataset) else []
+        return self.paths if found and found.ruler == _ruler(dataset, "audio2image") else []
 
     def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
         """Whether there is an outcome; a ruler that breaks the order is the report's to say."""
@@ -263,23 +276,24 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _is_current(path: Path, dataset: PairedDataset, weights_sha256: str | None) -> bool:
+def _is_current(path: Path, dataset: PairedDataset, task: Task, weights_sha256: str | None) -> bool:
     """Whether a scorecard is of these data, judges and protocol, and of these weights."""
     try:
         card = outputs.read(path)
     except InputError:
         return False
-    made, ruler = card["fingerprint"], _ruler(dataset)
+    made, ruler = card["fingerprint"], _ruler(dataset, task)
     return (
         all(made[name] == value for name, value in ruler.items())
         and card["candidate"]["weights_sha256"] == weights_sha256
     )
 
 
-def _ruler(dataset: PairedDataset) -> dict[str, str]:
+def _ruler(dataset: PairedDataset, task: Task) -> dict[str, str]:
     """Of a fingerprint, what scores of these data must agree in."""
-    judges = {f"judge_{which}": load_judge(dataset.name, which).sha256 for which in JUDGES}
-    return {"protocol": ImageEvaluator.PROTOCOL, "data_sha256": dataset.fingerprint, **judges}
+    of_task, name = EVALUATORS[task], dataset.name
+    judges = {f"judge_{w}": load_judge(name, w, kind=of_task.KIND).sha256 for w in JUDGES}
+    return {"protocol": of_task.PROTOCOL, "data_sha256": dataset.fingerprint, **judges}
 
 
 def _run(script: str, *arguments: str) -> bool:

@@ -1,4 +1,5 @@
-"""A matrix of runs: models x presets x splits x pairings x labels x seeds, by our commands.
+"""A matrix of runs: models x presets x tasks x splits x pairings x labels x seeds, by our
+commands.
 
 A run that is finished is kept, and one that was interrupted resumes. Several matrices may share
 folders: a run that another process has is left to it, and looked at again at the end.
@@ -19,10 +20,10 @@ from benchmarking import costs, jobs, report
 from benchmarking.jobs import Baselines, Job, Planned, SelfTest
 from common.errors import InputError, suggest
 from common.files import ROOT
-from datasets import Labels, PairedDataset, check_pairing, check_split
+from datasets import Labels, PairedDataset, Task, check_pairing, check_split
 from evaluation import self_test
 from evaluation.run_baselines import RunBaseline
-from training.run import MARKS, RUNS, Precision, check_marks, run_folder
+from training.run import MARKS, RUNS, Precision, baselines_folder, check_marks, run_folder
 
 __all__ = ["Options", "check", "plan", "run", "run_all"]
 
@@ -43,6 +44,8 @@ class Options:
     """Which models; all by default."""
     presets: tuple[str, ...] = ()
     """Which presets, of the models that have them; `reference` and `original` by default."""
+    tasks: tuple[Task, ...] = ("audio2image",)
+    """What is drawn of what."""
     splits: tuple[str, ...] = ("official",)
     """'official', 'speaker:NAME' for a speaker who is never heard in training."""
     pairings: tuple[str, ...] = ("resampled",)
@@ -120,7 +123,7 @@ def check(options: Options) -> Options:
             raise InputError(f"unknown preset '{preset}': {suggest(preset, sorted(presets))}")
     if not presets & {*(options.presets or PRESETS)}:
         raise InputError(f"give --presets: none of the models has {' or '.join(PRESETS)}")
-    for name in ("splits", "pairings", "labels", "seeds"):
+    for name in ("tasks", "splits", "pairings", "labels", "seeds"):
         if not getattr(options, name):
             raise InputError(f"--{name} needs a value")
     for pairing in options.pairings:
@@ -142,19 +145,21 @@ def plan(options: Options, dataset: PairedDataset) -> list[Planned]:
         check_split(dataset, split)
     root, data = options.runs or RUNS, dataset.name
     planned: list[Planned] = [
-        Baselines(data, split, root / "baselines" / f"{data}-{split.replace(':', '-')}")
-        for split in dict.fromkeys(options.splits)
+        Baselines(data, task, split, baselines_folder(root, data, task, split))
+        for task, split in dict.fromkeys(itertools.product(options.tasks, options.splits))
     ]
-    for preset, seed, labels, pairing, split, name in itertools.product(
-        options.presets or PRESETS, options.seeds, options.labels, options.pairings,
-        options.splits, options.models or models.names(),
+    for preset, seed, task, labels, pairing, split, name in itertools.product(
+        options.presets or PRESETS, options.seeds, options.tasks, options.labels,
+        options.pairings, options.splits, options.models or models.names(),
     ):  # fmt: skip
-        folder = run_folder(root, name, preset, data, split, pairing, labels, seed)
-        if preset in models.presets(name) and folder not in {job.folder for job in planned}:
-            what = (name, preset, data, split, pairing, labels, seed)
+        if preset not in models.presets(name) or task not in models.presets(name)[preset].tasks:
+            continue
+        what = (name, preset, data, task, split, pairing, labels, seed)
+        folder = run_folder(root, *what)
+        if folder not in {job.folder for job in planned}:
             job = Job(*what, options.precision, options.marks, folder)
             planned.append(dataclasses.replace(job, baselines=_baselines(job, planned)))
-    if data == self_test.DATA:
+    if data == self_test.DATA and "audio2image" in options.tasks:
         planned.append(SelfTest(data, root / "self-test", options.out or ROOT / "results"))
     return planned
 
@@ -164,7 +169,7 @@ def _baselines(job: Job, before: Sequence[Planned]) -> tuple[RunBaseline, ...]:
     the first model's alone: the others' begin alike and take the same share of the FLOPs."""
     if getattr(models.presets(job.model)[job.preset], "warm_start", 0) == 0:
         return ()
-    names = ("preset", "split", "pairing", "labels", "seed")
+    names = ("preset", "task", "split", "pairing", "labels", "seed")
     same = (b for b in before if isinstance(b, Job) and b.baselines)
     if any(all(getattr(b, name) == getattr(job, name) for name in names) for b in same):
         return ("label",) if job.labels == "cascade" else ()

@@ -64,8 +64,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Data:
-    """What the page shows of one dataset; the first mark is the last of training, whose runs the
-    pictures show."""
+    """What the page shows of one dataset and task; the first mark is the last of training, whose
+    runs the pictures show."""
 
     name: str
     facts: Mapping[str, Any]
@@ -82,6 +82,31 @@ class Data:
     commands: list[tuple[str, str, list[str]]]
 
 
+WORDS: dict[str, dict[str, str]] = {
+    "audio2image": {
+        "title": "images from sounds",
+        "what": "A model gets the recording of a spoken digit and draws a handwritten one",
+        "samples": "images",
+        "questions": "do the images show the digit that was said, do they cover the handwriting "
+        "of real people, are they copies of training images, and do they look real",
+        "variety": "the real handwriting of each digit",
+        "conditions": "sounds",
+        "targets": "images",
+    },
+    "image2audio": {
+        "title": "speech from images",
+        "what": "A model gets the image of a handwritten digit and draws a picture of its word, of "
+        "which a converter makes sound",
+        "samples": "pictures, one for each test image",
+        "questions": "is the digit heard, do the samples cover how real people say it, are they "
+        "copies of training recordings, and are they like real speech",
+        "variety": "how real people say each digit",
+        "conditions": "images",
+        "targets": "recordings",
+    },
+}
+
+
 def render(rows: Sequence[Row], runs: Sequence[Run], figures: Path, tested: SelfTest | None) -> str:
     """The page.
 
@@ -95,20 +120,21 @@ def render(rows: Sequence[Row], runs: Sequence[Run], figures: Path, tested: Self
         lstrip_blocks=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters["percent"] = _percent
-    names = dict.fromkeys(row["data"] for row in rows)
-    found = [_data(name, rows, runs, figures) for name in names]
+    found = []
+    for key, measured in tables.by_measure(rows).items():
+        of_runs = [run for run in runs if (run[0]["data"], run[0]["task"]) == key]
+        found.append(_data(*key, measured, of_runs, figures))
     return environment.get_template("report.html").render(datasets=found, tested=tested) + "\n"
 
 
-def _data(name: str, all_rows: Sequence[Row], all_runs: Sequence[Run], figures: Path) -> Data:
-    rows = [row for row in all_rows if row["data"] == name]
-    runs = [each for each in all_runs if each[0]["data"] == name]
+def _data(name: str, task: str, rows: list[Row], runs: list[Run], figures: Path) -> Data:
     marks = tables.by_mark(rows)
     last = marks[0][1]
     first = last[0]
     kinds = tables.kinds(last)
     of_kind = {kind: [r for r in last if tables.kind_of(r["split"]) == kind] for kind in kinds}
     facts = {
+        **WORDS[task],
         "n": int(first["n"]),
         "recordings": [(kind, _recordings(of_kind[kind])) for kind in kinds],
         "k": first["k"],
@@ -133,7 +159,7 @@ def _data(name: str, all_rows: Sequence[Row], all_runs: Sequence[Run], figures: 
         trade_off=_trade_off(of_kind),
         learning=_learning(runs, kinds),
         confusion=[(kind, _confusions(of_kind[kind])) for kind in kinds],
-        speakers=[_speakers(kind, of_kind[kind]) for kind in kinds],
+        speakers=[each for kind in kinds if (each := _speakers(kind, of_kind[kind])).columns],
         grids=_grids(runs, figures),
         samples=_files(_first(runs), outputs.GRID),
         losses=_losses(_first(runs)),
@@ -143,7 +169,7 @@ def _data(name: str, all_rows: Sequence[Row], all_runs: Sequence[Run], figures: 
 
 
 def _recordings(rows: Sequence[Row]) -> str:
-    """How many test recordings, of how many speakers."""
+    """How many test recordings, of how many speakers where the rows tell."""
     by_split = {
         row["split"]: (int(row["n_recordings"]), json.loads(row["by_speaker"])) for row in rows
     }
@@ -151,7 +177,8 @@ def _recordings(rows: Sequence[Row]) -> str:
     speakers = {name for _, names in by_split.values() for name in names}
     count = f"{n[0]:,}" if len(n) == 1 else f"{n[0]:,} to {n[-1]:,}"
     each = " for each speaker" if len(by_split) > 1 else ""
-    return f"{count} recordings{each} of {len(speakers)} speaker{'' if len(speakers) == 1 else 's'}"
+    of = f" of {len(speakers)} speaker{'' if len(speakers) == 1 else 's'}" if speakers else ""
+    return f"{count} recordings{each}{of}"
 
 
 def _trade_off(of_kind: Mapping[str, Sequence[Row]]) -> Picture | None:

@@ -13,6 +13,7 @@ from common.files import ROOT, write_atomically
 __all__ = ["FIGURES", "PAGE", "ROWS", "TABLE", "add_row", "read_rows", "update_readme", "write"]
 
 TABLE, FIGURES, PAGE = "leaderboard.md", "figures", "report.html"
+TASKS = {"audio2image": "images from sounds", "image2audio": "speech from images"}
 HEAD = "<!-- Made by benchmark.py. Do not edit. -->\n# Results\n"
 FOOT = (
     "Every row: training runs that differ in their seed, and for speakers never heard in the "
@@ -52,11 +53,10 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
         parts.append("The self-test of the metrics was not run.\n")
     elif tested.failures:
         parts.append(f"**The self-test failed: {'; '.join(tested.failures)}.**\n")
-    for data in dict.fromkeys(row["data"] for row in rows):
-        of_data = [row for row in rows if row["data"] == data]
-        refuse_mixed(of_data)
-        for mark, there in tables.by_mark(of_data):
-            parts.append(_markdown(data, mark, there))
+    for (data, task), measured in tables.by_measure(rows).items():
+        refuse_mixed(measured)
+        for mark, there in tables.by_mark(measured):
+            parts.append(_markdown(f"{data}, {TASKS[task]}", mark, there))
     parts.append(FOOT)
     found = figures.find_runs(rows, runs)
     figures.write(out / FIGURES, found, data_dir)
@@ -69,8 +69,8 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
         )
 
 
-def _markdown(data: str, mark: float | None, rows: Sequence[Row]) -> str:
-    title = f"{data}, n = {int(rows[0]['n']):,}" + ("" if mark is None else f", {mark:g} TFLOP")
+def _markdown(what: str, mark: float | None, rows: Sequence[Row]) -> str:
+    title = f"{what}, n = {int(rows[0]['n']):,}" + ("" if mark is None else f", {mark:g} TFLOP")
     lines = [f"### {title}", tables.markdown_of(tables.headline(rows))]
     for table in tables.full_tables(rows):
         lines += [f"#### {table.title}, all columns", tables.markdown_of(table)]

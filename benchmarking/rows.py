@@ -11,11 +11,12 @@ from typing import Any
 from common import files
 from common.errors import InputError
 from common.files import exclusive
+from evaluation.tasks import task_of
 
 __all__ = ["ROWS", "SAME", "Row", "add_row", "key_of", "read_rows", "refuse_mixed", "to_row"]
 
 ROWS = "results.csv"
-FORMAT = "synesthesia-rows-5"  # in every row
+FORMAT = "synesthesia-rows-6"  # in every row
 WAIT = 60.0  # seconds, for another process that writes a row
 Row = Mapping[str, str]
 
@@ -28,7 +29,10 @@ SAME = (
 # What of a fingerprint is a column of its own, or may differ.
 APART = {"data", "split", "code", "seed"}
 # What identifies a run: another with the same replaces its row.
-KEY = ("model", "of_model", "preset", "data", "split", "pairing", "labels", "seed", "mark_tflop")
+KEY = (
+    *("model", "of_model", "preset", "data", "task", "split", "pairing", "labels", "seed"),
+    "mark_tflop",
+)
 
 
 def add_row(out: Path, card: dict[str, Any]) -> None:
@@ -81,6 +85,7 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
         "of_model": "" if run.get("model") == candidate["name"] else run.get("model", ""),
         "preset": run.get("preset", ""),
         "data": fingerprint["data"],
+        "task": task_of(fingerprint["protocol"]),
         "split": fingerprint["split"],
         "pairing": run.get("pairing", ""),
         "labels": run.get("labels", ""),
@@ -113,7 +118,7 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
 
 
 def refuse_mixed(rows: Sequence[Row]) -> None:
-    """Refuses rows of one dataset that were not measured in the same way.
+    """Refuses rows of one dataset and task that were not measured in the same way.
 
     Raises:
         InputError: they differ in a part of the fingerprint.
@@ -126,7 +131,7 @@ def refuse_mixed(rows: Sequence[Row]) -> None:
             found = sorted({row[name] for row in there})
             if len(found) > 1:
                 raise InputError(
-                    f"the rows of '{rows[0]['data']}, {title}' differ in {name} "
+                    f"the rows of '{rows[0]['data']}, {rows[0]['task']}, {title}' differ in {name} "
                     f"({', '.join(v[:12] for v in found)}): a table does not mix them; score the "
                     "old runs again or move their rows away"
                 )

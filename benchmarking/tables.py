@@ -16,14 +16,15 @@ from benchmarking.seeds import Interval, Row, difference, mean, order, splits_of
 from common import markdown
 
 __all__ = [
-    "NEW", "Cell", "Table", "by_mark", "full_tables", "grouped", "headline", "is_baseline",
-    "kind_of", "kinds", "label_of", "markdown_of", "notes", "pair_tables",
+    "NEW", "Cell", "Table", "by_mark", "by_measure", "full_tables", "grouped", "headline",
+    "is_baseline", "kind_of", "kinds", "label_of", "markdown_of", "notes", "pair_tables",
 ]  # fmt: skip
 
 GROUP = ("model", "of_model", "preset", "pairing", "labels", "training_precision")
 NEW, ALL = "speakers never heard", ""
 HEADINGS = {NEW: "never heard"}
 LABELS = {"": "", "none": "", "warm-start": ", labels"}
+REAL = {"audio2image": "real test images", "image2audio": "real recordings"}
 PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}
 Group = list[Row]
 
@@ -94,7 +95,7 @@ def headline(rows: Sequence[Row]) -> Table:
     that of `official`.
 
     Args:
-        rows: of one dataset and mark.
+        rows: of one dataset, task and mark.
     """
     there, columns = kinds(rows), [c for c in _present(COLUMNS, rows) if c.is_headline]
     of_column = {column: there if column.is_of_split else [ALL] for column in columns}
@@ -116,7 +117,7 @@ def headline(rows: Sequence[Row]) -> Table:
         for group in grouped(rows)
     ]
     real = [_real_cell(of_kind(rows, kind), column) for column, kind in metrics]
-    lines.append([Cell("real test images"), Cell(""), *real])
+    lines.append([Cell(REAL[rows[0]["task"]]), Cell(""), *real])
     if len(there) == 1:
         return Table("all models", ["model", "runs", *(c.heading for c in columns)], lines)
     groups = [("", 2), *((column.heading, len(of_column[column])) for column in columns)]
@@ -128,7 +129,7 @@ def full_tables(rows: Sequence[Row]) -> list[Table]:
     """For each kind of split a table of all columns.
 
     Args:
-        rows: of one dataset and mark.
+        rows: of one dataset, task and mark.
     """
     tables = []
     for kind in kinds(rows):
@@ -146,7 +147,7 @@ def full_tables(rows: Sequence[Row]) -> list[Table]:
                 ]
             )
         real = [_real_cell(there, column) for column in columns]
-        lines.append([Cell("real test images"), Cell(""), Cell(""), *real, Cell("")])
+        lines.append([Cell(REAL[there[0]["task"]]), Cell(""), Cell(""), *real, Cell("")])
         headings = ["model", "runs", "precision", *(c.heading for c in columns), "commit"]
         speakers = sorted(row["split"].partition(":")[2] for row in there)
         names = f": {', '.join(dict.fromkeys(speakers))}" if kind == NEW else ""
@@ -160,7 +161,7 @@ def pair_tables(rows: Sequence[Row]) -> list[Table]:
     their order holds.
 
     Args:
-        rows: of one dataset and mark.
+        rows: of one dataset, task and mark.
     """
     tables = []
     for kind in kinds(rows):
@@ -199,6 +200,14 @@ def markdown_of(table: Table) -> str:
 def notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """The columns of these rows, and what they mean."""
     return [(column.title, column.about) for column in _present(COLUMNS, rows)]
+
+
+def by_measure(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """The rows of each dataset and task, which were measured alike; audio2image first."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["task"]):
+        found.setdefault((row["data"], row["task"]), []).append(row)
+    return found
 
 
 def by_mark(rows: Sequence[Row]) -> list[tuple[float | None, Group]]:

@@ -31,7 +31,7 @@ from datasets.pairing import (
     seed_of,
 )
 from datasets.pixels import from_pixels, to_pixels
-from datasets.splits import Part, check_split, part, recording_split, test_part
+from datasets.splits import Part, Sides, check_split, part, recording_split, test_part
 
 __all__ = [
     "DATA",
@@ -46,6 +46,7 @@ __all__ = [
     "PairedDataset",
     "Part",
     "Recordings",
+    "Sides",
     "Task",
     "TaskSpec",
     "check_pairing",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from common.errors import InputError, suggest
 from datasets.base import SPLITS, PairedDataset, Task
 
-__all__ = ["Part", "check_split", "part", "recording_split", "test_part"]
+__all__ = ["Part", "Sides", "check_split", "part", "recording_split", "test_part"]
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
@@ -51,6 +51,15 @@ def check_split(dataset: PairedDataset, split: str) -> None:
     recording_split(dataset, split)
 
 
+class Sides(NamedTuple):
+    """Targets and conditions of a task, which are images and sounds or the other way round."""
+
+    x: Tensor  # (n, height, width) uint8, targets
+    x_digit: Tensor  # (n,) int64
+    c: Tensor  # (m, height, width) uint8, conditions
+    c_digit: Tensor  # (m,) int64
+
+
 @dataclass(frozen=True)
 class Part:
     """One of SPLITS of a dataset, on one device. Images are sorted by digit."""
@@ -62,10 +71,10 @@ class Part:
     speaker: Tensor  # (m,) int64
     clips: Tensor  # (m, 8192) float32, on the CPU
 
-    def sides(self, task: Task) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Targets, their digits, conditions, their digits."""
+    def sides(self, task: Task) -> Sides:
+        """What is drawn, and for what."""
         images, sounds = (self.images, self.image_digit), (self.sounds, self.sound_digit)
-        return (*images, *sounds) if task == "audio2image" else (*sounds, *images)
+        return Sides(*images, *sounds) if task == "audio2image" else Sides(*sounds, *images)
 
     def to(self, device: torch.device | str) -> Part:
         moved = {k: v.to(device) for k, v in vars(self).items() if k != "clips"}

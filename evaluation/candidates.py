@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 import datasets
 from common.errors import InputError, suggest
-from datasets import TASKS, Part, fixed_pairs, from_pixels, n_partners, to_pixels
+from datasets import TASKS, Part, Task, fixed_pairs, from_pixels, n_partners, to_pixels
 from evaluation.baselines import BASELINES, Draw, Name
 from evaluation.estimates import Estimate, estimate_mean
 from evaluation.run_baselines import RUN_BASELINES, RunBaseline, label, lookup
@@ -32,7 +32,7 @@ BATCH_SIZE = 250  # more is slower on a CPU; the noise of a sample depends on it
 
 @dataclass(frozen=True)
 class Candidate:
-    """A name, and how to draw images from it."""
+    """A name, and how to draw samples from it."""
 
     name: str
     needs_label: bool  # whether it is given the true digit
@@ -71,9 +71,10 @@ class Candidate:
         return dataclasses.replace(self, name=name, needs_label=True, draw=draw)
 
     @classmethod
-    def from_baseline(cls, name: Name, train: Part, validation: Part) -> Candidate:
+    def from_baseline(cls, name: Name, task: Task, train: Part, validation: Part) -> Candidate:
         baseline = BASELINES[name]
-        return cls(name, baseline.needs_label, partial(baseline.draw, train, validation))
+        draw = partial(baseline.draw, train.sides(task), validation.sides(task))
+        return cls(name, baseline.needs_label, draw)
 
     def about(self) -> dict[str, Any]:
         """What it is, for a file."""
@@ -125,7 +126,7 @@ class Candidate:
             can_draw = step >= schedule.draws_from
             cost["mark_tflop"] = marks.get(step) if can_draw else None
             cost["training_flops"] = schedule.until(step)
-            batch = from_pixels(train.sides(checkpoint.run.task)[2][:BATCH_SIZE])
+            batch = from_pixels(train.sides(checkpoint.run.task).c[:BATCH_SIZE])
             generator = torch.Generator(train.sounds.device).manual_seed(0)
             sizes = sampling_cost(model, lambda: model.sample(batch, generator))
             cost["parameters"] = sizes.parameters

@@ -75,6 +75,8 @@ class Phase:
 class Config(ABC):
     """Settings that every model has. A subclass adds its own and names the model it builds."""
 
+    tasks: ClassVar[tuple[Task, ...]] = ("audio2image",)  # that the model can serve
+
     batch_size: int
     """Pairs in a batch, of each process that trains."""
     ema: float
@@ -88,7 +90,6 @@ class Config(ABC):
 class GenerativeModel(nn.Module, ABC):
     """p(x | c): draws targets x for conditions c."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("audio2image",)
     conditional: bool = True  # samples depend on c
     stochastic: bool = True  # samples depend on the generator
 

@@ -21,6 +21,8 @@ __all__ = ["ConditionalConfig", "ConditionalModel"]
 class ConditionalConfig(Config):
     """Settings of the models whose condition is embedded."""
 
+    tasks: ClassVar[tuple[Task, ...]] = ("audio2image", "image2audio")
+
     batch_size: int = 64
     ema: float = 0.998
     warm_start: float = 0.35
@@ -65,7 +67,6 @@ class ConditionalModel(GenerativeModel):
     start is one for all models, on the run's own split and seed, counted in its budget.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("audio2image", "image2audio")
     config: ConditionalConfig
     references: Tensor  # (n, embedding_dim), f(x_j)
 

@@ -49,6 +49,7 @@ def test_training_and_benchmark_name_a_run_alike() -> None:
     assert options.runs == RUNS
     written = re.findall(r"(results/runs/cgan/\S+/seed0)", (ROOT / "README.md").read_text())
     folder = run_folder(
-        Path("results/runs"), "cgan", "reference", "mnist-fsdd", "official", "resampled", "none", 0
-    )
+        Path("results/runs"), "cgan", "reference", "mnist-fsdd", "audio2image", "official",
+        "resampled", "none", 0,
+    )  # fmt: skip
     assert len(written) > 1 and {path.strip('"') for path in written} == {str(folder)}

@@ -19,8 +19,8 @@ from datasets import Labels, Task, TaskSpec
 from models import Config, GenerativeModel
 
 __all__ = [
-    "MARKS", "RUNS", "Precision", "Run", "build", "check_marks", "check_settings", "code_version",
-    "config_from", "run_folder",
+    "MARKS", "RUNS", "Precision", "Run", "baselines_folder", "build", "check_marks",
+    "check_settings", "code_version", "config_from", "run_folder",
 ]  # fmt: skip
 
 
@@ -30,12 +30,17 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 
 def run_folder(
-    root: Path, model: str, preset: str, data: str, split: str, pairing: str, labels: Labels,
-    seed: int, task: Task = "audio2image",
+    root: Path, model: str, preset: str, data: str, task: Task, split: str, pairing: str,
+    labels: Labels, seed: int,
 ) -> Path:  # fmt: skip
     """The folder of a run below `root`: the one scheme for all commands."""
     what = f"{data}-{task}-{split.replace(':', '-')}-{pairing}-labels-{labels}"
     return root / model / preset / what / f"seed{seed}"
+
+
+def baselines_folder(root: Path, data: str, task: Task, split: str) -> Path:
+    """The folder of the baselines of a task and split below `root`."""
+    return root / "baselines" / f"{data}-{task}-{split.replace(':', '-')}"
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,11 @@ class Run:
             self.model,
             self.preset,
             self.data,
+            self.task,
             self.split,
             self.pairing,
             self.labels,
             self.seed,
-            self.task,
         )
 
     def build(self) -> GenerativeModel:
@@ -114,7 +119,8 @@ def config_from(preset: Config, settings: dict[str, Any]) -> Config:
     Raises:
         InputError: a setting that the preset does not have, or a value that it cannot take.
     """
-    hints = get_type_hints(type(preset))
+    types = get_type_hints(type(preset))
+    hints = {field.name: types[field.name] for field in dataclasses.fields(preset)}
     for key, value in settings.items():
         if key not in hints:
             raise InputError(f"setting '{key}' is not one of this model: written by other code?")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from evaluation.estimates import Estimate, estimate_mean
 from evaluation.judged import obeyed, verdict_values, verdicts
+from evaluation.scorecard import BETTER as BETTER_OF_IMAGES
 from evaluation.scorecard import K
 from metrics.diversity import within_digit_diversity
 from metrics.frechet import frechet_distance
@@ -29,31 +30,21 @@ from metrics.within import within_group_precision
 
 __all__ = ["BETTER", "Heard", "RealSpeech", "SpeechFeatures", "folds", "score", "spread"]
 
-BETTER = {
-    "accuracy": "higher",
-    "accuracy_judge_a": "higher",
-    "accuracy_judge_b": "higher",
-    "judges_disagree": "lower",
-    "accuracy_heard": "higher",
-    "coverage_within_digit": "higher",
-    "precision_within_digit": "higher",
-    "fd": "lower",
-    "kid": "lower",
-    "diversity_relative": "as real",
+SHARED = (
+    *("accuracy", "accuracy_judge_a", "accuracy_judge_b", "judges_disagree", "fd", "kid"),
+    *("coverage_within_digit", "precision_within_digit", "diversity_relative", "copied"),
+    *("copying_z", "authentic_pct", "cas", "recognition_accuracy", "partner_rank"),
+)
+BETTER = {name: BETTER_OF_IMAGES[name] for name in SHARED} | {
+    "accuracy_heard": "as real",
     "speakers_relative": "as real",
-    "copied": "lower",
-    "copying_z": "not far below 0",
-    "authentic_pct": "not below real",
     "w1_seconds": "lower",
     "w1_pitch": "lower",
     "level_db": "as real",
     "silent": "lower",
     "clipped": "lower",
-    "cas": "higher",
     "diversity_given_image": "as real",
     "image_share": "0: any speaker for any image",
-    "recognition_accuracy": "higher",
-    "partner_rank": "0.5, chance",
 }
 
 

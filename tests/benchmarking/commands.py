@@ -10,9 +10,9 @@ from typing import Any
 
 import datasets
 import models
-from datasets import PairedDataset
+from datasets import PairedDataset, Task
 from evaluation import outputs, self_test
-from evaluation.evaluator import ImageEvaluator
+from evaluation.tasks import EVALUATORS
 from judges import JUDGES, load_judge
 from tests.benchmarking.cards import baseline, card
 from training import checkpoint
@@ -47,13 +47,15 @@ class Commands:
         elif "checkpoint" in given:
             self._score_run(Path(given["checkpoint"][0]), given.get("baseline", [""])[0])
         elif script == "evaluation.self_test":
-            found = {"fingerprint": {"code": "x"} | self._ruler(), "passed": True,
+            ruler = self._ruler("audio2image")
+            found = {"fingerprint": {"code": "x"} | ruler, "passed": True,
                      "relations": [], "controls": {}}  # fmt: skip
             (Path(given["out"][0]) / self_test.NAME).write_text(json.dumps(found))
         else:
             for name in given["baseline"]:
                 folder = Path(given["out"][0]) / name
-                self._write(folder, baseline(name, given["split"][0]), None)
+                task: Any = given["task"][0]
+                self._write(folder, baseline(name, given["split"][0]), task, None)
         return 0
 
     def scripts(self) -> list[str]:
@@ -68,10 +70,11 @@ class Commands:
             given[name] for name in ("model", "preset", "seed", "out")
         )
         labels: Any = given["labels"][0]
-        spec = datasets.spec("audio2image", labels)
+        task: Any = given["task"][0]
+        spec = datasets.spec(task, labels)
         config = dataclasses.asdict(models.presets(model)[preset])
         run = Run(
-            model, preset, config, given["data"][0], self.dataset.fingerprint, "audio2image",
+            model, preset, config, given["data"][0], self.dataset.fingerprint, task,
             given["split"][0], given["pairing"][0], labels, int(seed), given["precision"][0],
             spec.x_shape, spec.c_shape, tuple(map(float, given["marks"])), f"code{seed}",
         )  # fmt: skip
@@ -85,17 +88,19 @@ class Commands:
         if baseline:
             made["candidate"]["run"]["preset"] = ""
         made["cost"]["mark_tflop"] = float(folder.name.partition("-")[2])
-        self._write(folder / baseline, made, found.weights_sha256())
+        self._write(folder / baseline, made, found.run.task, found.weights_sha256())
 
-    def _ruler(self) -> dict[str, str]:
+    def _ruler(self, task: Task) -> dict[str, str]:
+        kind, name = EVALUATORS[task].KIND, self.dataset.name
         return {
-            "protocol": ImageEvaluator.PROTOCOL, "data_sha256": self.dataset.fingerprint,
-            **{f"judge_{w}": load_judge(self.dataset.name, w).sha256 for w in JUDGES},
-        }  # fmt: skip
+            "protocol": EVALUATORS[task].PROTOCOL,
+            "data_sha256": self.dataset.fingerprint,
+            **{f"judge_{w}": load_judge(name, w, kind=kind).sha256 for w in JUDGES},
+        }
 
-    def _write(self, folder: Path, made: dict[str, Any], weights: str | None) -> None:
+    def _write(self, folder: Path, made: dict[str, Any], task: Task, weights: str | None) -> None:
         made["candidate"]["weights_sha256"] = weights
-        made["fingerprint"] |= {"data": self.dataset.name} | self._ruler()
+        made["fingerprint"] |= {"data": self.dataset.name} | self._ruler(task)
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"format": outputs.FORMAT} | made)
         (folder / outputs.NAME).write_text(text)

@@ -48,7 +48,7 @@ def test_the_last_mark_of_each_run_counts(tmp_path: Path) -> None:
 
 def test_a_folder_is_named_after_what_must_not_be_mixed() -> None:
     row = to_row(card(split="speaker:ann", pairing="fixed-4", labels="warm-start"))
-    assert folder_name(row) == "d-speaker-ann-fixed-4-labels-warm-start"
+    assert folder_name(row) == "d-audio2image-speaker-ann-fixed-4-labels-warm-start"
 
 
 def test_the_grid_of_the_first_seed_of_each_model_is_copied(

@@ -37,7 +37,8 @@ def test_a_row_names_its_training_and_its_scoring() -> None:
     training, scoring = map(parts, commands_of(to_row(made)))
     assert training == [
         *("train.py", "--model", "cvae", "--preset", "original", "--data", "mnist-fsdd"),
-        *("--split", "speaker:theo", "--pairing", "fixed-4", "--labels", "warm-start"),
+        *("--task", "audio2image", "--split", "speaker:theo", "--pairing", "fixed-4"),
+        *("--labels", "warm-start"),
         *("--seed", "3", "--precision", "bf16-mixed", "--marks", "20", "60"),
     ]
     folder = "results/runs/cvae/original/mnist-fsdd-audio2image-speaker-theo-fixed-4-labels-"
@@ -85,8 +86,8 @@ def test_a_baseline_names_its_data_and_split() -> None:
     row = to_row(baseline(split="speaker:theo", data="mnist-fsdd"))
     assert [*map(parts, commands_of(row))] == [
         [
-            *("evaluate.py", "--baseline", "class-mean", "--data", "mnist-fsdd"),
-            *("--split", "speaker:theo"),
+            *("evaluate.py", "--baseline", "class-mean", "--task", "audio2image"),
+            *("--data", "mnist-fsdd", "--split", "speaker:theo"),
         ]
     ]
 

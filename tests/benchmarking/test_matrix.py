@@ -16,7 +16,7 @@ from benchmarking.jobs import Baselines, Job, SelfTest
 from benchmarking.matrix import Options, plan, run_all
 from common.errors import InputError
 from common.files import exclusive
-from datasets import PairedDataset
+from datasets import PairedDataset, Task
 from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
 from evaluation.evaluator import ImageEvaluator
@@ -52,22 +52,26 @@ def do(options: Options, dataset: PairedDataset) -> list[str]:
 def test_a_matrix_is_every_combination_presets_first(offline_source: PairedDataset) -> None:
     speaker = f"speaker:{sorted(offline_source.recordings.speakers)[0]}"
     lists: dict[str, Any] = {
-        "presets": ("reference", "original"), "seeds": (0, 1), "labels": ("none", "warm-start"),
+        "presets": ("reference", "original"), "seeds": (0, 1),
+        "tasks": ("audio2image", "image2audio"), "labels": ("none", "warm-start"),
         "pairings": ("resampled", "fixed-4"), "splits": ("official", speaker),
         "models": ("cvae", "cgan"),
     }  # fmt: skip
     found = planned(offline_source, **lists)
-    names = ("preset", "seed", "labels", "pairing", "split", "model")
+    names = ("preset", "seed", "task", "labels", "pairing", "split", "model")
     assert [tuple(getattr(job, name) for name in names) for job in found] == [
-        *itertools.product(*lists.values())
-    ]
-    assert len({job.folder for job in found}) == len(found) == 64
+        each for each in itertools.product(*lists.values())
+        if each[0] == "reference" or each[2] == "audio2image"  # what the originals serve
+    ]  # fmt: skip
+    assert len({job.folder for job in found}) == len(found) == 64 + 32
     assert {job.marks for job in found} == {(20.0, 60.0)}
     assert found[15].label == f"cgan (reference), {speaker}, fixed-4, labels warm-start"
-    assert found[16].label == "cvae (reference), seed 1"
+    assert found[16].label == "cvae (reference), image2audio"
+    assert found[32].label == "cvae (reference), seed 1"
     assert found[0].training() == [
-        *("--model", "cvae", "--preset", "reference", "--data", "offline", "--split", "official"),
-        *("--pairing", "resampled", "--labels", "none", "--seed", "0", "--precision", "32-true"),
+        *("--model", "cvae", "--preset", "reference", "--data", "offline"),
+        *("--task", "audio2image", "--split", "official", "--pairing", "resampled"),
+        *("--labels", "none", "--seed", "0", "--precision", "32-true"),
         *("--marks", "20", "60"),
     ]
 
@@ -75,11 +79,12 @@ def test_a_matrix_is_every_combination_presets_first(offline_source: PairedDatas
 def test_each_split_has_its_baselines_first(offline_source: PairedDataset) -> None:
     first, second = sorted(offline_source.recordings.speakers)[:2]
     splits = (f"speaker:{first}", f"speaker:{second}")
-    found = plan(Options(splits=splits, runs=Path("r")), offline_source)
+    tasks: tuple[Task, ...] = ("audio2image", "image2audio")
+    found = plan(Options(tasks=tasks, splits=splits, runs=Path("r")), offline_source)
     of_splits = [job for job in found if isinstance(job, Baselines)]
-    assert found[:2] == of_splits
-    assert [job.split for job in of_splits] == [*splits]
-    assert of_splits[0].folder == Path(f"r/baselines/offline-speaker-{first}")
+    assert found[:4] == of_splits
+    assert [(job.task, job.split) for job in of_splits] == [*itertools.product(tasks, splits)]
+    assert of_splits[2].folder == Path(f"r/baselines/offline-image2audio-speaker-{first}")
 
 
 def test_an_unknown_split_is_refused(offline_source: PairedDataset) -> None:
@@ -176,8 +181,8 @@ def test_a_matrix_trains_scores_and_adds_a_row_of_each(
     run = tmp_path / "runs/cgan/reference/offline-audio2image-official-resampled-labels-none/seed0"
     trained, *scored = commands.scripts()[2:7]
     assert trained == (
-        "train.py --model cgan --preset reference --data offline --split official --pairing "
-        "resampled --labels none --seed 0 --precision 32-true --marks 20 60 "
+        "train.py --model cgan --preset reference --data offline --task audio2image --split "
+        "official --pairing resampled --labels none --seed 0 --precision 32-true --marks 20 60 "
         f"--out {run} --resume auto"
     )
     assert scored == [
@@ -252,7 +257,7 @@ def test_failures_are_listed_at_the_end_and_the_rest_is_done(
     found = {(row["model"], row["seed"]) for row in report.read_rows(tmp_path / "out")}
     assert {("cgan", "0"), ("cvae", "0"), ("cvae", "1")} < found and ("cgan", "1") not in found
     commands.fails = lambda script, arguments: True
-    with pytest.raises(InputError, match="every run failed: baselines, official"):
+    with pytest.raises(InputError, match="every run failed: baselines, audio2image, official"):
         matrix.run(a_matrix(tmp_path / "other", data_dir=offline_dir))
 
 

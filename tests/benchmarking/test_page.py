@@ -57,7 +57,7 @@ def text_of(html: str) -> str:
 def test_the_first_screen(usual: str) -> None:
     first = text_of(usual.partition("Accuracy against coverage")[0])
     assert "What is measured." in first and "given the digit, they are independent" in first
-    assert "d, 60 TFLOP of training" in first
+    assert "d, images from sounds, 60 TFLOP of training" in first
     assert "10,000 images from 20 recordings for each speaker of 2 speakers" in first
     assert first.index("never heard official") < first.index("cgan (reference) 2 x 2 + 2 90.0")
 
@@ -123,8 +123,14 @@ def test_the_self_test_stands_on_the_page(usual: str) -> None:
 def test_every_row_has_its_commands(cards: list[dict[str, Any]], usual: str) -> None:
     commands = usual.partition("The command of each row")[2]
     assert commands.count('<div class="command">') == len(cards)
-    assert "--model wgan --preset reference --data d --split speaker:bob" in commands
-    assert "evaluate.py --baseline class-mean --data d --split speaker:ann" in commands
+    assert (
+        "--model wgan --preset reference --data d --task audio2image --split speaker:bob"
+        in commands
+    )
+    assert (
+        "evaluate.py --baseline class-mean --task audio2image --data d --split speaker:ann"
+        in commands
+    )
     assert "wgan (reference), speaker:bob, seed 1, 20 TFLOP" in commands
 
 

@@ -47,13 +47,30 @@ def test_each_mark_and_each_dataset_has_its_tables(tmp_path: Path) -> None:
     )
     parts = text.split("\n### ")[1:]
     assert [part.partition("\n")[0] for part in parts] == [
-        "d, n = 10,000, 60 TFLOP", "d, n = 10,000, 20 TFLOP", "e, n = 10,000, 60 TFLOP",
+        f"{data}, images from sounds, n = 10,000, {mark} TFLOP"
+        for data, mark in (("d", 60), ("d", 20), ("e", 60))
     ]  # fmt: skip
     for part, value in zip(parts, ("90.0", "50.0", "70.0"), strict=True):
         assert f"| {value} (" in part
     assert "| class-mean* |" in parts[0] and "| class-mean* |" in parts[1]
     assert "class-mean" not in parts[2]
     assert "*copied %*: " in parts[0]
+
+
+def test_each_task_has_its_tables(tmp_path: Path) -> None:
+    speech: dict[str, Any] = {
+        "protocol": "image2audio-9",
+        "judge_a": "of sounds",
+        "n": 300,
+        "accuracy": 0.7,
+    }
+    text = write(tmp_path, card(**speech), baseline("real-data", **speech), card("wgan"))
+    images, heard = text.split("\n### ")[1:]
+    assert images.startswith("d, images from sounds, n = 10,000, 60 TFLOP")
+    assert heard.startswith("d, speech from images, n = 300, 60 TFLOP")
+    assert "wgan" in images and "cgan" not in images and "real test images" in images
+    assert "cgan" in heard and "wgan" not in heard and "| 70.0 (" in heard
+    assert "| real-data* |" in heard and "| real recordings |" in heard
 
 
 def test_the_head_says_what_this_level_cannot_measure(tmp_path: Path) -> None:
@@ -116,7 +133,7 @@ def test_the_readme_takes_the_tables_between_its_markers(
     report.update_readme(tmp_path)
     text = readme.read_text()
     assert text.startswith("top\n<!-- table:begin -->\nWhat this level")
-    assert text.endswith("<!-- table:end -->\nbottom\n") and "### d, n" in text
+    assert text.endswith("<!-- table:end -->\nbottom\n") and "### d, images from sounds, n" in text
     assert "stale row" not in text
     readme.write_text("top\n")
     with pytest.raises(InputError, match="lacks its table:begin"):

@@ -90,6 +90,14 @@ def test_two_values_in_one_column_or_a_fingerprint_without_one_are_refused() -> 
         to_row(card(level="2"))
 
 
+def test_the_task_is_that_of_the_protocol(tmp_path: Path) -> None:
+    for protocol in ("audio2image-9", "image2audio-3"):
+        add_row(tmp_path, card(protocol=protocol))
+    assert [row["task"] for row in read_rows(tmp_path)] == ["audio2image", "image2audio"]
+    with pytest.raises(ValueError, match="of no task: video-1"):
+        to_row(card(protocol="video-1"))
+
+
 def test_a_run_that_is_not_at_a_mark_is_no_row(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cgan, 1,234 steps: it is not at one of its marks"):
         add_row(tmp_path, card(mark=None))
@@ -99,7 +107,8 @@ def test_a_run_that_is_not_at_a_mark_is_no_row(tmp_path: Path) -> None:
 
 
 OTHER: dict[str, Any] = {
-    "protocol": "other", "data_sha256": "other", "split_sha256": "other", "n_recordings": 21,
+    "protocol": "audio2image-8", "data_sha256": "other", "split_sha256": "other",
+    "n_recordings": 21,
     "judge_a": "other", "judge_b": "other", "converter": {"n_fft": 256}, "n": 9_999, "k": 6,
     "seed": 1, "device": "cuda",
 }  # fmt: skip
@@ -125,10 +134,10 @@ def test_splits_may_differ_in_what_is_of_a_split_alone(field: str) -> None:
     both = [to_row(card()), to_row(other)]
     if field in ("split_sha256", "n_recordings"):
         refuse_mixed(both)
-        with pytest.raises(InputError, match=rf"'d, speaker:ann' differ in {field}"):
+        with pytest.raises(InputError, match=rf"'d, audio2image, speaker:ann' differ in {field}"):
             refuse_mixed([*both, to_row(card(split="speaker:ann"))])
     else:
-        with pytest.raises(InputError, match="'d, all splits' differ"):
+        with pytest.raises(InputError, match="'d, audio2image, all splits' differ"):
             refuse_mixed(both)
 
 
@@ -168,7 +177,7 @@ def test_a_row_waits_for_another_writer(tmp_path: Path, monkeypatch: pytest.Monk
         (b"format,model\nsynesthesia-rows-2,cgan\nsynesthesia-rows-2\n", "line 3 has not a cell"),
         (b"format,model\nsynesthesia-rows-2,\xff\n", "is no CSV file"),
         (b"format,model\nsynesthesia-rows-4,cgan\n", "rows of another format"),
-        (b"subject,preset\ncgan,source\n", "rows of another format than synesthesia-rows-5"),
+        (b"subject,preset\ncgan,source\n", "rows of another format than synesthesia-rows-6"),
     ],
 )
 def test_damaged_and_older_rows_are_named(content: bytes, says: str, tmp_path: Path) -> None:

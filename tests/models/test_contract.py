@@ -33,11 +33,12 @@ def variants() -> Iterator[tuple[str, str, str, str | float]]:
     for name in models.names():
         for preset, config in models.presets(name).items():
             yield name, preset, "", ""
+            for task in config.tasks[1:]:
+                yield name, preset, "task", task
             if hasattr(config, "warm_start"):
                 yield name, preset, "warm_start", 0.0
                 yield name, preset, "align_share", 0.0
                 yield name, preset, "labels", "warm-start"
-                yield name, preset, "task", "image2audio"
             for setting, kind in get_type_hints(type(config)).items():
                 for choice in get_args(kind) if get_origin(kind) is Literal else ():
                     if choice != getattr(config, setting):
@@ -52,7 +53,7 @@ def small(name: str, preset: str, setting: str, choice: str | float) -> Generati
     if setting == "labels":
         spec = dataclasses.replace(SPEC, labels="warm-start")
     elif setting == "task":
-        spec = datasets.spec("image2audio")
+        spec = datasets.spec(choice)  # type: ignore[arg-type]
     else:
         spec, sizes = SPEC, sizes | {setting: choice}
     known = {f.name for f in dataclasses.fields(config)}

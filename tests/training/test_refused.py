@@ -51,7 +51,7 @@ REFUSED = {
     "no mps": (("--model", "cgan", "--device", "mps"), ("--device mps", "--device cpu")),
     "task": (
         ("--model", "cgan", "--preset", "original", "--task", "image2audio"),
-        ("serves audio2image, not image2audio",),
+        ("--task image2audio", "'cgan (original)' serves audio2image"),
     ),
     "split": (("--model", "cgan", "--split", "speakers"), ("'speakers'", "speaker:NAME")),
     "speaker": (("--model", "cgan", "--split", "speaker:bob"), ("unknown speaker 'bob'",)),

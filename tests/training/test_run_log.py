@@ -99,8 +99,9 @@ def test_sounds_are_written_once_for_all_runs_of_a_root(
 ) -> None:
     monkeypatch.setattr(run_log, "RUNS", tmp_path / "results")
     mine = run_folder(
-        tmp_path / "mine", "cvae", "reference", "offline", "official", "resampled", "none", 0
-    )
+        tmp_path / "mine", "cvae", "reference", "offline", "audio2image", "official", "resampled",
+        "none", 0,
+    )  # fmt: skip
     for folder in (mine, tmp_path / "results" / "a", tmp_path / "c"):
         write_sounds(folder, RUN, torch.rand(10, 8192))
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
