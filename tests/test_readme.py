@@ -112,12 +112,14 @@ def test_its_model_names_and_flags_exist() -> None:
     import train
     from conversion.arguments import Options as ConvertOptions
     from converters import kinds
+    from evaluation import round_trips
 
     for name in re.findall(r"train\.py --model (\w+)", README):
         assert name in {*models.names(), "mine"}
     commands = [getattr(benchmark, name) for name in vars(benchmark) if name.endswith("Options")]
     known = flags(
-        train.Options, evaluate.Options, draw.Options, ConvertOptions, *kinds().values(), *commands
+        *(train.Options, evaluate.Options, draw.Options, round_trips.Options, ConvertOptions),
+        *(*kinds().values(), *commands),
     )
     known |= flags(*(type(models.presets(name)["reference"]) for name in models.names()))
     known |= {"--model", "--preset", "--with", "--help", "--logdir"}
