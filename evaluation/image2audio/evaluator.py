@@ -14,8 +14,9 @@ from tqdm import tqdm
 from common.files import write_atomically
 from common.plots import sample_grid, side_by_side
 from converters.mel64.features import MEL64, to_picture, to_sound
+from datasets import seed_of
 from evaluation import outputs
-from evaluation.base import Evaluator
+from evaluation.base import SEED, Evaluator
 from evaluation.candidates import Candidate
 from evaluation.estimates import Estimate
 from evaluation.image2audio import players
@@ -34,17 +35,17 @@ from metrics.voice import clipped_share, level_db, pitch_hz, word_seconds
 
 __all__ = ["PLAYERS", "SpeechEvaluator"]
 
-HEARD_EVERY = 10  # of the samples: the converter needs hundredths of a second for each
+HEARD_EVERY = 10  # so many of the samples: the converter needs hundredths of a second for each
 MIN_RIGHT = 100  # pairs of draws of the right digit, for the image's share
 N_DRAWS = 4  # for one image in the grid and on the page
 PLAYERS = "players.html"
-STRIDE = 5  # every fifth image is drawn for twice
+STRIDE = 5  # a fifth of the images are drawn for twice
 
 
 class SpeechEvaluator(Evaluator):
     """Speech from images: for every test image."""
 
-    PROTOCOL = "image2audio-1"
+    PROTOCOL = "image2audio-2"
     KIND = "sound"
     PAGES = (PLAYERS,)
 
@@ -106,6 +107,13 @@ class SpeechEvaluator(Evaluator):
         )
         return correct.double().mean().item()
 
+    def _some(self, n: int, purpose: str) -> Tensor:
+        """(n,) indices of test images, at random: what repeats in every tenth sample stays unseen
+        in these."""
+        generator = torch.Generator().manual_seed(seed_of("evaluate", purpose, SEED))
+        order = torch.randperm(len(self.test.images), generator=generator)
+        return order[:n].sort().values.to(self.device)
+
     @torch.no_grad()  # not inference_mode: some models optimize while they sample
     def evaluate(
         self, candidate: Candidate, out: Path, json_path: Path | None = None
@@ -122,13 +130,13 @@ class SpeechEvaluator(Evaluator):
             on_progress("real recordings")
             real = self.real
             on_progress("sounds of the samples")
-            rows = torch.arange(0, len(digit), HEARD_EVERY, device=digit.device)
+            rows = self._some(len(digit) // HEARD_EVERY, "heard")
             heard = self.hear(pictures[rows])
             on_progress("distances, copies")
             fake = self.features_of(pictures)
             metrics = score(fake, digit, heard, digit[rows], real)
             on_progress("draws for the same images")
-            at = torch.arange(0, len(digit), STRIDE, device=digit.device)
+            at = self._some(len(digit) // STRIDE, "drawn again")
             again = self.features_of(
                 candidate.draw(test.images[at], digit[at], self.generator("noise again"))
             )

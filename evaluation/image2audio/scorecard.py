@@ -95,13 +95,13 @@ class RealSpeech:
     @cached_property
     def metrics(self) -> dict[str, float]:
         """What real recordings score in place of samples: the test recordings for what asks each,
-        as many training recordings for distances, validation recordings for voices and
-        copying."""
+        as many training recordings for distances (mean over such sets), validation recordings for
+        voices and copying."""
         test, digit = self.test, self.test_digit
         return {
             **verdict_values(test, digit),
             "accuracy_heard": obeyed(self.heard, digit).mean().item(),
-            **set_distances(self, self.train, folds(self.train_digit, digit)[:1]),
+            **set_distances(self, self.train, folds(self.train_digit, digit)),
             **varieties(self, self.held_out, self.held_out_digit),
             **voices(self, self.held_out_heard, self.held_out_digit),
             "copied": 0.0,
@@ -143,7 +143,7 @@ class RealSpeech:
 
 def folds(digit: Tensor, real_digit: Tensor) -> Tensor:
     """(f, n) disjoint rows of samples, each with the digits of the n real recordings: distances
-    are between sets of equal size.
+    are between sets of equal size. Drawn at random, as recordings are sorted by their speakers.
 
     Args:
         digit: (m,) of the samples.
@@ -158,11 +158,12 @@ def folds(digit: Tensor, real_digit: Tensor) -> Tensor:
     n = int((there[wanted] // count[wanted]).min())
     if n == 0:
         raise ValueError("too few samples of a digit")
-    rows = [
-        (digit == d).nonzero()[: n * int(k), 0].view(n, int(k))
-        for d, k in enumerate(count)
-        if k > 0
-    ]
+    generator, rows = torch.Generator().manual_seed(0), []
+    for d, k in enumerate(count.tolist()):
+        if k > 0:
+            mine = (digit == d).nonzero()[:, 0]
+            order = torch.randperm(len(mine), generator=generator).to(mine.device)
+            rows.append(mine[order[: n * k]].view(n, k))
     return torch.cat(rows, 1)
 
 

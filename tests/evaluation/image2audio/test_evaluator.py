@@ -118,7 +118,7 @@ def value(card: dict[str, Any], name: str) -> float:
 
 
 def test_each_image_is_drawn_for_once_and_judged_by_both(card: dict[str, Any]) -> None:
-    assert card["fingerprint"]["n"] == 200 and card["fingerprint"]["protocol"] == "image2audio-1"
+    assert card["fingerprint"]["n"] == 200 and card["fingerprint"]["protocol"] == "image2audio-2"
     assert value(card, "accuracy_judge_a") == pytest.approx(0.75)
     assert value(card, "accuracy_judge_b") == pytest.approx(0.9)
     assert value(card, "accuracy") == pytest.approx(0.825)
@@ -130,14 +130,16 @@ def test_each_image_is_drawn_for_once_and_judged_by_both(card: dict[str, Any]) -
     assert 0.9 < card["metrics"]["accuracy"]["real"] <= 1
 
 
-def test_what_is_heard_is_every_tenth_sample(
+def test_what_is_heard_is_a_tenth_of_the_samples(
     card: dict[str, Any], planted: SpeechEvaluator, heard: list[Tensor]
 ) -> None:
     samples = next(each for each in heard if len(each) == 20)
     drawn = draw(planted.test.images, planted.test.image_digit, planted.generator("noise"))
-    assert torch.equal(samples, drawn[::10])
+    rows = planted._some(20, "heard")
+    assert torch.equal(samples, drawn[rows]) and len(rows.unique()) == 20
+    assert len((rows % 10).unique()) > 5  # not every tenth: what repeats would be heard in few
     # The converter's pictures show judge A's digit to both.
-    right = drawn[::10, 1, 0] == planted.test.image_digit[::10]
+    right = drawn[rows, 1, 0] == planted.test.image_digit[rows]
     assert value(card, "accuracy_heard") == pytest.approx(right.double().mean().item()) != 0.825
     assert value(card, "clipped") == pytest.approx(0.2, abs=0.01) and value(card, "silent") == 0
 

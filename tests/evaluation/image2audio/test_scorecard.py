@@ -58,6 +58,8 @@ def test_folds_are_disjoint_and_have_the_digits_of_the_real_side() -> None:
     rows = folds(digit, real_digit)
     assert rows.shape == (2, 4)  # of 1 there are five, of which two are wanted at a time
     assert len(rows.unique()) == 8
+    sorted_by_speaker = folds(torch.zeros(100, dtype=torch.long), torch.zeros(10, dtype=torch.long))
+    assert all(each.max() - each.min() > 20 for each in sorted_by_speaker)
     for fold in rows:
         assert digit[fold].tolist() == [0, 1, 1, 3]
     with pytest.raises(ValueError, match="too few"):
