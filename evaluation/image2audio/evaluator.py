@@ -165,8 +165,11 @@ def draws_metrics(
         `image_share`: of the variance within the digit, what the image decides.
     """
     one, other = real.test.features, torch.empty_like(real.test.features)
+    generator = torch.Generator().manual_seed(SEED)
     for d in real.test_digit.unique():
         rows = (real.test_digit == d).nonzero()[:, 0]
+        # At random: recordings are sorted by their speakers.
+        rows = rows[torch.randperm(len(rows), generator=generator).to(rows.device)]
         other[rows] = one[rows.roll(1)]
     diversity = diversity_of_draws(first.features, again.features) / diversity_of_draws(one, other)
     metrics = {"diversity_given_image": Estimate(diversity, real=1.0)}

@@ -18,7 +18,6 @@ from evaluation.image2audio import evaluator as module
 from evaluation.image2audio import players
 from evaluation.image2audio.evaluator import SpeechEvaluator, draws_metrics
 from evaluation.image2audio.scorecard import SpeechFeatures, folds
-from metrics.diversity import diversity_of_draws
 from tests.evaluation.planted import planted_dataset
 
 LEVEL = (40, 120, 60)  # of the features in each split
@@ -191,12 +190,17 @@ def test_two_draws_stand_against_two_recordings_of_the_digit(planted: SpeechEval
         SpeechFeatures(one, digit, digit, nothing), SpeechFeatures(other, digit, digit, nothing),
         real, digit,
     )  # fmt: skip
-    rows = torch.cat([(real.test_digit == d).nonzero()[:, 0] for d in range(10)])
-    beside = torch.cat([(real.test_digit == d).nonzero()[:, 0].roll(1) for d in range(10)])
-    wanted = diversity_of_draws(one, other) / diversity_of_draws(
-        real.test.features[rows], real.test.features[beside]
-    )
-    assert found["diversity_given_image"].value == pytest.approx(wanted)
+    # Recordings that are sorted by speaker, whose own are alike: 1 by any two of a digit.
+    of_digit, of_speaker = torch.arange(10).repeat_interleave(60), torch.arange(600) // 20
+    level = 3 * torch.randn(30, 4, generator=generator)[of_speaker]
+    features = level + 0.1 * torch.randn(600, 4, generator=generator)
+    recordings = SpeechFeatures(features, of_digit, of_digit, torch.empty(600, 0))
+    several = dataclasses.replace(real, test=recordings, test_digit=of_digit)
+    one, other = (features[of_digit * 60 + torch.randint(60, (600,), generator=generator)]
+                  for _ in range(2))  # fmt: skip
+    alike = [SpeechFeatures(x, of_digit, of_digit, nothing) for x in (one, other)]
+    given = draws_metrics(alike[0], alike[1], several, of_digit)
+    assert given["diversity_given_image"].value == pytest.approx(1, abs=0.1)
     assert abs(found["image_share"].value) < 0.1
     same = SpeechFeatures(one, digit, digit, nothing)
     again = draws_metrics(same, same, real, digit)
