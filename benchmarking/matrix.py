@@ -123,6 +123,15 @@ def check(options: Options) -> Options:
             raise InputError(f"unknown preset '{preset}': {suggest(preset, sorted(presets))}")
     if not presets & {*(options.presets or PRESETS)}:
         raise InputError(f"give --presets: none of the models has {' or '.join(PRESETS)}")
+    chosen = [
+        models.presets(name)[preset]
+        for name in options.models or models.names()
+        for preset in (options.presets or PRESETS)
+        if preset in models.presets(name)
+    ]
+    for task in options.tasks:
+        if not any(task in preset.tasks for preset in chosen):
+            raise InputError(f"none of these models and presets serves --tasks {task}")
     for name in ("tasks", "splits", "pairings", "labels", "seeds"):
         if not getattr(options, name):
             raise InputError(f"--{name} needs a value")

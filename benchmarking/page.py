@@ -87,6 +87,8 @@ WORDS: dict[str, dict[str, str]] = {
         "title": "images from sounds",
         "what": "A model gets the recording of a spoken digit and draws a handwritten one",
         "samples": "images",
+        "conditions_of": "from {}",
+        "units": "recordings",
         "questions": "do the images show the digit that was said, do they cover the handwriting "
         "of real people, are they copies of training images, and do they look real",
         "variety": "the real handwriting of each digit",
@@ -98,6 +100,8 @@ WORDS: dict[str, dict[str, str]] = {
         "what": "A model gets the image of a handwritten digit and draws a picture of its word, of "
         "which a converter makes sound",
         "samples": "pictures, one for each test image",
+        "conditions_of": "beside {}",
+        "units": "images",
         "questions": "is the digit heard, do the samples cover how real people say it, are they "
         "copies of training recordings, and are they like real speech",
         "variety": "how real people say each digit",
@@ -135,6 +139,7 @@ def _data(name: str, task: str, rows: list[Row], runs: list[Run], figures: Path)
     of_kind = {kind: [r for r in last if tables.kind_of(r["split"]) == kind] for kind in kinds}
     facts = {
         **WORDS[task],
+        "has_self_test": task == "audio2image",
         "n": int(first["n"]),
         "recordings": [(kind, _recordings(of_kind[kind])) for kind in kinds],
         "k": first["k"],

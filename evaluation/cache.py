@@ -1,9 +1,10 @@
-"""What real images score, kept between evaluations by the same code of the same data and judges."""
+"""What real data score, kept between evaluations by the same code of the same data and judges."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import io
 import json
 import pickle
@@ -19,7 +20,8 @@ from common.files import ROOT, write_atomically
 __all__ = ["read", "write"]
 
 FOLDER = ROOT / "results" / "cache"
-CODE = ("common", "converters/mel64", "datasets", "evaluation", "judges", "metrics")
+CODE = ("common", "converters", "datasets", "evaluation", "judges", "metrics")
+LIBRARIES = ("torch", "torchaudio", "numpy", "scipy")  # whose rounding may change
 NAMES = ("protocol", "data_sha256", "split_sha256", "judge_a", "judge_b", "k", "seed", "device")
 
 
@@ -49,8 +51,9 @@ def _path(fingerprint: dict[str, Any]) -> Path:
 
 @cache
 def _code_hash() -> str:
-    """Of all code that the numbers depend on, and of torch, whose rounding may change."""
-    digest = hashlib.sha256(torch.__version__.encode())
+    """Of all code that the numbers depend on."""
+    versions = " ".join(importlib.metadata.version(name) for name in LIBRARIES)
+    digest = hashlib.sha256(versions.encode())
     for package in CODE:
         for path in sorted((ROOT / package).rglob("*.py")):
             digest.update(path.read_bytes())

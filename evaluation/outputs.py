@@ -94,8 +94,8 @@ def show(card: dict[str, Any]) -> None:
     table = Table(
         title=f"{candidate['name']}{label}: test split of {fingerprint['data']}, "
         f"{fingerprint['split']}, n = {fingerprint['n']:,}",
-        caption="real: what test images score, or training against test images"
-        " (| training against other training images)",
+        caption="real: what test data score, or training against test data"
+        " (| training data against other training data)",
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,
@@ -120,7 +120,8 @@ def show(card: dict[str, Any]) -> None:
     console.print(table)
     for group in ("by_digit", "by_speaker"):
         shares = [f"{name}: {_number('accuracy', f['value'])}" for name, f in card[group].items()]
-        console.print(f"accuracy {group.replace('_', ' ')}  {', '.join(shares)}")
+        if shares:
+            console.print(f"accuracy {group.replace('_', ' ')}  {', '.join(shares)}")
     console.print(f"cost  {', '.join(_cost(cost))}")
 
 

@@ -27,7 +27,7 @@ from torch import Tensor
 import datasets
 from common.command_line import parse
 from common.errors import InputError, command
-from common.files import ROOT, read_rows, write_rows
+from common.files import ROOT, check_writable, exclusive, read_rows, write_rows
 from converters.mel64.features import to_picture, to_sound
 from evaluation.candidates import Candidate
 from evaluation.estimates import Estimate, estimate_mean
@@ -35,14 +35,18 @@ from evaluation.evaluator import ImageEvaluator
 from evaluation.image2audio.evaluator import SpeechEvaluator
 from evaluation.judged import obeyed
 from training import checkpoint
-from training.run import code_version
+from training.run import Run, code_version
 
 __all__ = ["NAME", "Stage", "trips"]
 
 NAME = "round-trips.csv"
 EVERY = 10  # of the test images: the converter needs hundredths of a second for each
 N_DRAWS = 4  # for each test recording
-KEY = ("trip", "stage", "data", "split", "to_image", "to_image_seed", "to_sound", "to_sound_seed")
+OF_RUN = ("model", "preset", "pairing", "labels", "seed")
+KEY = (
+    *("trip", "stage", "data", "split"),
+    *(f"{way}_{name}" for way in ("to_image", "to_sound") for name in (*OF_RUN, "step")),
+)
 
 
 class Stage(NamedTuple):
@@ -114,13 +118,23 @@ def _stage(
 @command
 def main() -> None:
     options = parse(Options, None, sys.argv[1:], "python -m evaluation.round_trips")
-    device, runs, candidates = torch.device("cpu"), [], []
-    for path, task in ((options.to_image, "audio2image"), (options.to_sound, "image2audio")):
-        found = checkpoint.load(checkpoint.find(path), groups=("ema",))
+    path = options.out / NAME
+    check_writable(options.out)
+    _read(path)  # refuses another file before minutes of drawing
+    device, candidates = torch.device("cpu"), []
+    runs: list[Run] = []
+    about: dict[str, Any] = {"code": code_version()}
+    for way, given, task in (
+        ("to_image", options.to_image, "audio2image"),
+        ("to_sound", options.to_sound, "image2audio"),
+    ):
+        found = checkpoint.load(checkpoint.find(given), groups=("ema",))
         if found.run.task != task:
-            raise InputError(f"{path}: a run of {found.run.task}; one of {task} is wanted")
+            raise InputError(f"{given}: a run of {found.run.task}; one of {task} is wanted")
         runs.append(found.run)
         candidates.append(Candidate.from_checkpoint(found, device))
+        about |= {f"{way}_{name}": getattr(found.run, name) for name in OF_RUN}
+        about |= {f"{way}_step": found.step, f"{way}_weights": found.weights_sha256()}
     first, second = runs
     for name in ("data", "data_fingerprint", "split"):
         if getattr(first, name) != getattr(second, name):
@@ -131,26 +145,30 @@ def main() -> None:
     images = ImageEvaluator(dataset, first.split, device)
     speech = SpeechEvaluator(dataset, first.split, device)
     stages = [*trips(candidates[0], candidates[1], images, speech)]
-    about: dict[str, Any] = {
-        "data": first.data, "split": first.split, "code": code_version(),
-        "to_image": first.model, "to_image_seed": first.seed,
-        "to_image_weights": candidates[0].about()["weights_sha256"],
-        "to_sound": second.model, "to_sound_seed": second.seed,
-        "to_sound_weights": candidates[1].about()["weights_sha256"],
+    about |= {
+        "data": first.data,
+        "split": first.split,
         "judges_of_images": " ".join(judge.sha256 for judge in images.judges),
         "judges_of_sounds": " ".join(judge.sha256 for judge in speech.judges),
-    }  # fmt: skip
-    path = options.out / NAME
-    rows = {tuple(row[name] for name in KEY): row for row in read_rows(path)}
-    for stage in stages:
-        row = {
-            "trip": stage.trip, "stage": stage.name, "n": stage.n, "kept": stage.kept.value,
-            "low": stage.kept.low, "high": stage.kept.high, **about,
-        }  # fmt: skip
-        rows[tuple(str(row[name]) for name in KEY)] = {k: str(v) for k, v in row.items()}
-    write_rows(path, list(rows.values()))
+    }
+    with exclusive(options.out, "round-trips", wait=60.0):
+        rows = {tuple(row[name] for name in KEY): row for row in _read(path)}
+        for stage in stages:
+            row = {
+                "trip": stage.trip, "stage": stage.name, "n": stage.n, "kept": stage.kept.value,
+                "low": stage.kept.low, "high": stage.kept.high, **about,
+            }  # fmt: skip
+            rows[tuple(str(row[name]) for name in KEY)] = {k: str(v) for k, v in row.items()}
+        write_rows(path, list(rows.values()))
     show(stages)
     print(path)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    rows = read_rows(path)
+    if rows and (missing := {*KEY} - rows[0].keys()):
+        raise InputError(f"{path} has no column '{min(missing)}': move it away")
+    return rows
 
 
 def show(stages: list[Stage]) -> None:

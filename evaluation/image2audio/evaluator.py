@@ -35,7 +35,7 @@ from metrics.voice import clipped_share, level_db, pitch_hz, word_seconds
 
 __all__ = ["PLAYERS", "SpeechEvaluator"]
 
-HEARD_EVERY = 10  # so many of the samples: the converter needs hundredths of a second for each
+N_HEARD = 3  # sets of as many samples as test recordings: a sound takes hundredths of a second
 MIN_RIGHT = 100  # pairs of draws of the right digit, for the image's share
 N_DRAWS = 4  # for one image in the grid and on the page
 PLAYERS = "players.html"
@@ -130,7 +130,7 @@ class SpeechEvaluator(Evaluator):
             on_progress("real recordings")
             real = self.real
             on_progress("sounds of the samples")
-            rows = self._some(len(digit) // HEARD_EVERY, "heard")
+            rows = folds(digit, test.sound_digit)[:N_HEARD].flatten()
             heard = self.hear(pictures[rows])
             on_progress("distances, copies")
             fake = self.features_of(pictures)
@@ -145,8 +145,9 @@ class SpeechEvaluator(Evaluator):
             metrics["cas"] = self.usefulness(pictures, digit)
             metrics |= candidate.extra_metrics(self.train, test, self.generator("partners"))
 
-        own = torch.arange(len(digit))  # each image is a condition of its own
+        own = torch.arange(len(digit))  # each image is a condition of its own: no counts by it
         card = self.card(candidate, metrics, fake, digit, own, own, digit, cost)
+        card["by_recording"] = {}
         shown = _Shown.of(candidate, self)
         outputs.write(
             card, shown.grid(), _neighbors(pictures, self), out, json_path or out / outputs.NAME

@@ -196,15 +196,21 @@ def set_distances(real: RealSpeech, fake: SpeechFeatures, rows: Tensor) -> dict[
 
 
 def voices(real: RealSpeech, heard: Heard, digit: Tensor) -> dict[str, float]:
-    """Lengths, pitches, levels and faults of what is heard, of which (n,) digits were wanted."""
+    """Lengths, pitches, levels and faults of what is heard, of which (n,) digits were wanted.
+
+    Distances are between sets of equal size, on average, in the deviation within a digit.
+    """
+    sets = folds(digit, real.test_digit)
     values = {}
     for name in ("seconds", "pitch"):
         one, other = getattr(real.heard, name), getattr(heard, name)
         there = one.isfinite()
+        one, one_digit = one[there], real.test_digit[there]
         # What is silent has no pitch, which costs as much as the farthest one.
-        values[f"w1_{name}"] = wasserstein_by_group(
-            one[there], real.test_digit[there], other, digit, in_deviations=True
-        ).mean().item()  # fmt: skip
+        distances = [wasserstein_by_group(one, one_digit, other[s], digit[s]).mean() for s in sets]
+        within = one - torch.stack([one[one_digit == d].mean() for d in one_digit.tolist()])
+        deviation = within.square().mean().sqrt()
+        values[f"w1_{name}"] = (torch.stack(distances).mean() / deviation).item()
     silent = heard.level.isneginf()
     if not silent.all():
         values["level_db"] = heard.level[~silent].mean().item()

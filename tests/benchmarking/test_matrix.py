@@ -87,6 +87,12 @@ def test_each_split_has_its_baselines_first(offline_source: PairedDataset) -> No
     assert of_splits[2].folder == Path(f"r/baselines/offline-image2audio-speaker-{first}")
 
 
+def test_a_task_that_nothing_serves_is_refused() -> None:
+    with pytest.raises(InputError, match="presets serves --tasks image2audio"):
+        matrix.check(Options(tasks=("image2audio",), presets=("original",)))
+    matrix.check(Options(tasks=("image2audio",), presets=("original", "reference")))
+
+
 def test_an_unknown_split_is_refused(offline_source: PairedDataset) -> None:
     with pytest.raises(InputError, match="unknown speaker 'bob'"):
         plan(Options(splits=("official", "speaker:bob")), offline_source)
