@@ -1,15 +1,12 @@
-"""What the distances of sounds and pictures mean, and that they agree with torchmetrics."""
+"""What the distances of sounds and pictures mean, and that they agree with torchmetrics 1.9.
+
+Its values are constants here: where it is installed, lightning_fabric loads it into every command.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from torchmetrics.functional.audio import signal_noise_ratio
-from torchmetrics.functional.image import (
-    peak_signal_noise_ratio,
-    structural_similarity_index_measure,
-)
 
 from metrics.signal import (
     fitted_level,
@@ -35,10 +32,7 @@ def picture() -> np.ndarray:
 
 def test_snr_agrees_with_torchmetrics_and_falls_by_20_db_for_ten_times_the_noise() -> None:
     true, noise = sound(), 1e-3 * rng().standard_normal((20_000, 2))
-    expected = signal_noise_ratio(
-        torch.tensor(true + noise).flatten(), torch.tensor(true).flatten()
-    )
-    assert snr(true, true + noise) == pytest.approx(expected.item(), abs=1e-3)
+    assert snr(true, true + noise) == pytest.approx(46.523363865962686, abs=1e-3)
     assert snr(true, true + 10 * noise) == pytest.approx(snr(true, true + noise) - 20)
     assert snr(true, true) == np.inf
     assert snr(0 * true, true) == -np.inf
@@ -69,12 +63,8 @@ def test_log_spectral_distance_is_the_difference_of_levels() -> None:
 def test_psnr_and_ssim_agree_with_torchmetrics() -> None:
     true = picture()
     found = (true.astype(int) + rng().integers(-9, 10, true.shape)).clip(0, 255).astype(np.uint8)
-    a, b = (torch.tensor(x).double()[None, None] for x in (true, found))
-    expected = peak_signal_noise_ratio(b, a, data_range=255.0)
-    assert psnr(true, found) == pytest.approx(expected.item(), abs=1e-3)
-    similarity = structural_similarity_index_measure(b, a, data_range=255.0)
-    assert isinstance(similarity, torch.Tensor)
-    assert ssim(true, found) == pytest.approx(similarity.item(), abs=0.01)  # edges differ
+    assert psnr(true, found) == pytest.approx(33.44142434057569, abs=1e-3)
+    assert ssim(true, found) == pytest.approx(0.9731004753002739, abs=0.01)  # edges differ
     assert psnr(true, true) == np.inf and ssim(true, true) == pytest.approx(1)
     assert ssim(true, 255 - true) < 0.2
     colors = np.dstack([true, true, true]), np.dstack([found, found, found])
