@@ -145,8 +145,9 @@ def test_killed_during_a_write_it_resumes(
     assert log_of(folder) == log_of(whole)
 
 
+@pytest.mark.parametrize("n_kills", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_resumes(
-    start: Callable[..., BaseProcess], offline_dir: Path, tmp_path: Path, whole: Path
+    n_kills: int, start: Callable[..., BaseProcess], offline_dir: Path, tmp_path: Path, whole: Path
 ) -> None:
     folder, log, rng = tmp_path / "run", tmp_path / "log", random.Random(0)
     given = arguments(offline_dir, folder, "cgan", "--steps", "10", "--checkpoint-every", "1")
@@ -154,7 +155,7 @@ def test_killed_again_and_again_it_resumes(
     while True:
         before = (folder / NAME).exists()
         process = start([*given, "--resume"] if before else given, log)
-        if kills == 5:
+        if kills == n_kills:
             break
         # From the moment that it works: what comes before writes nothing.
         seen = set(folder.glob("events*")) if folder.exists() else set()
@@ -195,7 +196,10 @@ def test_killed_within_any_validation_nothing_of_the_log_is_lost_or_doubled(
         assert log_of(folder) == log_of(undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)],
+)
 def test_a_signal_ends_the_step_and_keeps_it(
     number: signal.Signals,
     start: Callable[..., BaseProcess],
