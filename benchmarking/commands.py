@@ -19,7 +19,8 @@ __all__ = ["commands_of"]
 def commands_of(row: Row) -> list[str]:
     """The commands that made a row, as one types them in the checkout."""
     if not row["seed"]:
-        where = [*("--task", row["task"]), *("--data", row["data"]), *("--split", row["split"])]
+        task = [] if row["task"] == "audio2image" else ["--task", row["task"]]
+        where = [*task, "--data", row["data"], "--split", row["split"]]
         return [shlex.join(["python", "evaluate.py", "--baseline", row["model"], *where])]
     model, baseline = row["of_model"] or row["model"], []
     if row["of_model"]:
@@ -32,7 +33,7 @@ def commands_of(row: Row) -> list[str]:
     mark = mark_folder(folder, float(row["mark_tflop"]))
     what |= {"precision": row["training_precision"], "folder": folder}
     job = Job(**what, marks=tuple(map(float, row["marks"].split())))
-    settings = _settings(model, job.preset, row["config"])
+    settings = _settings(row["config"])
     return [
         shlex.join(["python", "train.py", *job.training(), *settings]),
         shlex.join(["python", "evaluate.py", "--checkpoint", str(mark), *baseline]),
@@ -46,13 +47,10 @@ def _preset_of(row: Row) -> str:
     return next((name for name, same in zip(presets, names, strict=True) if same), "reference")
 
 
-def _settings(model: str, preset: str, config: str) -> list[str]:
-    """Flags for the settings of a run that are not those of its preset here."""
-    there = models.presets(model).get(preset) if model in models.names() else None
+def _settings(config: str) -> list[str]:
+    """Flags for every setting: a preset may have had others at the commit of the row."""
     found: list[str] = []
     for name, value in json.loads(config).items():
-        if there is None or getattr(there, name, value) == value:
-            continue
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             found.append(f"--{flag}" if value else f"--no-{flag}")

@@ -116,7 +116,7 @@ def test_its_model_names_and_flags_exist() -> None:
 
     for name in re.findall(r"train\.py --model (\w+)", README):
         assert name in {*models.names(), "mine"}
-    commands = [getattr(benchmark, name) for name in vars(benchmark) if name.endswith("Options")]
+    commands = [options for options, _ in benchmark.COMMANDS.values()]
     known = flags(
         *(train.Options, evaluate.Options, draw.Options, round_trips.Options, ConvertOptions),
         *(*kinds().values(), *commands),
