@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -38,16 +38,8 @@ def sample_grid(
     r, k = draws.shape[:2]
     given = "sound" if conditions.shape[-1] == SOUND_SIZE else "image"
     titles = [given, "real", *(f"draw {i + 1}" for i in range(k))]
-    figure = Figure(figsize=(0.8 * (k + 2) + 1.1, 0.8 * r + 0.7), dpi=120)
-    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
-    axes = figure.subplots(r, k + 2, squeeze=False)
-    for i, row in enumerate(axes):
-        images = [conditions[i], partners[i], *draws[i]]
-        for j, (axis, image) in enumerate(zip(row, images, strict=True)):
-            _show(axis, image)
-            if i == 0:
-                axis.set_title(titles[j], fontsize=9)
-        row[0].set_ylabel(row_labels[i], fontsize=9, rotation=0, ha="right", va="center")
+    rows = [[conditions[i], partners[i], *draws[i]] for i in range(r)]
+    figure = _picture_table(rows, row_labels, titles, cell=0.8, margin=(1.1, 0.7), fontsize=9)
     figure.supxlabel(
         "sounds: log-mel pictures, time to the right, pitch upwards; "
         f"draws: same {given}, other noise",
@@ -91,10 +83,12 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _show(axis: Axes, image: Tensor) -> None:
+def _show(
+    axis: Axes, image: Tensor, extent: tuple[float, float, float, float] | None = None
+) -> None:
     """An image (28, 28) in gray, a log-mel picture (64, 64) in color; no ticks, no frame."""
     cmap = "magma" if image.shape[-1] == SOUND_SIZE else "gray"
-    axis.imshow(image.cpu().numpy(), cmap=cmap, vmin=0, vmax=255)
+    axis.imshow(image.cpu().numpy(), cmap=cmap, vmin=0, vmax=255, extent=extent)
     axis.set(xticks=[], yticks=[])
     for edge in axis.spines.values():
         edge.set_visible(False)
@@ -111,15 +105,29 @@ def side_by_side(rows: Mapping[str, Tensor], titles: Sequence[str]) -> Figure:
         rows: by name, (k, h, w) uint8; 64 x 64 are drawn as sounds.
         titles: k names of the columns.
     """
+    return _picture_table([*rows.values()], [*rows], titles, 0.95, (1.6, 0.5), fontsize=10)
+
+
+def _picture_table(
+    rows: Sequence[Iterable[Tensor]],
+    names: Sequence[str],
+    titles: Sequence[str],
+    cell: float,
+    margin: tuple[float, float],
+    fontsize: float,
+) -> Figure:
+    """Pictures in cells of so many inches; on one axis, as each further one costs time."""
     n, k = len(rows), len(titles)
-    figure = Figure(figsize=(0.95 * k + 1.6, 0.95 * n + 0.5), dpi=120, layout=_tight())
-    axes = figure.subplots(n, k, squeeze=False)
-    for i, (name, images) in enumerate(rows.items()):
-        for j, image in enumerate(images):
-            _show(axes[i][j], image)
-            if i == 0:
-                axes[i][j].set_title(titles[j], fontsize=10)
-        axes[i][0].set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center")
+    size = (cell * k + margin[0], cell * n + margin[1])
+    figure = Figure(figsize=size, dpi=120, layout=_tight())
+    axis = figure.subplots()
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            _show(axis, image, extent=(j - 0.48, j + 0.48, i + 0.48, i - 0.48))
+    axis.set(xlim=(-0.5, k - 0.5), ylim=(n - 0.5, -0.5))
+    axis.set_xticks(range(k), titles, fontsize=fontsize)
+    axis.set_yticks(range(n), names, fontsize=fontsize)
+    axis.tick_params(length=0, labeltop=True, labelbottom=False)
     return figure
 
 
