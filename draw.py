@@ -136,7 +136,7 @@ def _device(name: str) -> torch.device:
 
 
 def _build(found: checkpoint.Checkpoint, path: Path, device: torch.device) -> GenerativeModel:
-    if found.run.spec != datasets.spec("audio2image"):
+    if found.run.spec != datasets.spec("audio2image", found.run.labels):
         raise InputError(f"{path}: a model of {found.run.task}, which draws no images of sounds")
     model = found.build_model(device)
     if found.step < Schedule.of(found.run).draws_from:

@@ -88,7 +88,8 @@ def read(folder: Path) -> LoggedRun:
     folder = folder if folder.is_dir() else folder.parent
     scalars, run = read_scalars(folder), found.run
     steps = sorted({s for t, (all_, _) in scalars.items() if "validation/" in t for s in all_})
-    if steps and scalars.get(FLOPS, ([], []))[0] != steps and run.spec == datasets.spec(run.task):
+    ours = run.spec == datasets.spec(run.task, run.labels)
+    if ours and steps and scalars.get(FLOPS, ([], []))[0] != steps:
         count = Schedule.of(run)
         scalars[FLOPS] = (steps, [float(count.until(step)) for step in steps])
     if found.step in steps and found.step not in scalars.setdefault(SECONDS, ([], []))[0]:

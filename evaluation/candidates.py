@@ -147,7 +147,7 @@ def _check(run: Run) -> None:
         raise InputError(f"checkpoint of an unknown task: {suggest(str(run.task), TASKS)}")
     if run.data not in datasets.DATA or run.data == "auto":
         raise InputError(f"checkpoint of unknown data '{run.data}': written by other code?")
-    here = datasets.spec(run.task)
+    here = datasets.spec(run.task, run.labels)
     if run.spec != here:
         raise InputError(
             "checkpoint of another task or data shape: it makes "

@@ -35,7 +35,7 @@ Call = Callable[..., Done]
 
 def write_run(folder: Path, preset: str = "reference", **changes: Any) -> Path:
     """An untrained run of a small CGAN."""
-    spec = datasets.spec("audio2image")
+    spec = datasets.spec("audio2image", changes.get("labels", "none"))
     config = models.presets("cgan")[preset]
     if preset == "reference":
         config = dataclasses.replace(config, **{"width": 8, "encoder_width": 8})

@@ -71,6 +71,12 @@ def test_again_with_the_next_command(call: Call, run: Path, sounds: Path, tmp_pa
     assert not torch.equal(first, other)
 
 
+def test_a_model_with_labels_draws(call: Call, sounds: Path, tmp_path: Path) -> None:
+    labelled = write_run(tmp_path / "labelled", labels="warm-start")
+    done = call("--checkpoint", labelled, sounds / "five.wav", "-n", "2")
+    assert done.code == 0, done.err
+
+
 def test_models_side_by_side(call: Call, run: Path, sounds: Path, tmp_path: Path) -> None:
     original = write_run(tmp_path / "original", "original")
     done = call("--checkpoint", run, original, sounds / "five.wav", "-n", "1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -168,6 +168,9 @@ def test_a_baseline_says_whether_it_is_told() -> None:
     assert run.baseline("lookup", TRAIN).model is model
 
 
+LABELS = get_args(datasets.Labels)
+
+
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
     """Of an untrained run, at its second mark."""
@@ -180,6 +183,15 @@ def checkpoint() -> Checkpoint:
     tensors = {f"ema.{k}": v for k, v in config.build(spec).state_dict().items()}
     step = Schedule.of(run).steps(0.9 * TERA)
     return Checkpoint(run, step, 12.5, 0, tensors)
+
+
+@pytest.mark.parametrize("labels", LABELS)
+def test_runs_of_every_track_are_scored(checkpoint: Checkpoint, labels: datasets.Labels) -> None:
+    run = dataclasses.replace(checkpoint.run, labels=labels)
+    tensors = {f"ema.{k}": v for k, v in run.build().state_dict().items()}
+    made = dataclasses.replace(checkpoint, run=run, tensors=tensors)
+    found = Candidate.from_checkpoint(made, torch.device("cpu"))
+    assert found.model is not None and found.model.spec.labels == labels
 
 
 def test_the_cost_is_that_of_the_run_and_of_one_sample(checkpoint: Checkpoint) -> None:
