@@ -17,6 +17,7 @@ import datasets
 from common.command_line import parse
 from common.errors import InputError, command
 from common.files import check_writable, exclusive
+from datasets import PairedDataset
 from evaluation import baselines, outputs
 from evaluation.base import Evaluator
 from evaluation.baselines import BASELINES
@@ -24,7 +25,7 @@ from evaluation.candidates import Candidate
 from evaluation.run_baselines import RUN_BASELINES, RunBaseline
 from evaluation.tasks import EVALUATORS
 from training import checkpoint
-from training.run import RUNS, baselines_folder
+from training.run import RUNS, Run, baselines_folder
 
 Name = Literal[baselines.Name, RunBaseline]
 Scored = tuple[Candidate, Evaluator, Path]
@@ -46,8 +47,12 @@ class Options:
     baseline: Annotated[tuple[Name, ...], tyro.conf.arg(help=HELP)] = ()
     task: datasets.Task | None = None
     """Of a baseline; by default audio2image."""
-    data: datasets.Data | None = None
-    """Of a baseline; by default auto."""
+    data: str | None = None
+    """Of a baseline; by default auto. Your own (folder:PATH) also of a checkpoint."""
+    size: int = 28
+    """Of the images of a folder, of a baseline."""
+    color: datasets.Color = "auto"
+    """Of the images of a folder, of a baseline."""
     split: str | None = None
     """Of a baseline: 'official' (by default) or 'speaker:NAME'."""
     data_dir: Path = field(default_factory=datasets.default_dir)
@@ -71,7 +76,8 @@ def _check(options: Options) -> None:
                 f"--baseline {name}: with --checkpoint there are {with_run}; without, "
                 f"{', '.join(BASELINES)}"
             )
-    if options.checkpoint and (options.task or options.data or options.split):
+    own = (options.data or "").startswith(datasets.FOLDER)
+    if options.checkpoint and (options.task or options.split or (options.data and not own)):
         raise InputError("--task, --data and --split are of baselines: a checkpoint has its own")
     if options.json and len(options.baseline) > 1:
         raise InputError("--json takes one scorecard: give one --baseline, or leave it out")
@@ -88,7 +94,7 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
     device, path = _device(options.device), checkpoint.find(path)
     found = checkpoint.load(path, groups=("ema",))
     candidate, run = Candidate.from_checkpoint(found, device), found.run
-    dataset = datasets.load(run.data, options.data_dir)  # type: ignore[arg-type]
+    dataset = _data_of(run, options)
     if dataset.fingerprint != run.data_fingerprint:
         raise InputError(
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
@@ -102,10 +108,20 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
         yield chosen, evaluator, options.out or path.parent / name
 
 
+def _data_of(run: Run, options: Options) -> PairedDataset:
+    """The data of a run: of somebody's own with the same size and colours."""
+    if not run.data.startswith(datasets.OWN):
+        return datasets.load(run.data, options.data_dir)
+    if not options.data:
+        raise InputError(f"a run on your own data '{run.data}': say where: --data folder:PATH")
+    channels, size, _ = run.x_shape if run.task == "audio2image" else run.c_shape
+    return datasets.load(options.data, None, size, "grey" if channels == 1 else "rgb")
+
+
 def _from_baselines(options: Options) -> Iterator[Scored]:
     split, device = options.split or "official", _device(options.device)
-    dataset, task = datasets.load(options.data or "auto", options.data_dir), options.task
-    task = task or "audio2image"
+    data, task = options.data or "auto", options.task or "audio2image"
+    dataset = datasets.load(data, options.data_dir, options.size, options.color)
     evaluator = EVALUATORS[task](dataset, split, device)
     folder = baselines_folder(RUNS, dataset.name, task, split)
     for name in options.baseline:

@@ -52,10 +52,15 @@ from training.validation import Validation
 class Options:
     """Settings of a run, the same for every model."""
 
-    data: datasets.Data = "auto"
-    """MNIST-FSDD where it is or can be downloaded, else the offline set; or one of them."""
+    data: str = "auto"
+    """MNIST-FSDD where it is or can be downloaded, else the offline set (auto); one of them
+    (mnist-fsdd, offline); or your own (folder:PATH, see python -m datasets --help)."""
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are or go; $DATA_DIR, else data/."""
+    size: int = 28
+    """Of the images of a folder, in pixels."""
+    color: datasets.Color = "auto"
+    """Of the images of a folder; auto: grey if all are."""
     task: Task = "audio2image"
     """Which modality is generated from which."""
     split: str = "official"
@@ -92,7 +97,9 @@ class Options:
 def main() -> None:
     name, preset, options, config = _read_arguments(sys.argv[1:])
     fabric = _fabric(options)
-    dataset = datasets.load(options.data, options.data_dir)
+    dataset = datasets.load(options.data, options.data_dir, options.size, options.color)
+    for note in dataset.notes:
+        print(f"note: {note}", file=sys.stderr)
     run = _describe(name, preset, options, config, dataset)
     folder = options.out or run.folder()
     found = _previous(folder, run, options.resume)
@@ -123,7 +130,7 @@ def main() -> None:
         raise InputError(
             f"cannot write in {folder}: {error.strerror}; what was there before is intact"
         ) from error
-    _print_summary(session, stopped_by, options.data_dir)
+    _print_summary(session, stopped_by, options)
     if fabric.world_size > 1:  # else a process may abort at its end
         fabric.barrier()
         torch.distributed.destroy_process_group()
@@ -237,13 +244,14 @@ def _fabric(options: Options) -> Fabric:
 def _describe(
     name: str, preset: str, options: Options, config: Config, dataset: PairedDataset
 ) -> Run:
-    spec = datasets.spec(options.task, options.labels)
+    spec = dataset.spec(options.task, options.labels)
     return Run(
         model=name, preset=preset, config=dataclasses.asdict(config), data=dataset.name,
         data_fingerprint=dataset.fingerprint, task=options.task, split=options.split,
         pairing=options.pairing, labels=options.labels, seed=options.seed,
         precision=options.precision, x_shape=spec.x_shape, c_shape=spec.c_shape,
         marks=options.marks, code=code_version(), processes=int(os.environ.get("WORLD_SIZE", 1)),
+        n_digits=spec.n_digits,
     )  # fmt: skip
 
 
@@ -275,7 +283,7 @@ def _refuse_passed_marks(
             )
 
 
-def _print_summary(session: Session, stopped_by: int | None, data_dir: Path) -> None:
+def _print_summary(session: Session, stopped_by: int | None, options: Options) -> None:
     if not session.main:
         return
     path = session.folder / checkpoint.NAME
@@ -295,7 +303,11 @@ def _print_summary(session: Session, stopped_by: int | None, data_dir: Path) -> 
     print(f"checkpoint: {path}")
     if stopped_by:
         print(f"stopped by signal {stopped_by}; to continue, add --resume to the same command")
-    data = ["--data-dir", str(data_dir)] if data_dir != datasets.default_dir() else []
+    data = []
+    if options.data.startswith(datasets.FOLDER):
+        data = ["--data", options.data]
+    elif options.data_dir != datasets.default_dir():
+        data = ["--data-dir", str(options.data_dir)]
     print("evaluate:   " + shlex.join(["python", "evaluate.py", "--checkpoint", str(path), *data]))
     print("charts:     " + shlex.join(["tensorboard", "--logdir", str(session.folder)]))
 

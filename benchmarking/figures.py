@@ -76,14 +76,13 @@ def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None
     if not reference:
         return
     first = reference[0][0]
-    dataset = datasets.load(first["data"], data_dir)  # type: ignore[arg-type]
+    dataset = datasets.load(first["data"], data_dir)
     validation = Validation(dataset, first["split"], first["task"])  # type: ignore[arg-type]
-    given = "sound" if first["task"] == "audio2image" else "image"
-    images = {given: validation.shown, "real": validation.partners}
+    images = {validation.given: validation.shown, "real": validation.partners}
     for row, run in reference:
         if row["seed"] != first["seed"]:
             continue
         draws = validation.draws(checkpoint.load_model(run), 2)
         images |= {row["model"]: draws[:, 0], f"{row['model']}, again": draws[:, 1]}
-    figure = plots.side_by_side(images, [f"{digit}" for digit in range(10)])
+    figure = plots.side_by_side(images, validation.classes, validation.drawn, validation.given)
     write_atomically(folder / SIDE_BY_SIDE, plots.png(figure))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,25 +22,27 @@ __all__ = [
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe & Ito 2008
 
-SOUND_SIZE = 64  # of log-mel pictures
+Kind = Literal["image", "sound"]
 
 
 def sample_grid(
-    conditions: Tensor, partners: Tensor, draws: Tensor, row_labels: Sequence[str]
+    conditions: Tensor, partners: Tensor, draws: Tensor, row_labels: Sequence[str], given: Kind
 ) -> Figure:
     """One row for each condition: itself, a real partner, draws that differ in noise.
 
     Args:
-        conditions: (r, height, width) uint8; 64 x 64 are drawn as sounds.
-        partners: (r, height, width) uint8, real targets of the condition's digit.
-        draws: (r, k, height, width) uint8.
+        conditions: r pictures, uint8.
+        partners: r pictures, real targets of the condition's digit.
+        draws: r rows of k pictures.
         row_labels: r short names.
+        given: what the conditions are; the others are the other kind.
     """
     r, k = draws.shape[:2]
-    given = "sound" if conditions.shape[-1] == SOUND_SIZE else "image"
+    drawn: Kind = "image" if given == "sound" else "sound"
     titles = [given, "real", *(f"draw {i + 1}" for i in range(k))]
     rows = [[conditions[i], partners[i], *draws[i]] for i in range(r)]
-    figure = _picture_table(rows, row_labels, titles, cell=0.8, margin=(1.1, 0.7), fontsize=9)
+    kinds = [[given, *[drawn] * (k + 1)]] * r
+    figure = _picture_table(rows, kinds, row_labels, titles, 0.8, (1.1, 0.7), fontsize=9)
     figure.supxlabel(
         "sounds: log-mel pictures, time to the right, pitch upwards; "
         f"draws: same {given}, other noise",
@@ -84,11 +87,18 @@ def png(figure: Figure) -> bytes:
 
 
 def _show(
-    axis: Axes, image: Tensor, extent: tuple[float, float, float, float] | None = None
+    axis: Axes,
+    picture: Tensor,
+    kind: Kind,
+    extent: tuple[float, float, float, float] | None = None,
 ) -> None:
-    """An image (28, 28) in gray, a log-mel picture (64, 64) in color; no ticks, no frame."""
-    cmap = "magma" if image.shape[-1] == SOUND_SIZE else "gray"
-    axis.imshow(image.cpu().numpy(), cmap=cmap, vmin=0, vmax=255, extent=extent)
+    """An image (h, w) in gray or (3, h, w) in its colours, a log-mel picture in a colour map; no
+    ticks, no frame."""
+    pixels = picture.cpu().numpy()
+    if pixels.ndim == 3:
+        pixels = pixels.transpose(1, 2, 0)
+    cmap = "magma" if kind == "sound" else "gray"
+    axis.imshow(pixels, cmap=cmap, vmin=0, vmax=255, extent=extent)
     axis.set(xticks=[], yticks=[])
     for edge in axis.spines.values():
         edge.set_visible(False)
@@ -98,18 +108,25 @@ def _tight() -> ConstrainedLayoutEngine:
     return ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
 
 
-def side_by_side(rows: Mapping[str, Tensor], titles: Sequence[str]) -> Figure:
+def side_by_side(
+    rows: Mapping[str, Tensor], titles: Sequence[str], kind: Kind = "image", given: str = ""
+) -> Figure:
     """Rows of pictures under common column titles; the picture at the head of the README.
 
     Args:
-        rows: by name, (k, h, w) uint8; 64 x 64 are drawn as sounds.
+        rows: by name, k pictures each, uint8.
         titles: k names of the columns.
+        kind: of the pictures.
+        given: the name of a row of the other kind.
     """
-    return _picture_table([*rows.values()], [*rows], titles, 0.95, (1.6, 0.5), fontsize=10)
+    other: Kind = "image" if kind == "sound" else "sound"
+    kinds = [[other if name == given else kind] * len(titles) for name in rows]
+    return _picture_table([*rows.values()], kinds, [*rows], titles, 0.95, (1.6, 0.5), fontsize=10)
 
 
 def _picture_table(
     rows: Sequence[Iterable[Tensor]],
+    kinds: Sequence[Sequence[Kind]],
     names: Sequence[str],
     titles: Sequence[str],
     cell: float,
@@ -123,7 +140,7 @@ def _picture_table(
     axis = figure.subplots()
     for i, row in enumerate(rows):
         for j, image in enumerate(row):
-            _show(axis, image, extent=(j - 0.48, j + 0.48, i + 0.48, i - 0.48))
+            _show(axis, image, kinds[i][j], extent=(j - 0.48, j + 0.48, i + 0.48, i - 0.48))
     axis.set(xlim=(-0.5, k - 0.5), ylim=(n - 0.5, -0.5))
     axis.set_xticks(range(k), titles, fontsize=fontsize)
     axis.set_yticks(range(n), names, fontsize=fontsize)
@@ -140,7 +157,7 @@ def contact_sheet(
     """A few examples in each row: image, waveform and log-mel picture, each under its own label.
 
     Args:
-        images: (r, k, 28, 28) uint8.
+        images: (r, k, *image) uint8.
         clips: (r, k, n).
         pictures: (r, k, 64, 64) uint8.
         labels: r rows of k triples: the titles of the three.
@@ -152,8 +169,8 @@ def contact_sheet(
     for i in range(r):
         for j in range(k):
             image, wave, picture = axes[i][3 * j : 3 * j + 3]
-            _show(image, images[i, j])
-            _show(picture, pictures[i, j])
+            _show(image, images[i, j], "image")
+            _show(picture, pictures[i, j], "sound")
             wave.plot(clips[i, j].numpy(), color=COLORS[0], linewidth=0.4)
             wave.set(xlim=(0, clips.shape[-1]), ylim=(-peak, peak))
             for axis, label in zip((image, wave, picture), labels[i][j], strict=True):

@@ -1,7 +1,8 @@
 """Paired data: images of digits and spoken digits, their splits, pairings and batches.
 
-Two modules each hold a `PairedDataset`: `mnist_fsdd` (real, downloaded) and `offline` (the real
-8x8 digits of scikit-learn and synthetic speech). What other packages may use is handed out here.
+Three modules each make a `PairedDataset`: `mnist_fsdd` (real, downloaded), `offline` (the real 8x8
+digits of scikit-learn and synthetic speech) and `folder` (somebody's own). What other packages may
+use is handed out here.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from common.errors import InputError, suggest
 from datasets.base import (
+    DIGITS,
+    OWN,
     SPLITS,
     TASKS,
     Batch,
+    Color,
     Images,
     Labels,
     PairedDataset,
@@ -35,11 +40,15 @@ from datasets.splits import Part, Sides, check_split, part, recording_split, tes
 
 __all__ = [
     "DATA",
+    "DIGITS",
+    "FOLDER",
+    "OWN",
     "PAIRINGS",
     "SPLITS",
     "TASKS",
     "Batch",
     "Batches",
+    "Color",
     "Data",
     "Images",
     "Labels",
@@ -66,6 +75,7 @@ __all__ = [
 
 Data = Literal["auto", "mnist-fsdd", "offline"]
 DATA: tuple[Data, ...] = ("auto", "mnist-fsdd", "offline")
+FOLDER = "folder:"  # before the path of somebody's own data
 
 
 def default_dir() -> Path:
@@ -73,17 +83,27 @@ def default_dir() -> Path:
     return Path(os.environ.get("DATA_DIR") or "data")
 
 
-def load(data: Data = "auto", data_dir: Path | None = None) -> PairedDataset:
+def load(
+    data: str = "auto", data_dir: Path | None = None, size: int = 28, color: Color = "auto"
+) -> PairedDataset:
     """A paired dataset, complete and verified.
 
     Args:
         data: `auto` takes MNIST-FSDD where it is present or can be downloaded, else the offline
-            set, with a warning on stderr.
+            set, with a warning on stderr; `folder:PATH` is somebody's own (`datasets.folder`).
+        size, color: of the images of `folder:PATH`; see `datasets.folder.load`.
 
     Raises:
-        InputError: the data are damaged, or cannot be fetched and `data` allows nothing else.
+        InputError: there are no such data, they are damaged, or cannot be fetched and `data` allows
+            nothing else.
     """
-    # Here, so that the types above can be imported without what the two modules load.
+    # Here, so that the types above can be imported without what the modules load.
+    if data.startswith(FOLDER):
+        from datasets import folder
+
+        return folder.load(Path(data.removeprefix(FOLDER)), size, color)
+    if data not in DATA:
+        raise InputError(f"unknown data '{data}': {suggest(data, [*DATA, FOLDER + 'PATH'])}")
     from datasets import offline
 
     data_dir = data_dir or default_dir()
@@ -106,7 +126,7 @@ def load(data: Data = "auto", data_dir: Path | None = None) -> PairedDataset:
 
 
 def spec(task: Task, labels: Labels = "none") -> TaskSpec:
-    """Shapes and ranges of a task: images (1, 28, 28), log-mel pictures (1, 64, 64)."""
+    """Shapes and ranges of a task of digits: images (1, 28, 28), log-mel pictures (1, 64, 64)."""
     image, sound = (1, 28, 28), (1, 64, 64)
     x, c = (image, sound) if task == "audio2image" else (sound, image)
     return TaskSpec(task, x, c, labels)

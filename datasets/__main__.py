@@ -1,6 +1,7 @@
 """A summary of the data, an audit that no two splits share any, and a contact sheet of examples.
 
-python -m datasets
+python -m datasets                    # MNIST-FSDD
+python -m datasets folder:PATH        # your own
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -24,9 +28,10 @@ from common.files import ROOT, write_atomically
 from common.plots import contact_sheet, png
 from converters.mel64.features import MEL64
 from datasets.audit import audit
-from datasets.base import SPLITS, PairedDataset
+from datasets.base import DIGITS, SPLITS, PairedDataset
 from datasets.splits import part, recording_split
 
+MAX_ROWS = 20  # of the contact sheet
 COLUMNS = ("train", "train", "validation")  # only the evaluator reads test examples
 
 
@@ -34,8 +39,15 @@ COLUMNS = ("train", "train", "validation")  # only the evaluator reads test exam
 class Options:
     """Summarizes the data, checks that no two splits share any, and draws examples."""
 
-    data: datasets.Data = "auto"
-    """Which data."""
+    data: Annotated[str, tyro.conf.Positional] = "auto"
+    """mnist-fsdd, offline, auto (the first where it is there or can be had, else the second); or
+    your own: folder:PATH with PATH/images/<class>/* and PATH/sounds/<class>/*, at least 10 files
+    in each, or folder:PATH.csv with the columns image, sound, class and, if wanted, speaker and
+    split."""
+    size: int = 28
+    """Of the images of a folder, in pixels."""
+    color: datasets.Color = "auto"
+    """Of the images of a folder; auto: grey if all are."""
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""
     split: str = "official"
@@ -46,12 +58,18 @@ class Options:
 
 def main() -> None:
     options = parse(Options, None, sys.argv[1:], "python -m datasets")
-    dataset = datasets.load(options.data, options.data_dir)
+    dataset = datasets.load(options.data, options.data_dir, options.size, options.color)
     index = recording_split(dataset, options.split)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 100
-    console.print(f"data: {dataset.name}, split {options.split}")
+    channels, size, _ = dataset.spec("audio2image").x_shape
+    console.print(
+        f"data: {dataset.name}, split {options.split}: {len(dataset.classes)} classes, images of "
+        f"{size} x {size}, in {'colour' if channels == 3 else 'grey'}"
+    )
+    for note in dataset.notes:
+        console.print(f"note: {note}", soft_wrap=True)
     console.print(f"fingerprint: {dataset.fingerprint}", soft_wrap=True)
     console.print(by_digit(dataset, index))
     console.print(by_speaker(dataset, index))
@@ -70,18 +88,18 @@ def main() -> None:
 
 def by_digit(dataset: PairedDataset, index: Tensor) -> Table:
     """The number of images and recordings of each digit in each split."""
-    images, recordings = dataset.images, dataset.recordings
+    images, recordings, n = dataset.images, dataset.recordings, len(dataset.classes)
     counts = torch.stack(
-        [images.digit[images.split == i].bincount(minlength=10) for i in range(len(SPLITS))]
-        + [recordings.digit[index == i].bincount(minlength=10) for i in range(len(SPLITS))]
-    )  # (6, 10)
+        [images.digit[images.split == i].bincount(minlength=n) for i in range(len(SPLITS))]
+        + [recordings.digit[index == i].bincount(minlength=n) for i in range(len(SPLITS))]
+    )  # (6, n)
     table = Table(box=SIMPLE_HEAD, show_footer=True)
-    table.add_column("digit", "all")
+    table.add_column("digit" if dataset.classes == DIGITS else "class", "all")
     for i, row in enumerate(counts):
         head = f"{'images' if i < len(SPLITS) else 'recordings'}\n{SPLITS[i % len(SPLITS)]}"
         table.add_column(head, f"{int(row.sum()):,}", justify="right", no_wrap=True)
     for digit, column in enumerate(counts.T.tolist()):
-        table.add_row(str(digit), *(f"{n:,}" for n in column))
+        table.add_row(escape(dataset.classes[digit]), *(f"{n:,}" for n in column))
     return table
 
 
@@ -94,7 +112,11 @@ def by_speaker(dataset: PairedDataset, index: Tensor) -> Table:
     table.add_column("recordings of each")
     for i, name in enumerate(SPLITS):
         counts = dataset.recordings.speaker[index == i].bincount(minlength=len(speakers)).tolist()
-        listed = [f"{speaker} {n:,}" for speaker, n in zip(speakers, counts, strict=True) if n]
+        listed = [
+            f"{escape(speaker) or 'unknown'} {n:,}"
+            for speaker, n in zip(speakers, counts, strict=True)
+            if n
+        ]
         table.add_row(name, str(len(listed)), ", ".join(listed))
     return table
 
@@ -131,9 +153,10 @@ def draw(dataset: PairedDataset, split: str) -> bytes:
             p = parts[name]
             x, c = one_of(p.image_digit, digit), one_of(p.sound_digit, digit)
             speaker = dataset.recordings.speakers[int(p.speaker[c])]
-            yield p.images[x], p.clips[c], p.sounds[c], (str(digit), speaker, name)
+            yield p.images[x], p.clips[c], p.sounds[c], (p.classes[digit], speaker, name)
 
-    rows = [list(zip(*examples(digit), strict=True)) for digit in range(10)]
+    shown = range(min(len(dataset.classes), MAX_ROWS))
+    rows = [list(zip(*examples(digit), strict=True)) for digit in shown]
     images, clips, pictures = (torch.stack([torch.stack(row[i]) for row in rows]) for i in range(3))
     return png(contact_sheet(images, clips, pictures, [row[3] for row in rows]))
 
@@ -143,6 +166,10 @@ def _train_command(options: Options) -> str:
     words = ["python", "train.py", "--model", "cgan"]
     if options.data != "auto":
         words += ["--data", options.data]
+    if options.size != 28:
+        words += ["--size", str(options.size)]
+    if options.color != "auto":
+        words += ["--color", options.color]
     if options.data_dir != datasets.default_dir():
         words += ["--data-dir", str(options.data_dir)]
     if options.split != "official":

@@ -8,21 +8,24 @@ from typing import Literal
 from torch import Tensor
 
 __all__ = [
-    "SPLITS", "TASKS", "Batch", "Images", "Labels", "PairedDataset", "Recordings", "Task",
-    "TaskSpec",
+    "DIGITS", "OWN", "SPLITS", "TASKS", "Batch", "Color", "Images", "Labels", "PairedDataset",
+    "Recordings", "Task", "TaskSpec",
 ]  # fmt: skip
 
 Task = Literal["audio2image", "image2audio"]
 TASKS: tuple[Task, ...] = ("audio2image", "image2audio")
 Labels = Literal["none", "warm-start", "cascade"]
+DIGITS = tuple("0123456789")
+Color = Literal["auto", "grey", "rgb"]
+OWN = "folder-"  # begins the names of somebody's own data
 SPLITS = ("train", "validation", "test")  # an item's split is its index here; -1: in none
 
 
 @dataclass(frozen=True)
 class Images:
-    """Pictures of digits."""
+    """Pictures of digits, or of somebody's own classes, whose index is called digit here too."""
 
-    pixels: Tensor  # (n, 28, 28) uint8
+    pixels: Tensor  # (n, 28, 28) uint8; somebody's own: (n, size, size), or (n, 3, size, size)
     digit: Tensor  # (n,) int64
     split: Tensor  # (n,) int64, index into SPLITS
 
@@ -55,6 +58,17 @@ class PairedDataset:
     images: Images
     recordings: Recordings
     fingerprint: str  # sha256 over the content of all images and recordings
+    classes: tuple[str, ...] = DIGITS  # names, by index
+    pairs: Tensor | None = None  # (p, 2) int64 image and recording, where the data have pairs
+    notes: tuple[str, ...] = ()  # what somebody should know of how they were read
+
+    def spec(self, task: Task, labels: Labels = "none") -> TaskSpec:
+        """Shapes of a task on these data."""
+        image = (*self.images.pixels.shape[1:],)
+        image = image if len(image) == 3 else (1, *image)
+        sound = (1, *self.recordings.pictures.shape[1:])
+        x, c = (image, sound) if task == "audio2image" else (sound, image)
+        return TaskSpec(task, x, c, labels, len(self.classes))
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ class TaskSpec:
     x_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
     c_shape: tuple[int, int, int]  # (channels, height, width), values in [0, 1]
     labels: Labels = "none"  # what learns from digit labels: nothing, or the warm start alone
-    n_digits: int = 10
+    n_digits: int = len(DIGITS)  # or classes
 
 
 @dataclass(frozen=True)

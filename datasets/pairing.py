@@ -16,7 +16,7 @@ from datasets.splits import Part
 
 __all__ = ["PAIRINGS", "Batches", "check_pairing", "fixed_pairs", "n_partners", "seed_of"]
 
-PAIRINGS = ("resampled", "one-to-one", "fixed-K", "shuffled")
+PAIRINGS = ("resampled", "one-to-one", "fixed-K", "given", "shuffled")
 
 
 def seed_of(*key: int | str) -> int:
@@ -31,10 +31,10 @@ def check_pairing(pairing: str) -> None:
     Raises:
         InputError: there is none.
     """
-    if n_partners(pairing) is None and pairing not in ("resampled", "shuffled"):
+    if n_partners(pairing) is None and pairing not in ("resampled", "shuffled", "given"):
         raise InputError(
             f"unknown pairing '{pairing}': give resampled, one-to-one, fixed-K (K lasting partners "
-            "of each recording, such as fixed-4) or shuffled"
+            "of each recording, such as fixed-4), given (the pairs of a CSV) or shuffled"
         )
 
 
@@ -55,6 +55,11 @@ def fixed_pairs(part: Part, pairing: str, seed: int) -> tuple[Tensor, Tensor] | 
     Returns:
         Two (n,) int64: index of the image, index of the recording, which comes K times.
     """
+    if pairing == "given":
+        if part.pairs is None:
+            raise InputError("--pairing given: these data have no pairs; give a CSV of pairs")
+        image, recording = part.pairs.unbind(1)
+        return image, recording
     k = n_partners(pairing)
     if k is None:
         return None
@@ -102,7 +107,7 @@ class Batches:
         self.part, self.pairing, self.batch_size = part, pairing, batch_size
         self.seed, self.rank, self.labels, self.task = seed, rank, labels, task
         self.generator = torch.Generator(part.images.device)
-        count = part.image_digit.bincount(minlength=10)
+        count = part.image_digit.bincount(minlength=len(part.classes))
         if pairing != "shuffled" and (count[part.sound_digit.unique()] == 0).any():
             raise ValueError("a spoken digit has no image")
         self._count, self._start = count, count.cumsum(0) - count

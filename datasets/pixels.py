@@ -9,10 +9,10 @@ __all__ = ["from_pixels", "to_pixels"]
 
 
 def from_pixels(pictures: Tensor) -> Tensor:
-    """(b, h, w) uint8 -> (b, 1, h, w) float32 in [0, 1]."""
-    return pictures.unsqueeze(1) / 255
+    """(b, h, w) or (b, 3, h, w) uint8 -> (b, 1, h, w) or (b, 3, h, w) float32 in [0, 1]."""
+    return (pictures if pictures.ndim == 4 else pictures.unsqueeze(1)) / 255
 
 
 def to_pixels(x: Tensor) -> Tensor:
-    """(b, 1, h, w) in [0, 1] -> (b, h, w) uint8, as real pictures are; values are clamped."""
+    """The inverse, as real pictures are; values are clamped."""
     return (x.clamp(0, 1) * 255).round().to(torch.uint8).squeeze(1)

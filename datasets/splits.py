@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from common.errors import InputError, suggest
-from datasets.base import SPLITS, PairedDataset, Task
+from datasets.base import DIGITS, SPLITS, PairedDataset, Task
 
-__all__ = ["Part", "Sides", "check_split", "part", "recording_split", "test_part"]
+__all__ = [
+    "Part", "Sides", "check_split", "part", "recording_split", "split_by_content", "test_part",
+]  # fmt: skip
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
+HELD_OUT = 0.2  # of a class for the test, and as much for validation, where data have no split
 
 
 def recording_split(dataset: PairedDataset, split: str) -> Tensor:
@@ -42,6 +47,23 @@ def recording_split(dataset: PairedDataset, split: str) -> Tensor:
     return result
 
 
+def split_by_content(keys: Sequence[str], digit: Tensor) -> Tensor:
+    """(n,) index into SPLITS, within each class by the order of the contents' hashes, so that the
+    same content is in one split wherever it is, and names and dates decide nothing."""
+    split = torch.full_like(digit, TRAIN)
+    for d in digit.unique().tolist():
+        rows = sorted((digit == d).nonzero()[:, 0].tolist(), key=keys.__getitem__)
+        n = max(2, round(HELD_OUT * len(rows)))
+        taken = {TEST: 0, VALIDATION: 0}
+        for _, same in groupby(rows, key=keys.__getitem__):
+            of_one_content = list(same)
+            held_out = next((each for each in taken if taken[each] < n), TRAIN)
+            split[of_one_content] = held_out
+            if held_out in taken:
+                taken[held_out] += len(of_one_content)
+    return split
+
+
 def check_split(dataset: PairedDataset, split: str) -> None:
     """That there is such a split.
 
@@ -64,12 +86,14 @@ class Sides(NamedTuple):
 class Part:
     """One of SPLITS of a dataset, on one device. Images are sorted by digit."""
 
-    images: Tensor  # (n, 28, 28) uint8
+    images: Tensor  # (n, 28, 28) uint8; see `Images`
     image_digit: Tensor  # (n,) int64, ascending
     sounds: Tensor  # (m, 64, 64) uint8, log-mel pictures
     sound_digit: Tensor  # (m,) int64
     speaker: Tensor  # (m,) int64
     clips: Tensor  # (m, 8192) float32, on the CPU
+    classes: tuple[str, ...] = DIGITS
+    pairs: Tensor | None = None  # (p, 2) int64 image and recording of this part
 
     def sides(self, task: Task) -> Sides:
         """What is drawn, and for what."""
@@ -77,8 +101,10 @@ class Part:
         return Sides(*images, *sounds) if task == "audio2image" else Sides(*sounds, *images)
 
     def to(self, device: torch.device | str) -> Part:
-        moved = {k: v.to(device) for k, v in vars(self).items() if k != "clips"}
-        return Part(**moved, clips=self.clips)
+        moved: dict[str, Any] = {
+            k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor) and k != "clips"
+        }
+        return replace(self, **moved)
 
 
 def part(dataset: PairedDataset, split: str, name: Literal["train", "validation"]) -> Part:
@@ -109,4 +135,19 @@ def _part(dataset: PairedDataset, split: str, index: int) -> Part:
         sound_digit=recordings.digit[c],
         speaker=recordings.speaker[c],
         clips=recordings.clips[c],
+        classes=dataset.classes,
+        pairs=_pairs_among(dataset.pairs, x, c),
     )
+
+
+def _pairs_among(pairs: Tensor | None, x: Tensor, c: Tensor) -> Tensor | None:
+    """Those whose image and recording both are among x and c, by their places there."""
+    if pairs is None:
+        return None
+    found = []
+    for i, rows in enumerate((x, c)):
+        place = torch.full((int(torch.cat((pairs[:, i], rows)).max()) + 1,), -1)
+        place[rows] = torch.arange(len(rows))
+        found.append(place[pairs[:, i]])
+    both = torch.stack(found, 1)
+    return both[(both >= 0).all(1)]

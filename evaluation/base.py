@@ -21,13 +21,15 @@ from evaluation.candidates import Candidate
 from evaluation.estimates import Estimate, estimate_by_group
 from evaluation.judged import Judged, obeyed
 from evaluation.scorecard import K
-from judges import JUDGES, Kind, load_judge
+from judges import JUDGES, Kind
+from judges.own import judge_of
 from metrics.accuracy import confusion_matrix
 from metrics.cost import peak_memory
 from training.run import code_version
 
 __all__ = ["SEED", "Evaluator"]
 
+MAX_SHOWN = 10
 SEED = 0  # of conditions and noise: the same for all models
 
 
@@ -52,7 +54,7 @@ class Evaluator(ABC):
         self.test = test_part(dataset, split).to(device)
         name = dataset.name
         try:
-            self.judges = tuple(load_judge(name, which, device, self.KIND) for which in JUDGES)
+            self.judges = tuple(judge_of(dataset, which, device, self.KIND) for which in JUDGES)
         except FileNotFoundError as error:
             raise InputError(
                 f"no judge for the data '{name}': python -m judges --data {name} --kind {self.KIND}"
@@ -96,6 +98,11 @@ class Evaluator(ABC):
         else:
             state = {"real": self.real.state(), "usefulness_of_real": self.usefulness_of_real}
             cache.write(state, fingerprint)
+
+    @property
+    def shown(self) -> range:
+        """The classes that pictures show."""
+        return range(min(len(self.test.classes), MAX_SHOWN))
 
     def generator(self, purpose: str) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seed_of("evaluate", purpose, SEED))
@@ -153,12 +160,14 @@ class Evaluator(ABC):
         """
         correct = obeyed(fake, digit)
         by_digit = estimate_by_group(correct, unit, digit, digit)
-        matrix = confusion_matrix(fake.digit_a, digit) + confusion_matrix(fake.digit_b, digit)
+        matrix = confusion_matrix(
+            torch.cat((fake.digit_a, fake.digit_b)), digit.repeat(2), len(self.test.classes)
+        )
         return {
             "candidate": candidate.about(),
             "fingerprint": self.fingerprint(),
             "metrics": {name: estimate._asdict() for name, estimate in metrics.items()},
-            "by_digit": {str(d): estimate._asdict() for d, estimate in by_digit.items()},
+            "by_digit": {self.test.classes[d]: found._asdict() for d, found in by_digit.items()},
             "by_speaker": {},
             "by_recording": {
                 # Judgements: two of each sample.

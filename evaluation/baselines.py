@@ -37,7 +37,7 @@ def _class_mean(
     train: Sides, validation: Sides, c: Tensor, digit: Tensor, generator: torch.Generator
 ) -> Tensor:
     """The mean training item of the true digit."""
-    means = [train.x[train.x_digit == d].float().mean(0) for d in range(10)]
+    means = [train.x[train.x_digit == d].float().mean(0) for d in train.x_digit.unique()]
     return torch.stack(means).round().to(torch.uint8)[digit]
 
 

@@ -10,7 +10,7 @@ from evaluation.candidates import BATCH_SIZE, Candidate
 from evaluation.estimates import Estimate
 from evaluation.scorecard import ImageFeatures
 from metrics.diversity import condition_share, diversity_of_draws
-from metrics.probe import probe_accuracy
+from metrics.probe import FOLDS, probe_accuracy
 
 __all__ = ["STRIDE", "draws_metrics", "speaker_probe"]
 
@@ -50,8 +50,10 @@ def speaker_probe(
     candidate: Candidate, train: Part, generator: torch.Generator
 ) -> dict[str, Estimate]:
     """How often the speaker of a training recording can be named, within its digit, from all that
-    the network that samples gets of it. `real` is chance."""
-    if candidate.model is None:
+    the network that samples gets of it. `real` is chance. Nothing where there is one speaker, or
+    one has too few recordings of a digit."""
+    each = torch.stack((train.sound_digit, train.speaker), 1).unique(dim=0, return_counts=True)[1]
+    if candidate.model is None or len(train.speaker.unique()) < 2 or each.min() < FOLDS:
         return {}
     chunks = [
         candidate.model.embed_condition(from_pixels(c), generator)

@@ -9,11 +9,12 @@ from typing import Any
 
 import matplotlib.figure
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from common.plots import sample_grid, side_by_side
-from datasets import PairedDataset, seed_of
+from datasets import DIGITS, PairedDataset, from_pixels, seed_of, to_pixels
 from evaluation import outputs
 from evaluation.base import SEED, Evaluator
 from evaluation.candidates import Candidate
@@ -36,6 +37,7 @@ from metrics.descriptors import fit_descriptor
 __all__ = ["ImageEvaluator"]
 
 JUDGE_BATCH = 100  # images
+SMALL = 32
 N_DRAWS = 8  # of one sound in the sample grid
 
 
@@ -47,7 +49,7 @@ class ImageEvaluator(Evaluator):
 
     def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
         super().__init__(dataset, split, device)
-        self.descriptor = fit_descriptor(self.train.images)
+        self.descriptor = fit_descriptor(_planes(self.train.images))
         self.recording = self._conditions()
 
     @cached_property
@@ -59,27 +61,32 @@ class ImageEvaluator(Evaluator):
             test=self.features_of(self.test.images),
             train=first,
             train_other=second,
-            train_attributes=torch.stack(stroke_attributes(self.train.images[rows[0]]), 1),
-            train_components=self.descriptor(self.train.images[rows[0]]),
-            train_pixels=pool_pixels(self.train.images),
-            held_out_pixels=pool_pixels(self.validation.images),
+            train_attributes=self._attributes(self.train.images[rows[0]]),
+            train_components=self.descriptor(_planes(self.train.images[rows[0]])),
+            train_pixels=_pooled(self.train.images),
+            held_out_pixels=_pooled(self.validation.images),
         )
 
     def restored(self, state: dict[str, Any]) -> RealStatistics:
-        pixels = pool_pixels(self.train.images), pool_pixels(self.validation.images)
+        pixels = _pooled(self.train.images), _pooled(self.validation.images)
         return RealStatistics.from_state(state, self.test.image_digit, *pixels)
 
     def features_of(self, images: Tensor) -> ImageFeatures:
-        """What the metrics need of (n, 28, 28) uint8."""
+        """What the metrics need of n images, uint8."""
         (features, logits), (_, logits_b) = (judge(images, JUDGE_BATCH) for judge in self.judges)
         return ImageFeatures(
             features,
             logits.argmax(1),
             logits_b.argmax(1),
-            pool_pixels(images),
-            torch.stack(stroke_attributes(images), 1),
-            self.descriptor(images),
+            _pooled(images),
+            self._attributes(images),
+            self.descriptor(_planes(images)),
         )
+
+    def _attributes(self, images: Tensor) -> Tensor:
+        if self.test.classes != DIGITS:  # only what is written has strokes
+            return torch.empty(len(images), 0, device=images.device)
+        return torch.stack(stroke_attributes(images), 1)
 
     def usefulness(self, images: Tensor) -> Estimate:
         """What a classifier learns from samples, beside what it learns from real images."""
@@ -97,7 +104,7 @@ class ImageEvaluator(Evaluator):
 
     def _pools(self, digit: Tensor, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
         """For each digit the shuffled indices that have it, and its number of test images."""
-        for d, n in enumerate(self.test.image_digit.bincount(minlength=10).tolist()):
+        for d, n in enumerate(self.test.image_digit.bincount().tolist()):
             pool = (digit == d).nonzero().squeeze(1).cpu()
             yield pool[torch.randperm(len(pool), generator=generator)].to(self.device), n
 
@@ -167,11 +174,28 @@ class ImageEvaluator(Evaluator):
         return card
 
 
+def _small(images: Tensor) -> Tensor:
+    """Of at most SMALL pixels a side: what more shows is for the judges."""
+    if images.shape[-1] <= SMALL:
+        return images
+    return to_pixels(F.adaptive_avg_pool2d(from_pixels(images), SMALL))
+
+
+def _pooled(images: Tensor) -> Tensor:
+    return pool_pixels(_small(images))
+
+
+def _planes(images: Tensor) -> Tensor:
+    """(n, h, w), or (n, 3 h, w) of colour images."""
+    small = _small(images)
+    return small if small.ndim == 3 else small.flatten(1, 2)
+
+
 def _grid(candidate: Candidate, evaluator: ImageEvaluator) -> matplotlib.figure.Figure:
     """One test recording of each digit, of changing speakers, with draws that differ in noise."""
     test, names = evaluator.test, evaluator.dataset.recordings.speakers
     rows, partners = [], []
-    for d in range(10):
+    for d in evaluator.shown:
         spoken = (test.sound_digit == d).nonzero().squeeze(1)
         speakers = test.speaker[spoken].unique()
         speaker = speakers[d % len(speakers)]
@@ -184,8 +208,12 @@ def _grid(candidate: Candidate, evaluator: ImageEvaluator) -> matplotlib.figure.
         digit.repeat_interleave(N_DRAWS),
         evaluator.generator("grid"),
     )
-    labels = [f"{d} by {names[s]}" for d, s in enumerate(test.speaker[row].tolist())]
-    return sample_grid(c, torch.stack(partners), draws.unflatten(0, (-1, N_DRAWS)), labels)
+    labels = [
+        f"{test.classes[d]} by {names[s]}" if names[s] else test.classes[d]
+        for d, s in enumerate(test.speaker[row].tolist())
+    ]
+    drawn = draws.unflatten(0, (-1, N_DRAWS))
+    return sample_grid(c, torch.stack(partners), drawn, labels, given="sound")
 
 
 def _neighbors(
@@ -194,7 +222,7 @@ def _neighbors(
     """Samples above their nearest training images: for each digit the first, and the one that is
     nearer to the training set than to the test set by most."""
     digit, columns = evaluator.test.image_digit, []
-    for d in range(10):
+    for d in evaluator.shown:
         rows = (digit == d).nonzero()[:, 0]
         columns.append(torch.stack((rows[0], rows[found.ratio[rows].argmin()])))
     first, copied = torch.stack(columns, 1)
@@ -204,4 +232,4 @@ def _neighbors(
         "most copied": images[copied],
         "its nearest ": evaluator.train.images[found.row[copied]],
     }
-    return side_by_side(shown, [f"{d}" for d in range(10)])
+    return side_by_side(shown, [evaluator.test.classes[d] for d in evaluator.shown])

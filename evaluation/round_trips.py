@@ -139,7 +139,7 @@ def main() -> None:
     for name in ("data", "data_fingerprint", "split"):
         if getattr(first, name) != getattr(second, name):
             raise InputError(f"the two runs are of another {name.replace('_', ' ')}")
-    dataset = datasets.load(first.data, options.data_dir)  # type: ignore[arg-type]
+    dataset = datasets.load(first.data, options.data_dir)
     if dataset.fingerprint != first.data_fingerprint:
         raise InputError(f"the data '{first.data}' here are not those of the runs")
     images = ImageEvaluator(dataset, first.split, device)

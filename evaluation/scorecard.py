@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from datasets import from_pixels
 from evaluation.estimates import Estimate, estimate_mean
 from evaluation.judged import verdict_values, verdicts
 from metrics.attributes import Attributes
@@ -107,7 +108,7 @@ class ImageFeatures:
     digit_a: Tensor  # (n,) int64, predicted by judge A
     digit_b: Tensor  # (n,) int64, predicted by judge B
     pixels: Tensor  # (n, p) float32
-    attributes: Tensor  # (n, 3) float32: thickness, slant, width; NaN without strokes
+    attributes: Tensor  # (n, 3) float32: thickness, slant, width; (n, 0) of what is not written
     components: Tensor  # (n, c) float32: principal components of pixels, whitened
 
     def every(self, stride: int) -> ImageFeatures:
@@ -206,8 +207,11 @@ def set_distances(real: RealStatistics, features: Tensor) -> dict[str, float]:
 
 
 def attribute_distances(real: RealStatistics, attributes: Tensor) -> dict[str, float]:
-    """Between test images and (n, 3) attributes of images of the same digits."""
+    """Between test images and (n, 3) attributes of images of the same digits; none where images
+    are not of strokes."""
     digit = real.digit
+    if not attributes.shape[1]:
+        return {}
     return {
         f"w1_{name}": wasserstein_by_group(
             real.test.attributes[:, i], digit, attributes[:, i], digit, in_deviations=True
@@ -269,12 +273,12 @@ def score(
 
 
 def pool_pixels(images: Tensor) -> Tensor:
-    """(n, height, width) uint8 -> (n, height / 2 * width / 2) float32, for distances.
+    """Images as `from_pixels` takes them -> (n, pixels / 4) float32, for distances.
 
     Means over 2x2 pixels: a search is four times cheaper, a stroke may shift by a pixel, and a copy
     is still at 0. Times 2, so that a distance is at most that of the whole images, in [0, 1] each.
     """
-    return 2 * F.avg_pool2d(images.unsqueeze(1) / 255, 2).flatten(1)
+    return 2 * F.avg_pool2d(from_pixels(images), 2).flatten(1)
 
 
 class Copying(NamedTuple):

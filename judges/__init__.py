@@ -1,7 +1,8 @@
 """The frozen classifiers by which samples are judged.
 
 For images of digits and for spoken digits, judge A reports and judge B selects: they differ in
-architecture and seed, and were trained on the same data. `python -m judges` trained them.
+architecture and seed, and were trained on the same data. `python -m judges` trained them. Those of
+somebody's own data are trained when they are needed first (`judges.own`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,19 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
+from datasets import from_pixels
 from judges.networks import ARCHITECTURES, JUDGES, Kind, Network, Which
 
-__all__ = ["JUDGES", "WEIGHTS", "Judge", "Kind", "Which", "load_judge", "weights_path"]
+__all__ = [
+    "JUDGES",
+    "WEIGHTS",
+    "Judge",
+    "Kind",
+    "Which",
+    "load_judge",
+    "read_judge",
+    "weights_path",
+]
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -34,17 +45,17 @@ class Judge:
         """Features and logits.
 
         Args:
-            x: (n, 1, height, width) float in [0, 1], or (n, height, width) uint8.
+            x: (n, channels, height, width) float in [0, 1], or uint8 as `from_pixels` takes them.
 
         Returns:
-            (n, d) float32, (n, 10) float32; d is 64 of images, 32 of sounds.
+            (n, d) float32, (n, n_digits) float32; d is 64 of images, 32 of sounds.
         """
         device = next(self.network.parameters()).device
         features, logits = [], []
         for images in x.split(batch_size):
             images = images.to(device)
             if images.dtype == torch.uint8:
-                images = images.unsqueeze(1) / 255
+                images = from_pixels(images)
             h = self.network.features(images)
             features.append(h)
             logits.append(self.network.classify(h))
@@ -70,11 +81,14 @@ def load_judge(
         FileNotFoundError: none was trained for this dataset.
     """
     path = weights_path(data, which, kind)
-    raw = path.read_bytes()
-    network = ARCHITECTURES[kind, which]()
+    return read_judge(path.read_bytes(), path.stem, ARCHITECTURES[kind, which](), device)
+
+
+def read_judge(raw: bytes, name: str, network: Network, device: torch.device | str) -> Judge:
+    """Of the content of a file and a network of its architecture."""
     tensors = load(raw)  # of half precision
     network.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     )
     network.eval().requires_grad_(False).to(device)
-    return Judge(path.stem, hashlib.sha256(raw).hexdigest(), network)
+    return Judge(name, hashlib.sha256(raw).hexdigest(), network)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from metrics.features import check_features
 
-__all__ = ["probe_accuracy"]
+__all__ = ["FOLDS", "probe_accuracy"]
 
 FOLDS = 4
 STRENGTH = 10.0  # inverse of the penalty: leaks are to be found

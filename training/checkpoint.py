@@ -39,6 +39,7 @@ NAME = "checkpoint.safetensors"
 FORMAT = "synesthesia-checkpoint-4"
 GROUPS = ("model", "ema", "optimizer")
 MAX_BYTES = 4 << 30
+MAX_DIGITS = 1000  # classes
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,9 @@ def _check_format(path: Path, about: Any) -> None:
 def _run(about: dict[str, Any]) -> Run:
     tuples = {key: tuple(about[key]) for key in ("x_shape", "c_shape", "marks")}
     run = Run(**about | tuples)
-    kinds = {"seed": int, "processes": int, "config": dict} | dict.fromkeys(tuples, tuple)
+    kinds = {"seed": int, "processes": int, "n_digits": int, "config": dict} | dict.fromkeys(
+        tuples, tuple
+    )
     for name, value in vars(run).items():
         if not isinstance(value, kinds.get(name, str)):
             raise TypeError(f"{name} is {value!r:.60}")
@@ -179,6 +182,8 @@ def _run(about: dict[str, Any]) -> Run:
             raise TypeError(f"{name} is {tuples[name]!r:.60}")
     if not {type(mark) for mark in run.marks} <= {int, float}:
         raise TypeError(f"marks is {run.marks!r:.60}")
+    if not 2 <= run.n_digits <= MAX_DIGITS:
+        raise ValueError(f"n_digits is {run.n_digits}")
     check_marks(run.marks)
     return run
 

@@ -63,10 +63,11 @@ class Run:
     marks: tuple[float, ...]  # TFLOP of training at which it is scored, ascending
     code: str  # the commit; of every session, where they differ
     processes: int = 1
+    n_digits: int = 10  # or classes
 
     @property
     def spec(self) -> TaskSpec:
-        return TaskSpec(self.task, self.x_shape, self.c_shape, self.labels)
+        return TaskSpec(self.task, self.x_shape, self.c_shape, self.labels, self.n_digits)
 
     def folder(self) -> Path:
         """Where the run lives by default."""

@@ -11,7 +11,8 @@ from converters.mel64.features import to_sound
 from datasets import PairedDataset, Task
 from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import part
-from judges import Kind, load_judge
+from judges import Kind
+from judges.own import judge_of
 from metrics.accuracy import accuracy
 from metrics.diversity import condition_share, diversity_of_draws
 from metrics.frechet import frechet_distance
@@ -22,6 +23,7 @@ __all__ = ["Validation"]
 
 N_SAMPLES = 1000
 N_DRAWS = 6
+MAX_ROWS = 10  # classes in the grid
 MIN_RIGHT = 100  # pairs of draws of the right digit, for the sound's share
 SEED = 20210927  # of partners and noise; the same for every run
 
@@ -31,13 +33,14 @@ class Validation:
 
     def __init__(self, dataset: PairedDataset, split: str, task: Task = "audio2image") -> None:
         held_out = part(dataset, split, "validation")
-        self.task, self.given = task, "sound" if task == "audio2image" else "image"
+        self.task = task
+        self.given: Kind = "sound" if task == "audio2image" else "image"
+        self.drawn: Kind = "image" if task == "audio2image" else "sound"
         x, x_digit, c, c_digit = held_out.sides(task)
         generator = torch.Generator().manual_seed(SEED)
         row = torch.randperm(len(x), generator=generator)[:N_SAMPLES]
         self.digit = x_digit[row]
-        kind: Kind = "image" if task == "audio2image" else "sound"
-        self.judge = load_judge(dataset.name, "b", kind=kind)
+        self.judge = judge_of(dataset, "b", kind=self.drawn)
         self.fd_name = f"fd_judge_{len(row)}"
         self.x = x[row]
         self.real = self.judge(self.x)[0]
@@ -45,14 +48,16 @@ class Validation:
         other = _draw_of_digit(x_digit, self.digit, generator)
         self.other = self.judge(x[other])[0]
         self.c = c[_draw_of_digit(c_digit, self.digit, generator)]
-        order = [(held_out.sound_digit == digit).nonzero().squeeze(1) for digit in range(10)]
+        self.classes = held_out.classes[:MAX_ROWS]
+        every = range(len(self.classes))
+        order = [(held_out.sound_digit == digit).nonzero().squeeze(1) for digit in every]
         speakers = held_out.speaker.unique()
         heard = torch.stack(  # each digit by another speaker
             [o[held_out.speaker[o] == speakers[d % len(speakers)]][0] for d, o in enumerate(order)]
         )
         self.clips = held_out.clips[heard]
         self.speakers = [dataset.recordings.speakers[i] for i in held_out.speaker[heard]]
-        first = [int((held_out.image_digit == digit).nonzero()[0]) for digit in range(10)]
+        first = [int((held_out.image_digit == digit).nonzero()[0]) for digit in every]
         self.shown, self.partners = held_out.sounds[heard], held_out.images[first]
         if task == "image2audio":
             self.shown, self.partners = self.partners, self.shown
@@ -84,23 +89,25 @@ class Validation:
         return found | {"recognition_accuracy": accuracy(recognized, self.digit)}
 
     def draws(self, model: GenerativeModel, n: int = N_DRAWS) -> Tensor:
-        """(10, n, height, width) uint8: n draws for one validation condition of each digit."""
-        x = _draw(model, self.shown.repeat_interleave(n, 0))
-        return x.view(10, n, *x.shape[-2:])
+        """(r, n, *image) uint8: n draws for one validation condition of each digit."""
+        return _draw(model, self.shown.repeat_interleave(n, 0)).unflatten(0, (-1, n))
 
     def sounds(self, model: GenerativeModel) -> Tensor:
-        """(10, n_samples) what is heard of one draw for each digit, where sounds are drawn."""
+        """(r, n_samples) what is heard of one draw for each digit, where sounds are drawn."""
         return to_sound(self.draws(model, 1)[:, 0])
 
     def grid(self, model: GenerativeModel) -> Figure:
         """One validation condition of each digit, a real partner, several draws."""
-        labels = [f"{digit} by {speaker}" for digit, speaker in enumerate(self.speakers)]
-        return plots.sample_grid(self.shown, self.partners, self.draws(model), labels)
+        labels = [
+            f"{name} by {speaker}" if speaker else name
+            for name, speaker in zip(self.classes, self.speakers, strict=True)
+        ]
+        return plots.sample_grid(self.shown, self.partners, self.draws(model), labels, self.given)
 
 
 def _draw_of_digit(digit: Tensor, wanted: Tensor, generator: torch.Generator) -> Tensor:
     """(n,) for each wanted digit a random index at which `digit` has it."""
-    pools = [(digit == d).nonzero().squeeze(1) for d in range(10)]
+    pools = [(digit == d).nonzero().squeeze(1) for d in range(int(digit.max()) + 1)]
     drawn = [
         pools[d][torch.randint(len(pools[d]), (), generator=generator)] for d in wanted.tolist()
     ]
@@ -109,7 +116,7 @@ def _draw_of_digit(digit: Tensor, wanted: Tensor, generator: torch.Generator) ->
 
 @torch.no_grad()
 def _draw(model: GenerativeModel, c: Tensor, seed: int = SEED) -> Tensor:
-    """Conditions (n, height, width) uint8 -> samples, uint8 on the CPU, noise fixed."""
+    """Conditions, uint8 -> samples, uint8 on the CPU, noise fixed."""
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     return torch.cat(

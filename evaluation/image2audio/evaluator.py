@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,28 +185,31 @@ def draws_metrics(
 def _neighbors(pictures: Tensor, evaluator: SpeechEvaluator) -> matplotlib.figure.Figure:
     """For each digit the first sample, above its nearest training recording."""
     digit, real = evaluator.test.image_digit, evaluator.real
-    first = torch.stack([(digit == d).nonzero()[0, 0] for d in range(10)])
+    first = torch.stack([(digit == d).nonzero()[0, 0] for d in evaluator.shown])
     row = nearest(pool_pixels(pictures[first]), real.train.pixels).row
     shown = {"a sample": pictures[first], "its nearest": evaluator.train.sounds[row]}
-    return side_by_side(shown, [f"{d}" for d in range(10)])
+    titles = [evaluator.test.classes[d] for d in evaluator.shown]
+    return side_by_side(shown, titles, kind="sound")
 
 
 class _Shown(NamedTuple):
     """One test image of each digit, a recording of the digit, several draws."""
 
-    images: Tensor  # (10, 28, 28) uint8
-    spoken: Tensor  # (10, 64, 64), recordings of the digits
-    draws: Tensor  # (10, N_DRAWS, 64, 64)
+    digits: Sequence[str]  # r names
+    images: Tensor  # r images
+    spoken: Tensor  # (r, 64, 64), recordings of the digits
+    draws: Tensor  # (r, N_DRAWS, 64, 64)
     speakers: list[str]
 
     @classmethod
     def of(cls, candidate: Candidate, evaluator: SpeechEvaluator) -> _Shown:
         test, names = evaluator.test, evaluator.dataset.recordings.speakers
-        image = torch.stack([(test.image_digit == d).nonzero()[0, 0] for d in range(10)])
+        digits = evaluator.shown
+        image = torch.stack([(test.image_digit == d).nonzero()[0, 0] for d in digits])
         spoken = []
-        for d in range(10):
+        for d in digits:
             there = (test.sound_digit == d).nonzero()[:, 0]
-            spoken.append(there[d * len(there) // 10])
+            spoken.append(there[d * len(there) // len(digits)])
         sound = torch.stack(spoken)
         draws = candidate.draw(
             test.images[image].repeat_interleave(N_DRAWS, 0),
@@ -213,22 +217,26 @@ class _Shown(NamedTuple):
             evaluator.generator("grid"),
         ).unflatten(0, (-1, N_DRAWS))
         speakers = [names[s] for s in test.speaker[sound].tolist()]
-        return cls(test.images[image], test.sounds[sound], draws, speakers)
+        named = [test.classes[d] for d in digits]
+        return cls(named, test.images[image], test.sounds[sound], draws, speakers)
 
     def grid(self) -> matplotlib.figure.Figure:
-        labels = [f"{d}, real: {name}" for d, name in enumerate(self.speakers)]
-        return sample_grid(self.images, self.spoken, self.draws, labels)
+        labels = [
+            f"{digit}, real: {speaker}" if speaker else digit
+            for digit, speaker in zip(self.digits, self.speakers, strict=True)
+        ]
+        return sample_grid(self.images, self.spoken, self.draws, labels, given="image")
 
     def page(self, title: str) -> str:
         """Players of all, beside their pictures; needs nothing from outside."""
         rows = []
-        for d, (image, recording, draws) in enumerate(
-            zip(self.images, self.spoken, self.draws, strict=True)
+        for digit, speaker, image, recording, draws in zip(
+            self.digits, self.speakers, self.images, self.spoken, self.draws, strict=True
         ):
             sounds = [("real, through the converter", recording)]
             sounds += [(f"draw {i + 1}", draw) for i, draw in enumerate(draws)]
             rows.append(
-                {"digit": d, "speaker": self.speakers[d], "image": players.picture(image),
+                {"digit": digit, "speaker": speaker, "image": players.picture(image),
                  "sounds": [players.sound(name, each) for name, each in sounds]}
             )  # fmt: skip
         return players.render(title, rows)

@@ -27,9 +27,9 @@ img { image-rendering: pixelated; width: 6rem; display: block; } audio { width: 
 
 
 def picture(image: Tensor) -> str:
-    """(height, width) uint8 as a URL that holds it."""
-    raw = io.BytesIO()
-    Image.fromarray(image.cpu().numpy()).save(raw, "PNG")
+    """An image, uint8, as a URL that holds it."""
+    raw, pixels = io.BytesIO(), image.cpu().numpy()
+    Image.fromarray(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)).save(raw, "PNG")
     return f"data:image/png;base64,{base64.b64encode(raw.getvalue()).decode()}"
 
 
@@ -53,24 +53,25 @@ def render(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: speech</title>',
         f"<style>{STYLE}</style><h1>What {title} says</h1>",
-        "<p>Left: a handwritten test digit and, for comparison, a real recording of its word, sent "
+        "<p>Left: a test image and, for comparison, a real recording of the same class, sent "
         "through the converter as the draws are. Right of it: speech that was drawn for the image "
         "with different noise. Pictures: time to the right, pitch upwards.</p><table>",
     ]
     for row in rows:
-        cells = [_image(row["digit"], row["image"])]
+        digit = html.escape(row["digit"])
+        cells = [_image(digit, row["image"])]
         for each in row["sounds"]:
             real = each["name"].startswith("real")
             name = f"{row['speaker']}, {each['name']}" if real else each["name"]
-            cells.append(_player(html.escape(name), row["digit"], each))
+            cells.append(_player(html.escape(name.removeprefix(", ")), digit, each))
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return "\n".join([*lines, "</table></html>"]) + "\n"
 
 
-def _image(digit: int, url: str) -> str:
-    return f'<th scope="row"><img src="{url}" alt="a handwritten {digit}"></th>'
+def _image(digit: str, url: str) -> str:
+    return f'<th scope="row"><img src="{url}" alt="an image of {digit}"></th>'
 
 
-def _player(name: str, digit: int, shown: Mapping[str, str]) -> str:
+def _player(name: str, digit: str, shown: Mapping[str, str]) -> str:
     audio = f'<audio controls preload="none" aria-label="{digit}: {name}" src="{shown["sound"]}">'
     return f'<td>{name}<img src="{shown["picture"]}" alt="">{audio}</audio></td>'

@@ -152,8 +152,9 @@ def folds(digit: Tensor, real_digit: Tensor) -> Tensor:
     Raises:
         ValueError: there are too few samples of a digit.
     """
-    count = real_digit.bincount(minlength=10)
-    there = digit.bincount(minlength=10)
+    n_digits = int(torch.cat((digit, real_digit)).max()) + 1
+    count = real_digit.bincount(minlength=n_digits)
+    there = digit.bincount(minlength=n_digits)
     wanted = count > 0
     n = int((there[wanted] // count[wanted]).min())
     if n == 0:

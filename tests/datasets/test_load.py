@@ -212,3 +212,8 @@ def test_spec() -> None:
     assert [spec.task for spec in specs] == list(TASKS)
     assert specs[0].x_shape == specs[1].c_shape == (1, 28, 28)
     assert specs[0].c_shape == specs[1].x_shape == (1, 64, 64)
+
+
+def test_unknown_data_are_refused() -> None:
+    with pytest.raises(InputError, match="unknown data 'mnist-fsd': did you mean mnist-fsdd"):
+        datasets.load("mnist-fsd")

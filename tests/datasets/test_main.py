@@ -34,11 +34,13 @@ def test_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dataset, out = toy_dataset(), tmp_path / "new" / "sheet.png"
-    arguments = ("--data", "mnist-fsdd", "--split", "speaker:zoe", "--out", str(out))
+    arguments = ("mnist-fsdd", "--split", "speaker:zoe", "--out", str(out))
     assert run(monkeypatch, *arguments, dataset=dataset) == 0
     output = capsys.readouterr()
     assert output.err == ""
-    assert output.out.startswith("data: toy, split speaker:zoe\n")
+    assert output.out.startswith(
+        "data: toy, split speaker:zoe: 10 classes, images of 28 x 28, in grey\n"
+    )
     for text in (
         dataset.fingerprint,
         "audit by content hash: nothing is in two splits\n",
@@ -83,7 +85,6 @@ def test_command_finds_a_duplicate(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--data", "nope"), "--data"),
         (("--split", "speaker:zo"), "did you mean zoe?"),
         (("--splits", "official"), "--split"),
         (("--out", "{file}/sheet.png"), "cannot write {file}/sheet.png: "),

@@ -56,7 +56,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], round_trips
     dataset = planted_dataset()
     dataset.recordings.pictures[:, 2, :2] = dataset.recordings.digit[:, None].byte()
     monkeypatch.setattr(
-        "evaluation.base.load_judge",
+        "evaluation.base.judge_of",
         lambda name, which, device, kind: (
             judge_of_images(which) if kind == "image" else judge_of_sounds(which)
         ),

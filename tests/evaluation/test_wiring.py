@@ -39,7 +39,7 @@ def dataset() -> PairedDataset:
 @pytest.fixture(scope="module")
 def planted(dataset: PairedDataset) -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evaluation.base.load_judge", lambda name, which, device, kind: judge(which))
+        patch.setattr("evaluation.base.judge_of", lambda name, which, device, kind: judge(which))
         patch.setattr("evaluation.condition_probes.MAX_N", 20)
         for name in ("_grid", "_neighbors", "outputs.write"):  # pictures take seconds
             patch.setattr(f"evaluation.evaluator.{name}", lambda *_: None)
@@ -349,8 +349,8 @@ def test_pictures_show_what_they_say(
     planted: ImageEvaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grids: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(module, "sample_grid", lambda *a: grids.append(a))
-    monkeypatch.setattr(module, "side_by_side", lambda *a: grids.append(a))
+    monkeypatch.setattr(module, "sample_grid", lambda *a, **_: grids.append(a))
+    monkeypatch.setattr(module, "side_by_side", lambda *a, **_: grids.append(a))
     PICTURES["grid"](Candidate("x", False, draw), planted)
     c, partners, draws, labels = grids[0]
     digits, speakers = list(range(10)), [d % 3 for d in range(10)]

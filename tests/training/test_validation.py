@@ -86,11 +86,11 @@ class Drawer(GenerativeModel):
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
 
-    def load(*given: str, kind: str) -> FakeJudge:
-        found.append((*given, kind))
+    def load(dataset: PairedDataset, which: str, kind: str) -> FakeJudge:
+        found.append((dataset.name, which, kind))
         return FakeJudge()
 
-    monkeypatch.setattr(validation, "load_judge", load)
+    monkeypatch.setattr(validation, "judge_of", load)
     return found
 
 

@@ -90,7 +90,7 @@ def planted(heard: list[Tensor]) -> Any:
         return judge(which)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evaluation.base.load_judge", load)
+        patch.setattr("evaluation.base.judge_of", load)
         patch.setattr(module, "to_sound", to_sound)
         patch.setattr(module, "to_picture", to_picture)
         patch.setattr(players, "to_sound", to_sound)

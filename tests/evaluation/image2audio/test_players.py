@@ -20,13 +20,13 @@ def test_a_page_holds_what_it_plays() -> None:
     t = torch.arange(8192) / 8000
     shown = to_picture(0.1 * torch.sin(2 * torch.pi * 440 * t))
     image = torch.randint(256, (28, 28), dtype=torch.uint8)
-    row = {"digit": 7, "speaker": "<ann>", "image": players.picture(image),
+    row = {"digit": "7", "speaker": "<ann>", "image": players.picture(image),
            "sounds": [players.sound("real", shown), players.sound("draw 1", shown)]}  # fmt: skip
     page = players.render("<b>cgan", [row])
     assert "<b>cgan" not in page and "&lt;b&gt;cgan" in page
     assert "<ann>" not in page and page.count("&lt;ann&gt;, real") == 2
     assert re.findall(r'(?:src|href)="(?!data:)', page) == [] and "<script" not in page
-    assert page.count("<audio") == 2 and 'alt="a handwritten 7"' in page
+    assert page.count("<audio") == 2 and 'alt="an image of 7"' in page
     clip, rate = soundfile.read(io.BytesIO(_data(page, "audio/wav")))
     assert rate == 8000 and len(clip) == 8192 and np.abs(clip).max() == pytest.approx(0.9, abs=0.01)
     spectrum = np.abs(np.fft.rfft(clip))
