@@ -101,7 +101,7 @@ def read(folder: Path) -> LoggedRun:
 def labels(runs: Sequence[LoggedRun]) -> list[str]:
     """A short name for each run: its model, and in what else it differs from the others."""
     names = [each.run.model for each in runs]
-    for field in ("preset", "pairing", "labels", "seed"):
+    for field in ("task", "preset", "pairing", "labels", "seed"):
         values = [str(getattr(each.run, field)) for each in runs]
         if len({*values}) > 1:
             form = {"seed": "seed {}", "labels": "labels {}"}.get(field, "{}")
@@ -146,7 +146,8 @@ def write(runs: Sequence[LoggedRun], out: Path) -> str:
     for i, measure in enumerate(measures):
         alike = [each for each in runs if each.measure == measure]
         name = f"{NAME}{f'-{i + 1}' if len(measures) > 1 else ''}.png"
-        title = f"{alike[0].run.data}, split {alike[0].run.split}"
+        run = alike[0].run
+        title = f"{run.data}, {run.task}, split {run.split}"
         write_atomically(out / name, chart(alike))
         text += f"### {title}\n\n{_table(alike)}\n\n![{title}]({name})\n\n"
         rows += [
@@ -161,7 +162,7 @@ def write(runs: Sequence[LoggedRun], out: Path) -> str:
 
 
 FOOT = """Every row: the last validation of a run, on validation data, by judge B, with the averaged
-weights. *coverage*: k = 5, *within digit*: with real and generated images of the same digit; *FD*:
+weights. *coverage*: k = 5, *within digit*: with real and generated ones of the same digit; *FD*:
 Frechet distance in the judge's features.
 """
 COLUMNS = (

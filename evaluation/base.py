@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +23,7 @@ from evaluation.scorecard import K
 from judges import JUDGES, Kind
 from judges.own import judge_of
 from metrics.accuracy import confusion_matrix
-from metrics.cost import peak_memory
+from metrics.cost import peak_memory, reset_peak_memory
 from training.run import code_version
 
 __all__ = ["SEED", "Evaluator"]
@@ -70,18 +69,20 @@ class Evaluator(ABC):
 
         Returns:
             What the JSON holds: candidate, fingerprint, metrics, by_digit, by_speaker,
-            by_recording, confusion, cost.
+            by_recording, confusion, cost; of speech left_out: metrics that cannot be measured, and
+            why.
         """
 
-    @cached_property
+    # Not `cached_property`, which hides from Python that they are abstract.
+    @property
     @abstractmethod
     def real(self) -> Any:
-        """The real side of a scorecard, with its `state`."""
+        """The real side of a scorecard, with its `state`; a `cached_property`."""
 
-    @cached_property
+    @property
     @abstractmethod
     def usefulness_of_real(self) -> float:
-        """What a classifier learns from real data."""
+        """What a classifier learns from real data; a `cached_property`."""
 
     @abstractmethod
     def restored(self, state: dict[str, Any]) -> Any:
@@ -93,8 +94,8 @@ class Evaluator(ABC):
             return
         fingerprint = self.fingerprint()
         if state := cache.read(fingerprint, self.device):
-            self.real = self.restored(state["real"])
-            self.usefulness_of_real = state["usefulness_of_real"]
+            real = self.restored(state.pop("real"))
+            vars(self).update(state, real=real)  # as if computed here
         else:
             state = {"real": self.real.state(), "usefulness_of_real": self.usefulness_of_real}
             cache.write(state, fingerprint)
@@ -131,7 +132,8 @@ class Evaluator(ABC):
     def draw(
         self, candidate: Candidate, c: Tensor, digit: Tensor
     ) -> tuple[Tensor, dict[str, float | None]]:
-        """The samples, and what they and the candidate cost."""
+        """The samples, and what they and the candidate cost. Peak memory counts from here."""
+        reset_peak_memory(self.device)  # another candidate of this process may have held more
         start = time.perf_counter()
         samples = candidate.draw(c, digit, self.generator("noise"))
         if self.device.type == "cuda":

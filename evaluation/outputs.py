@@ -118,6 +118,8 @@ def show(card: dict[str, Any]) -> None:
     if not console.is_terminal:
         console.width = 100
     console.print(table)
+    for name, why in card.get("left_out", {}).items():
+        console.print(f"left out  {name}: {why}")
     for group in ("by_digit", "by_speaker"):
         shares = [f"{name}: {_number('accuracy', f['value'])}" for name, f in card[group].items()]
         if shares:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import resource
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-__all__ = ["Cost", "count_flops", "peak_memory", "sampling_cost"]
+__all__ = ["Cost", "count_flops", "peak_memory", "reset_peak_memory", "sampling_cost"]
+
+STATUS = Path("/proc/self/status")  # of Linux
 
 
 class Cost(NamedTuple):
@@ -80,9 +85,23 @@ def sampling_cost(model: nn.Module, sample: Callable[[], object]) -> Cost:
     )
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Lets `peak_memory` count from here; on a CPU only under Linux."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        with contextlib.suppress(OSError):
+            STATUS.with_name("clear_refs").write_text("5")
+
+
 def peak_memory(device: torch.device) -> int:
-    """Bytes that this process has held at most so far: on a GPU its tensors, else all of it."""
+    """Bytes that this process has held at most since `reset_peak_memory`, or at all: on a GPU its
+    tensors, else all of it."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    with contextlib.suppress(OSError):
+        # getrusage would count the process that started this one, too.
+        if found := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text()):
+            return 1024 * int(found[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak  # bytes there, KiB here

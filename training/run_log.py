@@ -171,8 +171,8 @@ class RunLog:
     def _hyperparameters(self, run: Run) -> None:
         """Into the run's own writer: `add_hparams` would open a second run beside it."""
         settings: dict[str, bool | str | float | int] = {
-            "model": run.model, "preset": run.preset, "data": run.data, "split": run.split,
-            "pairing": run.pairing, "labels": run.labels, "seed": run.seed,
+            "model": run.model, "preset": run.preset, "data": run.data, "task": run.task,
+            "split": run.split, "pairing": run.pairing, "labels": run.labels, "seed": run.seed,
         }  # fmt: skip
         for key, value in run.config.items():
             settings[key] = value if isinstance(value, bool | str | float | int) else str(value)

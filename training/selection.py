@@ -57,9 +57,9 @@ def row_of(folder: Path) -> dict[str, Any]:
     seconds = scalars["progress/training_seconds"][1]
     at = steps.index(last)
     about = {
-        "model": run.model, "preset": run.preset, "data": run.data, "split": run.split,
-        "pairing": run.pairing, "labels": run.labels, "seed": run.seed, "code": run.code,
-        "step": last,
+        "model": run.model, "preset": run.preset, "data": run.data, "task": run.task,
+        "split": run.split, "pairing": run.pairing, "labels": run.labels, "seed": run.seed,
+        "code": run.code, "step": last,
         "tflop": round(flops[at] / TERA, 2),
         "training_seconds": round(seconds[at]),
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -63,7 +65,8 @@ class Validation:
             self.shown, self.partners = self.partners, self.shown
 
     def metrics(self, model: GenerativeModel) -> dict[str, float]:
-        """By judge B: accuracy, fd_judge_N, coverage, coverage_within_digit; of two draws for a
+        """By judge B: accuracy, fd_judge_N, coverage and, where a digit has targets enough (a
+        speaker of the offline data has too few), coverage_within_digit; of two draws for a
         sound (or image), diversity_given_sound (1: as two real images of a digit) and, where both
         are of the right digit, sound_share (0: a sound decides nothing else). recognition_accuracy
         of the model's warm start."""
@@ -74,12 +77,12 @@ class Validation:
             "accuracy": accuracy(logits.argmax(1), self.digit),
             self.fd_name: frechet_distance(self.real, features),
             "coverage": prdc(self.real, features).coverage,
-            "coverage_within_digit": within_group_coverage(
-                self.real, self.digit, features, self.digit
-            ),
             f"diversity_given_{self.given}": diversity_of_draws(features, again)
             / diversity_of_draws(self.real, self.other),
         }
+        within = within_group_coverage(self.real, self.digit, features, self.digit)
+        if not math.isnan(within):
+            found["coverage_within_digit"] = within
         if right.sum() > MIN_RIGHT:
             share = condition_share(features[right], again[right], self.digit[right])
             found[f"{self.given}_share"] = share

@@ -22,6 +22,7 @@ from evaluation.candidates import Candidate
 from evaluation.estimates import Estimate
 from evaluation.image2audio import players
 from evaluation.image2audio.scorecard import (
+    LEFT_OUT,
     Heard,
     RealSpeech,
     SpeechFeatures,
@@ -90,21 +91,29 @@ class SpeechEvaluator(Evaluator):
         )
 
     def usefulness(self, pictures: Tensor, digit: Tensor) -> Estimate:
-        """What a classifier learns from as many samples as there are training recordings, beside
-        what it learns from these."""
+        """What a classifier learns from as many samples as there are training recordings, or as
+        there can be, beside what it learns from as many of these."""
         test = self.test
-        n = len(self.train.sounds) // len(test.sounds)
-        rows = folds(digit, test.sound_digit)[:n].flatten()
+        rows = folds(digit, test.sound_digit)[: self.n_sets].flatten()
         correct = classification_accuracy(
             pictures[rows], digit[rows], test.sounds, test.sound_digit
         )
         return Estimate(correct.double().mean().item(), real=self.usefulness_of_real)
 
     @cached_property
+    def n_sets(self) -> int:
+        """From how many sets of the size of the test recordings a classifier learns."""
+        test, train = self.test, self.train
+        return min(
+            len(folds(digit, test.sound_digit)) for digit in (train.sound_digit, test.image_digit)
+        )
+
+    @cached_property
     def usefulness_of_real(self) -> float:
         train, test = self.train, self.test
+        rows = folds(train.sound_digit, test.sound_digit)[: self.n_sets].flatten().sort().values
         correct = classification_accuracy(
-            train.sounds, train.sound_digit, test.sounds, test.sound_digit
+            train.sounds[rows], train.sound_digit[rows], test.sounds, test.sound_digit
         )
         return correct.double().mean().item()
 
@@ -149,6 +158,7 @@ class SpeechEvaluator(Evaluator):
         own = torch.arange(len(digit))  # each image is a condition of its own: no counts by it
         card = self.card(candidate, metrics, fake, digit, own, own, digit, cost)
         card["by_recording"] = {}
+        card["left_out"] = {name: why for name, why in LEFT_OUT.items() if name not in metrics}
         shown = _Shown.of(candidate, self)
         outputs.write(
             card, shown.grid(), _neighbors(pictures, self), out, json_path or out / outputs.NAME

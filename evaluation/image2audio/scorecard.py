@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,9 @@ from metrics.prdc import within_group_coverage
 from metrics.wasserstein import wasserstein_by_group
 from metrics.within import within_group_precision
 
-__all__ = ["BETTER", "Heard", "RealSpeech", "SpeechFeatures", "folds", "score", "spread"]
+__all__ = [
+    "BETTER", "LEFT_OUT", "Heard", "RealSpeech", "SpeechFeatures", "folds", "score", "spread",
+]  # fmt: skip
 
 SHARED = (
     *("accuracy", "accuracy_judge_a", "accuracy_judge_b", "judges_disagree", "fd", "kid"),
@@ -45,6 +48,13 @@ BETTER = {name: BETTER_OF_IMAGES[name] for name in SHARED} | {
     "clipped": "lower",
     "diversity_given_image": "as real",
     "image_share": "0: any speaker for any image",
+}
+FEW = f"no digit has more than {K} test recordings"
+LEFT_OUT = {  # why, where it is
+    "coverage_within_digit": FEW,
+    "precision_within_digit": FEW,
+    "level_db": "every sound is silent",
+    "image_share": "draws that do not differ, or too few of the right digit",
 }
 
 
@@ -101,7 +111,7 @@ class RealSpeech:
         return {
             **verdict_values(test, digit),
             "accuracy_heard": obeyed(self.heard, digit).mean().item(),
-            **set_distances(self, self.train, folds(self.train_digit, digit)),
+            **set_distances(self, self.train, self.train_digit),
             **varieties(self, self.held_out, self.held_out_digit),
             **voices(self, self.held_out_heard, self.held_out_digit),
             "copied": 0.0,
@@ -145,22 +155,24 @@ def folds(digit: Tensor, real_digit: Tensor) -> Tensor:
     """(f, n) disjoint rows of samples, each with the digits of the n real recordings: distances
     are between sets of equal size. Drawn at random, as recordings are sorted by their speakers.
 
+    Where a digit has fewer samples than recordings there is one row, with all that it has.
+
     Args:
         digit: (m,) of the samples.
         real_digit: (n,).
 
     Raises:
-        ValueError: there are too few samples of a digit.
+        ValueError: there is no sample of a digit.
     """
     n_digits = int(torch.cat((digit, real_digit)).max()) + 1
     count = real_digit.bincount(minlength=n_digits)
     there = digit.bincount(minlength=n_digits)
     wanted = count > 0
-    n = int((there[wanted] // count[wanted]).min())
-    if n == 0:
-        raise ValueError("too few samples of a digit")
+    if (there[wanted] == 0).any():
+        raise ValueError("no sample of a digit")
+    n = max(int((there[wanted] // count[wanted]).min()), 1)
     generator, rows = torch.Generator().manual_seed(0), []
-    for d, k in enumerate(count.tolist()):
+    for d, k in enumerate(count.minimum(there).tolist()):
         if k > 0:
             mine = (digit == d).nonzero()[:, 0]
             order = torch.randperm(len(mine), generator=generator).to(mine.device)
@@ -177,22 +189,26 @@ def spread(speaker: Tensor, digit: Tensor) -> float:
     return torch.stack(found).mean().item()
 
 
-def set_distances(real: RealSpeech, fake: SpeechFeatures, rows: Tensor) -> dict[str, float]:
-    """Between the test recordings and as many samples, mean over the (f, n) folds."""
-    test, digit = real.test.features, real.test_digit
-    order = digit.argsort(stable=True)
-    test, digit = test[order], digit[order]
+def set_distances(real: RealSpeech, fake: SpeechFeatures, digit: Tensor) -> dict[str, float]:
+    """Between the test recordings and as many samples, of which (n,) digits were wanted; mean over
+    such sets.
+
+    What cannot be measured is left out: within the digit, where none has more than K recordings.
+    """
+    test = real.test.features
     found: dict[str, list[float]] = {}
-    for fold in rows:
+    for fold in folds(digit, real.test_digit):
         features = fake.features[fold]
+        within = (test, real.test_digit, features, digit[fold], K)
         values = {
             "fd": frechet_distance(test, features),
             "kid": kernel_distance(test, features),
-            "coverage_within_digit": within_group_coverage(test, digit, features, digit, K),
-            "precision_within_digit": within_group_precision(test, digit, features, digit, K),
+            "coverage_within_digit": within_group_coverage(*within),
+            "precision_within_digit": within_group_precision(*within),
         }
         for name, value in values.items():
-            found.setdefault(name, []).append(value)
+            if not math.isnan(value):
+                found.setdefault(name, []).append(value)
     return {name: sum(each) / len(each) for name, each in found.items()}
 
 
@@ -240,7 +256,7 @@ def score(
     values: dict[str, Estimate] = {
         **verdicts(fake, digit, own),
         "accuracy_heard": estimate_mean(obeyed(heard, heard_digit), own_heard, heard_digit),
-        **_estimates(set_distances(real, fake, folds(digit, real.test_digit))),
+        **_estimates(set_distances(real, fake, digit)),
         **_estimates(varieties(real, fake, digit)),
         **_estimates(voices(real, heard, heard_digit)),
         "copied": Estimate(*(copied_share(each) for each in copied[:3] if each is not None)),

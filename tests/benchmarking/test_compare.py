@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import datasets
 from benchmarking import compare
 from common.files import read_rows
 from tests.training.runs import arguments, call
@@ -100,11 +101,34 @@ def test_other_splits_and_data_are_said_and_stand_apart(trained: Path, tmp_path:
     text = compare.write([compare.read(each) for each in (run, split, data)], tmp_path)
     for field in ("split", "data_fingerprint"):
         assert f"differ in {field}, so that they have tables and charts apart" in text
-    assert text.count("### offline, split official") == 2
-    assert text.count("### offline, split speaker:theo") == 1
+    assert text.count("### offline, audio2image, split official") == 2
+    assert text.count("### offline, audio2image, split speaker:theo") == 1
     charts = [f"compare-{i}.png" for i in (1, 2, 3)]
     assert sorted(path.name for path in tmp_path.glob("*.png")) == charts
     assert [row["chart"] for row in read_rows(tmp_path / "compare.csv")] == charts
+
+
+def test_runs_of_both_tasks_stand_apart_by_name(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "chart", lambda runs: b"chart")  # takes seconds
+    spec, run = datasets.spec("image2audio"), trained / "cvae"
+    changes: dict[str, Any] = {
+        "task": "image2audio", "x_shape": spec.x_shape, "c_shape": spec.c_shape
+    }  # fmt: skip
+    speech = compare.read(copy(run, tmp_path / "speech", **changes))
+    both = [compare.read(run), speech]
+    assert compare.labels(both) == ["cvae, audio2image", "cvae, image2audio"]
+    text = compare.write(both, tmp_path)
+    images, sounds = text.split("### offline, image2audio, split official")
+    assert "### offline, audio2image, split official" in images
+    assert images.count("| cvae |") == sounds.count("| cvae |") == 1
+    assert (
+        "differ in task, so that they have tables and charts apart: "
+        "audio2image (cvae, audio2image); image2audio (cvae, image2audio)"
+    ) in (tmp_path / "compare.md").read_text()
+    rows = read_rows(tmp_path / "compare.csv")
+    assert [row["task"] for row in rows] == ["audio2image", "image2audio"]
 
 
 def test_names_are_short_and_tell_runs_apart(trained: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import datasets
 import models
@@ -92,6 +94,21 @@ def test_the_last_validation_is_found(tmp_path: Path) -> None:
     log = RunLog(tmp_path, RUN, PHASES, 8, position)
     assert log.last_validation == 3
     log.close()
+
+
+def test_hyperparameters_are_all_that_identifies_a_run(tmp_path: Path) -> None:
+    """Runs of both tasks stand in one table of TensorBoard."""
+    run = dataclasses.replace(RUN, task="image2audio", split="speaker:theo", labels="cascade")
+    RunLog(tmp_path, run, PHASES).close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    content = events.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    given = HParamsPluginData.FromString(content).session_start_info.hparams
+    names = [*inspect.signature(run_folder).parameters][1:]
+    assert {name: given[name].string_value for name in names if name != "seed"} == {
+        "model": "cvae", "preset": "reference", "data": "offline", "task": "image2audio",
+        "split": "speaker:theo", "pairing": "resampled", "labels": "cascade",
+    }  # fmt: skip
+    assert given["seed"].number_value == 0 and given["beta"].number_value == CONFIG["beta"]
 
 
 def test_sounds_are_written_once_for_all_runs_of_a_root(

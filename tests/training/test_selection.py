@@ -47,6 +47,7 @@ def test_runs_become_rows(
     row = row_of(runs[0])
     values = [json.loads(line) for line in lines]
     flops = [v["value"] for v in values if v["tag"] == "progress/training_flops"]
+    assert (row["task"], row["split"], row["data"]) == ("audio2image", "official", "offline")
     assert row["step"] == 3 and row["tflop"] == round(flops[-1] / 1e12, 2)
 
     ran = command("-m", "training.selection", tmp_path / "nothing")

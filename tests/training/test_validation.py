@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -205,6 +206,18 @@ def test_a_grid_has_a_recording_of_each_digit_and_its_draws(
     rows = (given[:, 0] * 255).round().byte().view(10, 4, 64, 64)
     assert all(torch.equal(rows[:, i], held.shown) for i in range(4))
     assert torch.equal(draws.flatten(0, 1), model.drawn[0])
+
+
+def test_within_digits_of_few_targets_nothing_is_measured(
+    asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of one speaker of the offline data, who says each digit five times."""
+    whole = Validation(planted(), "official").metrics(Drawer())
+    monkeypatch.setattr(validation, "N_SAMPLES", 15)
+    few = Validation(planted(), "official").metrics(Drawer())
+    assert not any(math.isnan(value) for value in few.values())
+    renamed = {"fd_judge_300", "fd_judge_15", "sound_share"}
+    assert whole.keys() - few.keys() - renamed == {"coverage_within_digit"}
 
 
 class Speaker(Drawer):

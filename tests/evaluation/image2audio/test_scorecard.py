@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from evaluation.image2audio.scorecard import (
     BETTER,
+    LEFT_OUT,
     Heard,
     RealSpeech,
     SpeechFeatures,
@@ -17,9 +19,12 @@ from evaluation.image2audio.scorecard import (
     score,
     spread,
 )
+from metrics.diversity import within_digit_diversity
 from metrics.frechet import frechet_distance
+from metrics.neighbors import auth_pct, copying_statistic, nearest, nearest_distance
 from metrics.prdc import within_group_coverage
 from metrics.wasserstein import wasserstein_by_group
+from metrics.within import within_group_precision
 
 SPEAKERS = 4
 
@@ -62,8 +67,79 @@ def test_folds_are_disjoint_and_have_the_digits_of_the_real_side() -> None:
     assert all(each.max() - each.min() > 20 for each in sorted_by_speaker)
     for fold in rows:
         assert digit[fold].tolist() == [0, 1, 1, 3]
-    with pytest.raises(ValueError, match="too few"):
-        folds(torch.tensor([0, 1]), torch.tensor([0, 0]))
+    with pytest.raises(ValueError, match="no sample of a digit"):
+        folds(torch.tensor([0, 0, 1]), torch.tensor([0, 2]))
+
+
+def test_where_a_digit_has_too_few_samples_there_is_one_set_with_all_of_them() -> None:
+    """As in the offline data, whose digits have 30 recordings and 29 or 30 images."""
+    real_digit = torch.arange(2).repeat(30)
+    digit = torch.tensor([0] * 29 + [1] * 100 + [2] * 9)
+    (row,) = folds(digit, real_digit)
+    assert len(row.unique()) == 59 and digit[row].bincount().tolist() == [29, 30]
+
+
+def test_sets_of_unequal_size_are_compared_by_their_own_digits(real: RealSpeech) -> None:
+    fake, digit, _ = speech(59, 5)  # a digit lacks one
+    (row,) = folds(digit, real.test_digit)
+    at = heard(digit[row], 6)
+    found = score(fake, digit, at, digit[row], real)
+    test, test_digit, features = real.test.features, real.test_digit, fake.features[row]
+    within = (test, test_digit, features, digit[row])
+    assert found["coverage_within_digit"].value == within_group_coverage(*within) > 0.5
+    assert found["precision_within_digit"].value == within_group_precision(*within) > 0.5
+    assert found["fd"].value == pytest.approx(frechet_distance(test, features))
+
+
+def test_within_digits_of_few_recordings_nothing_is_measured(real: RealSpeech) -> None:
+    few = dataclasses.replace(
+        real, test=real.test.at(torch.arange(50)), test_digit=real.test_digit[:50],
+        heard=heard(real.test_digit[:50], 3),
+    )  # fmt: skip
+    fake, digit, _ = speech(600, 5)
+    at = digit[folds(digit, few.test_digit)[0]]
+    found = score(fake, digit, heard(at, 6), at, few)
+    missing = {"coverage_within_digit", "precision_within_digit"}
+    assert missing == score(fake, digit, heard(at, 6), at, real).keys() - found.keys()
+    assert missing <= LEFT_OUT.keys() and not missing & few.metrics.keys()
+    assert not any(math.isnan(each.value) for each in found.values())
+
+
+def test_each_number_is_against_its_set(real: RealSpeech) -> None:
+    fake, digit, _ = speech(600, 5)
+    at = digit[folds(digit, real.test_digit)[0]]
+    found = score(fake, digit, heard(at, 6), at, real)
+    test, train, held_out = real.test, real.train, real.held_out
+    of_test = within_digit_diversity(test.features, real.test_digit)
+
+    def check(name: str, of_samples: float, of_real: float) -> None:
+        assert found[name].value == pytest.approx(of_samples), name
+        assert found[name].real == pytest.approx(of_real), name
+
+    check(
+        "diversity_relative",
+        within_digit_diversity(fake.features, digit) / of_test,
+        within_digit_diversity(held_out.features, real.held_out_digit) / of_test,
+    )
+    unseen = nearest_distance(held_out.pixels, train.pixels)
+    distance = nearest_distance(fake.pixels, train.pixels)
+    check("copying_z", copying_statistic(distance, unseen), 0)
+    authentic = (auth_pct(train.pixels, nearest(x.pixels, train.pixels)) for x in (fake, held_out))
+    check("authentic_pct", *authentic)
+    among_test = nearest_distance(held_out.pixels, test.pixels)
+    assert torch.allclose(real.copying_ratio, unseen / among_test)
+
+    def speakers(x: SpeechFeatures, digit: Tensor) -> float:
+        of = real.speakers(x.pixels, digit)
+        spreads = [spread(of[row], digit[row]) for row in folds(digit, real.test_digit)]
+        return sum(spreads) / len(spreads)
+
+    there = speakers(test, real.test_digit)
+    held_out_speakers = speakers(held_out, real.held_out_digit)
+    check("speakers_relative", speakers(fake, digit) / there, held_out_speakers / there)
+    sets = [train.features[row] for row in folds(real.train_digit, real.test_digit)]
+    fds = [frechet_distance(test.features, each) for each in sets]
+    assert found["fd"].real == pytest.approx(sum(fds) / len(fds)) and len(fds) == 6
 
 
 def test_the_spread_is_the_number_of_equal_speakers() -> None:
