@@ -122,12 +122,20 @@ def test_shift_moves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_shifted_out_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "SHIFT")
-    for place, other in ((0, slice(-1000, None)), (N - 1, slice(0, 1000))):
-        clips = burst(center=place, wide=100)
-        clips[:, other] = 0
+    for place, other in ((250, slice(-1000, None)), (N - 250, slice(0, 1000))):
+        clips = burst(center=place, wide=60)
         out = augment_clips(clips, seeded())
-        assert out[:, other].abs().max() < 1e-3
+        assert out[:, other].abs().max() < 1e-6
         assert out.square().sum(1).min() < 0.01 * clips.square().sum(1).min()
+
+
+def test_silence_where_a_clip_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "SHIFT")
+    out = augment_clips(torch.full((B, N), 0.1), seeded())
+    ended = out.abs() < 1e-15
+    assert ended.sum(1).max() > 400 and ended.sum(1).min() < 50
+    assert (ended[:, 0] | ended[:, -1]).double().mean() > 0.9
+    assert ((out - 0.1).abs() < 1e-6).sum(1).min() >= N - 490
 
 
 def test_resampling_moves_pitch_and_tempo(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,21 +147,16 @@ def test_resampling_moves_pitch_and_tempo(monkeypatch: pytest.MonkeyPatch) -> No
     assert (center(out) - center(burst())).abs().max() < 2  # the middle stays
 
 
-@pytest.mark.parametrize(("hertz", "floor"), [(300, 50), (1000, 35), (2500, 19)])
-def test_resampling_is_exact_enough(
-    hertz: float, floor: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only(monkeypatch, "RESAMPLE", "SHIFT")
-    for clip in augment_clips(tone(hertz)[:8], seeded())[:, 1000:-1000].double():
-        pitch = float(peak_frequency(torch.nn.functional.pad(clip[None], (1000, 1000)).float()))
-        # The best sine near the peak of the spectrum.
-        at = torch.arange(len(clip)).double() / RATE
-        errors = []
-        for near in torch.linspace(pitch - 1, pitch + 1, 81).tolist():
-            turns = 2 * torch.pi * near * at
-            basis = torch.stack((turns.sin(), turns.cos()), 1)
-            errors.append(float((clip - basis @ (basis.T @ clip) * 2 / len(clip)).square().mean()))
-        assert 10 * torch.tensor(float(clip.square().mean()) / min(errors)).log10() > floor
+@pytest.mark.parametrize(("hertz", "snr"), [(300, 50), (1000, 35), (2500, 19), (3300, 14)])
+def test_resampling_is_exact_enough(hertz: float, snr: float) -> None:
+    rate = torch.exp(torch.linspace(-0.2, 0.2, B)).unsqueeze(1)
+    shift = torch.linspace(-400, 400, B).flip(0).unsqueeze(1)
+    out = augmentation._resample(tone(hertz), rate, shift)
+    middle = (N - 1) / 2
+    at = middle + (torch.arange(N).double() - middle) * rate + shift
+    error = out - 0.1 * torch.sin(2 * torch.pi * hertz * at / RATE)
+    inside = (at > 100) & (at < N - 100)  # the ends of a tone are not its own
+    assert 10 * (0.005 / error[inside].square().mean()).log10() > snr
 
 
 def test_gain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +180,6 @@ def test_floor_is_white_noise_in_half_of_the_clips(monkeypatch: pytest.MonkeyPat
     white = noise / noise.square().mean(1, keepdim=True).sqrt()
     power = torch.fft.rfft(white).abs().square()[:, 1:-1].reshape(len(white), 15, -1).mean(2)
     assert (power / N - 1).abs().max() < 0.25
-    # No two alike.
+    # Seldom two alike: they begin in 8192 places.
     correlation = (white @ white.T / N).fill_diagonal_(0)
-    assert correlation.abs().max() < 0.1
+    assert (correlation.abs() > 0.1).double().mean() < 0.001
