@@ -127,7 +127,8 @@ class ImageEvaluator(Evaluator):
         test, recording, digit = self.test, self.recording, self.test.image_digit
         images, cost = self.draw(candidate, test.sounds[recording], digit)
         # What is given the digit does not depend on recordings: each sample stands for itself.
-        unit = torch.arange(len(digit)) if candidate.needs_label else recording
+        own = torch.arange(len(digit), device=self.device)
+        unit = own if candidate.needs_label else recording
 
         with tqdm(total=6, leave=False, disable=None) as bar:
 

@@ -155,7 +155,8 @@ class SpeechEvaluator(Evaluator):
             metrics["cas"] = self.usefulness(pictures, digit)
             metrics |= candidate.extra_metrics(self.train, test, self.generator("partners"))
 
-        own = torch.arange(len(digit))  # each image is a condition of its own: no counts by it
+        # Each image is a condition of its own: no counts by it.
+        own = torch.arange(len(digit), device=self.device)
         card = self.card(candidate, metrics, fake, digit, own, own, digit, cost)
         card["by_recording"] = {}
         card["left_out"] = {name: why for name, why in LEFT_OUT.items() if name not in metrics}

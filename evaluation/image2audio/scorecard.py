@@ -248,7 +248,7 @@ def score(
         digit: (n,) int64, wanted of the samples.
         heard_digit: (m,) of those that were heard.
     """
-    own, own_heard = torch.arange(len(digit)), torch.arange(len(heard_digit))
+    own, own_heard = (torch.arange(len(d), device=d.device) for d in (digit, heard_digit))
     ratio = real.nearest_ratio(fake.pixels)
     flagged = is_copied(ratio, real.copying_ratio)
     copied = estimate_mean(flagged, own, digit)

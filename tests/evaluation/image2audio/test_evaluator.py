@@ -17,7 +17,7 @@ from torch import Tensor
 from datasets import Part
 from evaluation import cache, outputs
 from evaluation.candidates import Candidate
-from evaluation.estimates import Estimate
+from evaluation.estimates import Estimate, estimate_mean
 from evaluation.image2audio import evaluator as module
 from evaluation.image2audio import players
 from evaluation.image2audio.evaluator import SpeechEvaluator, draws_metrics
@@ -54,6 +54,7 @@ def speech(a: Tensor, b: Tensor, seed: int, level: float = 40) -> Tensor:
 def draw(c: Tensor, digit: Tensor, generator: torch.Generator) -> Tensor:
     """By the image alone. Judge A mishears every fourth, judge B digit 3."""
     shown = c[:, 0, 0].long()
+    assert torch.equal(shown, digit)  # what a baseline is told is of the image
     a = torch.where(torch.arange(len(c)) % 4 == 0, (shown + 1) % 10, shown)
     b = torch.where(shown == 3, 5, shown)
     seed = int(torch.randint(2**31, (), generator=generator))
@@ -140,6 +141,13 @@ def test_each_image_is_drawn_for_once_and_judged_by_both(card: dict[str, Any]) -
     assert value(card, "accuracy_judge_b") == pytest.approx(0.9)
     assert value(card, "accuracy") == pytest.approx(0.825)
     assert card["by_digit"]["3"]["value"] == pytest.approx(0.375)
+    # Each stands for itself in the intervals.
+    by_a, one = torch.arange(200) % 4 != 0, torch.arange(20)
+    right = (by_a.double() + (torch.arange(200) // 20 != 3)) / 2
+    every = estimate_mean(right, torch.arange(200), torch.arange(200) // 20)
+    of_two = estimate_mean(right[40:60], one, 0 * one)
+    assert card["metrics"]["accuracy"] == every._replace(real=1.0)._asdict()
+    assert card["by_digit"]["2"] == of_two._asdict()
     assert card["by_recording"] == {}  # each image is one of its own
     matrix = torch.tensor(card["confusion"])
     assert (matrix.sum(1) == 40).all() and matrix[3, 5] == 20
@@ -267,12 +275,13 @@ def test_it_is_drawn_for_test_images_and_again_for_some_with_other_noise(
     for name in ("accuracy", "diversity_given_image"):
         assert value(cards[0], name) == value(cards[1], name)
 
-    def features(c: Tensor, purpose: str) -> SpeechFeatures:
+    def features(purpose: str, c: Tensor, wanted: Tensor) -> SpeechFeatures:
         generator = planted.generator(purpose)
         torch.rand((), generator=generator)
-        return planted.features_of(draw(c, digit, generator))
+        return planted.features_of(draw(c, wanted, generator))
 
-    drawn = features(images, "noise").at(at), features(images[at], "noise again")
+    first_drawn = features("noise", images, digit)
+    drawn = first_drawn.at(at), features("noise again", images[at], digit[at])
     wanted = draws_metrics(*drawn, planted.real, digit[at])["diversity_given_image"]
     assert cards[0]["metrics"]["diversity_given_image"] == wanted._asdict()
     assert wanted.value > 0.5
@@ -407,10 +416,11 @@ def test_what_real_recordings_score_is_kept(
     )
     first.remember()
     with monkeypatch.context() as patch:
-        patch.setattr(SpeechEvaluator, "hear", lambda *_: pytest.fail("computed again"))
+        for owner, name in ((SpeechEvaluator, "hear"), (module, "classification_accuracy")):
+            patch.setattr(owner, name, lambda *_: pytest.fail("computed again"))
         again.remember()
-    assert again.usefulness_of_real == first.usefulness_of_real
-    assert again.real.metrics == pytest.approx(first.real.metrics, rel=0)
+        assert again.usefulness_of_real == first.usefulness_of_real
+        assert again.real.metrics == pytest.approx(first.real.metrics, rel=0)
     assert torch.equal(again.real.copying_ratio, first.real.copying_ratio)
     for name, one in vars(first.real).items():
         other = getattr(again.real, name)
