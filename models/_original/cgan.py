@@ -70,18 +70,18 @@ class CGAN(GenerativeModel):
         audio = resize(batch.c, 28)
         with torch.no_grad():
             fake = self.generator(audio)
-        return self.discriminator.loss(batch.x, fake, audio)
+        return self.discriminator.loss(resize(batch.x, 28), fake, audio)
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         audio = resize(batch.c, 28)
         fake = self.generator(audio)
         adversarial = F.softplus(-self.discriminator(fake, audio)).mean()
         # Summed over pixels and batch: beside 1 SSE of an image, 1/32 of its adversarial term.
-        squared_error = F.mse_loss(fake, batch.x, reduction="sum")
+        squared_error = F.mse_loss(fake, resize(batch.x, 28), reduction="sum")
         return adversarial + squared_error, {
             "reconstruction": squared_error.detach() / len(fake),
             "adversarial": adversarial.detach(),
         }
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.generator(resize(c, 28)).clamp(0, 1)
+        return resize(self.generator(resize(c, 28)), self.spec.x_shape[-1]).clamp(0, 1)

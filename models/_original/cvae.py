@@ -63,7 +63,7 @@ class CVAE(GenerativeModel):
     def generate(
         self, c: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(b, *c_shape) -> image (b, *x_shape); mu, logvar (b, z_dim)."""
+        """(b, *c_shape) -> image (b, channels, 28, 28); mu, logvar (b, z_dim)."""
         mu, logvar = self.encoder(resize(c, 28))
         eps = torch.randn(mu.shape, generator=generator, device=c.device)
         return self.decoder(mu + (0.5 * logvar).exp() * eps), mu, logvar
@@ -72,7 +72,7 @@ class CVAE(GenerativeModel):
         x, mu, logvar = self.generate(batch.c)
         # A sum over pixels and batch beside a mean over batch and latent: a nat of KL weighs
         # 1e-4 / (32 * 10) = 3e-7 of a unit of squared error.
-        squared_error = F.mse_loss(x, batch.x, reduction="sum")
+        squared_error = F.mse_loss(x, resize(batch.x, 28), reduction="sum")
         kl = kl_divergence(mu, logvar)  # (b, z_dim)
         return squared_error + self.config.kl_weight * kl.mean(), {
             "reconstruction": squared_error.detach() / len(x),
@@ -81,4 +81,4 @@ class CVAE(GenerativeModel):
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
         x, _, _ = self.generate(c, generator)
-        return x.clamp(0, 1)
+        return resize(x, self.spec.x_shape[-1]).clamp(0, 1)

@@ -82,7 +82,7 @@ class VAEGAN(GenerativeModel):
     def generate(
         self, audio: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(b, n_c, 28, 28) -> image (b, *x_shape); mu, logvar (b, z_dim)."""
+        """(b, n_c, 28, 28) -> image (b, channels, 28, 28); mu, logvar (b, z_dim)."""
         shape = (len(audio), self.config.noise_channels, 28, 28)
         noise = torch.randn(shape, generator=generator, device=audio.device)
         mu, logvar = self.encoder(torch.cat((audio, noise), 1))
@@ -93,7 +93,7 @@ class VAEGAN(GenerativeModel):
         audio = resize(batch.c, 28)
         with torch.no_grad():
             fake, _, _ = self.generate(audio)
-        return self.discriminator.loss(batch.x, fake, audio)
+        return self.discriminator.loss(resize(batch.x, 28), fake, audio)
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         audio = resize(batch.c, 28)
@@ -101,7 +101,7 @@ class VAEGAN(GenerativeModel):
         adversarial = F.softplus(-self.discriminator(fake, audio)).mean()
         # A sum over pixels and batch beside means: a nat of an image's adversarial term weighs
         # 1/32 of a unit of squared error, a nat of KL 1e-3 / (32 * 10) = 3e-6.
-        squared_error = F.mse_loss(fake, batch.x, reduction="sum")
+        squared_error = F.mse_loss(fake, resize(batch.x, 28), reduction="sum")
         kl = kl_divergence(mu, logvar)  # (b, z_dim)
         return adversarial + squared_error + self.config.kl_weight * kl.mean(), {
             "reconstruction": squared_error.detach() / len(fake),
@@ -111,4 +111,4 @@ class VAEGAN(GenerativeModel):
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
         x, _, _ = self.generate(resize(c, 28), generator)
-        return x.clamp(0, 1)
+        return resize(x, self.spec.x_shape[-1]).clamp(0, 1)

@@ -42,7 +42,7 @@ class WGAN(GenerativeModel):
     """x = generator(z), z ~ N(0, 1): the condition is not used.
 
     A DCGAN at 64 x 64 in [-1, 1] with instance normalization in the critic, five critic updates per
-    step. It sees the images of the pairs; samples are resized to 28 x 28.
+    step. It sees the images of the pairs; samples are resized to the images' size.
     """
 
     conditional = False
@@ -94,4 +94,4 @@ class WGAN(GenerativeModel):
 
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
         x = (self.generate(c, generator).float() + 1) / 2
-        return resize(x, 28).clamp(0, 1)
+        return resize(x, self.spec.x_shape[-1]).clamp(0, 1)

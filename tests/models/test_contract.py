@@ -35,6 +35,8 @@ def variants() -> Iterator[tuple[str, str, str, str | float]]:
             yield name, preset, "", ""
             for task in config.tasks[1:]:
                 yield name, preset, "task", task
+            for task in config.tasks:
+                yield name, preset, "color", task
             if hasattr(config, "warm_start"):
                 yield name, preset, "warm_start", 0.0
                 yield name, preset, "align_share", 0.0
@@ -54,6 +56,13 @@ def small(name: str, preset: str, setting: str, choice: str | float) -> Generati
         spec = dataclasses.replace(SPEC, labels="warm-start")
     elif setting == "task":
         spec = datasets.spec(choice)  # type: ignore[arg-type]
+    elif setting == "color":
+        spec = datasets.spec(choice)  # type: ignore[arg-type]
+        image = (3, 64, 64)
+        if choice == "audio2image":
+            spec = dataclasses.replace(spec, x_shape=image)
+        else:
+            spec = dataclasses.replace(spec, c_shape=image)
     else:
         spec, sizes = SPEC, sizes | {setting: choice}
     known = {f.name for f in dataclasses.fields(config)}
@@ -76,7 +85,8 @@ class RandomBatches:
         level = torch.rand(4, 1, 1, 1, generator=generator)
         c = level * torch.rand(4, *self.spec.c_shape, generator=generator)
         digit = torch.randint(0, 10, (4,), generator=generator)
-        x = c.repeat(1, 1, 3, 3)[:, :, : self.spec.x_shape[1], : self.spec.x_shape[2]].clone()
+        channels, height, width = self.spec.x_shape
+        x = c[:, :1].repeat(1, channels, 3, 3)[:, :, :height, :width].clone()
         return Batch(x, c, digit if self.spec.labels == "warm-start" else None)
 
 
@@ -154,8 +164,11 @@ def test_adversaries_pull_in_opposite_directions(model: GenerativeModel) -> None
     batch = RandomBatches(model.spec)(99)
 
     def loss_of(phase: Phase) -> Tensor:
-        torch.manual_seed(7)  # the same noise each time
-        return phase.loss(batch)[0]
+        losses = []
+        for seed in range(2):  # one shift of the images would be learned by heart
+            torch.manual_seed(seed)
+            losses.append(phase.loss(batch)[0])
+        return torch.stack(losses).mean()
 
     def train(phase: Phase, until: float = -math.inf) -> None:
         optimizer = torch.optim.Adam(phase.parameters, lr=1e-3)
@@ -188,7 +201,7 @@ def test_samples_have_the_shape_and_range_of_the_task(model: GenerativeModel) ->
 
 def test_samples_repeat_by_seed_and_vary_as_declared(model: GenerativeModel) -> None:
     # Some original networks start with gains so small that nothing passes through them.
-    trained(model, lr=1e-2)
+    trained(model, lr=5e-3)
     c = RandomBatches(model.spec)().c
     x = draw(model, c, 0)
     assert torch.equal(x, draw(model, c, 0))
