@@ -136,6 +136,10 @@ def _device(name: str) -> torch.device:
 
 
 def _build(found: checkpoint.Checkpoint, path: Path, device: torch.device) -> GenerativeModel:
+    if found.run.data.startswith(datasets.OWN):
+        raise InputError(
+            f"{path}: a model of your own data '{found.run.data}'; draw.py draws digits"
+        )
     if found.run.spec != datasets.spec("audio2image", found.run.labels):
         raise InputError(f"{path}: a model of {found.run.task}, which draws no images of sounds")
     model = found.build_model(device)

@@ -179,7 +179,7 @@ def contact_sheet(
             for edge in wave.spines.values():
                 edge.set_color("#999999")
     figure.supxlabel(
-        "image and its digit; waveform and its speaker; log-mel picture (time to the right, pitch"
+        "image and its class; waveform and its speaker; log-mel picture (time to the right, pitch"
         " upwards) and its split",
         fontsize=8,
     )

@@ -164,7 +164,8 @@ class ImageEvaluator(Evaluator):
         card = self.card(candidate, metrics, fake, digit, unit, recording, test.sound_digit, cost)
         names, spoken_by = self.dataset.recordings.speakers, test.speaker[recording]
         by_speaker = estimate_by_group(obeyed(fake, digit), unit, digit, spoken_by)
-        card["by_speaker"] = {names[s]: found._asdict() for s, found in by_speaker.items()}
+        named = {names[s]: found._asdict() for s, found in by_speaker.items() if names[s]}
+        card["by_speaker"] = named
         outputs.write(
             card,
             _grid(candidate, self),

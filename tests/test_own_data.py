@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import datasets.__main__
+import draw
 import evaluate
 from common.errors import command
 from judges import own
@@ -70,8 +71,11 @@ def test_it_is_trained_on_and_evaluated(
     assert 0 <= card["metrics"]["accuracy"]["value"] <= 1
     assert card["metrics"]["accuracy"]["real"] is not None  # of the judges on real test data
     assert len(card["confusion"]) == len(CLASSES)
+    assert not card["by_speaker"]  # nobody is named
     assert card["cost"]["mark_tflop"] == 0.05
     capsys.readouterr()
+    assert run(draw.main, "--checkpoint", tmp_path / "run", folder / "sounds") == 2
+    assert "a model of your own data" in capsys.readouterr().err or task == "image2audio"
 
     # Without the data, or with others, it says so.
     assert run(evaluate.main, "--checkpoint", tmp_path / "run") == 2
