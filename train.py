@@ -28,7 +28,7 @@ import models
 from common.command_line import flags, parse, value_of
 from common.errors import InputError, command, suggest
 from common.files import exclusive
-from datasets import Batches, Labels, PairedDataset, Task, check_pairing
+from datasets import Batches, Labels, PairedDataset, Task, check_pairing, pairs_last
 from datasets.splits import part
 from models import Config
 from training import checkpoint
@@ -153,6 +153,9 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     if preset not in presets:
         raise InputError(f"unknown preset '{preset}' of model '{name}': {suggest(preset, presets)}")
     _refuse_foreign_flags(name, preset, arguments)
+    config = presets[preset]
+    if pairs_last(value_of("--pairing", arguments) or Options.pairing):
+        config = config.for_lasting_pairs()
     chosen = dataclasses.make_dataclass(
         "Chosen",
         [
@@ -166,11 +169,11 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
             ),
             ("preset", Annotated[Literal[tuple(presets)], arg(help="Its settings.")], preset),
             ("run", OmitArgPrefixes[Options]),
-            (name, OmitArgPrefixes[type(presets[preset])]),  # type: ignore[misc]
+            (name, OmitArgPrefixes[type(config)]),  # type: ignore[misc]
         ],
         kw_only=True,
     )
-    default = chosen(run=Options(), **{name: presets[preset]})
+    default = chosen(run=Options(), **{name: config})
     parsed: Any = parse(chosen, default, _with_resume(arguments), "train.py")
     options, config = _check_options(parsed.run), check_settings(getattr(parsed, name))
     if options.task not in config.tasks:

@@ -128,10 +128,12 @@ def duration(seconds: float) -> str:
 
 def _describe(job: Job, dataset: PairedDataset) -> Run:
     spec = datasets.spec(job.task, job.labels)
-    config = dataclasses.asdict(models.presets(job.model)[job.preset])
+    config = models.presets(job.model)[job.preset]
+    if datasets.pairs_last(job.pairing):
+        config = config.for_lasting_pairs()
     return Run(
-        job.model, job.preset, config, job.data, dataset.fingerprint, job.task, job.split,
-        job.pairing, job.labels, job.seed, job.precision, spec.x_shape, spec.c_shape,
+        job.model, job.preset, dataclasses.asdict(config), job.data, dataset.fingerprint,
+        job.task, job.split, job.pairing, job.labels, job.seed, job.precision, spec.x_shape, spec.c_shape,
         job.marks, code_version(),
     )  # fmt: skip
 

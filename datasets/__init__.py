@@ -33,6 +33,7 @@ from datasets.pairing import (
     check_pairing,
     fixed_pairs,
     n_partners,
+    pairs_last,
     seed_of,
 )
 from datasets.pixels import from_pixels, to_pixels
@@ -65,6 +66,7 @@ __all__ = [
     "from_pixels",
     "load",
     "n_partners",
+    "pairs_last",
     "part",
     "recording_split",
     "seed_of",

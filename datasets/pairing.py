@@ -14,7 +14,9 @@ from datasets.base import Batch, Labels, Task
 from datasets.pixels import from_pixels
 from datasets.splits import Part
 
-__all__ = ["PAIRINGS", "Batches", "check_pairing", "fixed_pairs", "n_partners", "seed_of"]
+__all__ = [
+    "PAIRINGS", "Batches", "check_pairing", "fixed_pairs", "n_partners", "pairs_last", "seed_of",
+]  # fmt: skip
 
 PAIRINGS = ("resampled", "one-to-one", "fixed-K", "given", "shuffled")
 
@@ -44,6 +46,11 @@ def n_partners(pairing: str) -> int | None:
         return 1
     found = re.fullmatch(r"fixed-([1-9][0-9]{0,3})", pairing)
     return int(found[1]) if found else None
+
+
+def pairs_last(pairing: str) -> bool:
+    """Whether a recording keeps its partners through training."""
+    return pairing == "given" or n_partners(pairing) is not None
 
 
 def fixed_pairs(part: Part, pairing: str, seed: int) -> tuple[Tensor, Tensor] | None:

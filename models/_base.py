@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +81,10 @@ class Config(ABC):
     """Pairs in a batch, of each process that trains."""
     ema: float
     """Decay of the moving average of the weights; samples are drawn with the average. 0: none."""
+
+    def for_lasting_pairs(self) -> Self:
+        """The settings where a recording keeps its partners, which can be learned by heart."""
+        return self
 
     @abstractmethod
     def build(self, spec: TaskSpec) -> GenerativeModel:

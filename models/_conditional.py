@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class ConditionalConfig(Config):
     the generative losses only."""
     align_share: float = 0.2
     """Share of the FLOPs after the warm start in which the encoder goes on learning as there. 0: it
-    is frozen."""
+    is frozen, as it is by default where pairs last: it would learn them by heart."""
     align_lr_share: float = 0.2
     """Of the warm start's learning rate, at its end and after it."""
     warm_start_lr: float = 2e-3
@@ -50,6 +51,9 @@ class ConditionalConfig(Config):
     """Channels of the sound encoder's first layer."""
     width: int = 32
     """Channels of the networks of images at 28 or 32 pixels; half as many at twice the size."""
+
+    def for_lasting_pairs(self) -> Self:
+        return dataclasses.replace(self, align_share=0.0)
 
 
 class ConditionalModel(GenerativeModel):

@@ -44,12 +44,15 @@ def test_the_demo_writes_where_git_ignores_it() -> None:
 
 
 def test_training_and_benchmark_name_a_run_alike() -> None:
-    """And as the README does."""
+    """And as the README does, of digits and of a folder named shapes."""
     options = matrix.check(matrix.Options())
     assert options.runs == RUNS
     written = re.findall(r"(results/runs/cgan/\S+/seed0)", (ROOT / "README.md").read_text())
-    folder = run_folder(
-        Path("results/runs"), "cgan", "reference", "mnist-fsdd", "audio2image", "official",
-        "resampled", "none", 0,
-    )  # fmt: skip
-    assert len(written) > 1 and {path.strip('"') for path in written} == {str(folder)}
+    folders = {
+        str(run_folder(
+            Path("results/runs"), "cgan", "reference", data, "audio2image", "official",
+            "resampled", "none", 0,
+        ))
+        for data in ("mnist-fsdd", "folder-shapes")
+    }  # fmt: skip
+    assert len(written) > 1 and {path.strip('"') for path in written} == folders

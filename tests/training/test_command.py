@@ -134,6 +134,23 @@ def test_a_run_in_pieces_is_the_whole_run(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("given", "share"),
+    [
+        (("--pairing", "resampled"), 0.2),
+        (("--pairing", "fixed-2"), 0.0),
+        (("--pairing", "one-to-one", "--align-share", "0.1"), 0.1),
+    ],
+)
+def test_the_encoder_is_frozen_by_default_where_pairs_last(
+    given: tuple[str, ...], share: float, offline_dir: Path, tmp_path: Path
+) -> None:
+    done = call(*arguments(offline_dir, tmp_path, "cgan", "--steps", "1", *given))
+    assert done.code == 0, done.err
+    assert checkpoint.load(tmp_path).run.config["align_share"] == share
+
+
+@pytest.mark.usefixtures("quick")
 def test_resume_auto_starts_or_continues(offline_dir: Path, tmp_path: Path) -> None:
     whole, auto = tmp_path / "whole", tmp_path / "auto"
     assert call(*arguments(offline_dir, whole, "cgan", "--steps", "4")).code == 0
