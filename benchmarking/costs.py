@@ -133,8 +133,8 @@ def _describe(job: Job, dataset: PairedDataset) -> Run:
         config = config.for_lasting_pairs()
     return Run(
         job.model, job.preset, dataclasses.asdict(config), job.data, dataset.fingerprint,
-        job.task, job.split, job.pairing, job.labels, job.seed, job.precision, spec.x_shape, spec.c_shape,
-        job.marks, code_version(),
+        job.task, job.split, job.pairing, job.labels, job.seed, job.precision,
+        spec.x_shape, spec.c_shape, job.marks, code_version(),
     )  # fmt: skip
 
 
