@@ -79,6 +79,8 @@ def _check(options: Options) -> None:
     own = (options.data or "").startswith(datasets.FOLDER)
     if options.checkpoint and (options.task or options.split or (options.data and not own)):
         raise InputError("--task, --data and --split are of baselines: a checkpoint has its own")
+    if options.checkpoint and (options.size != 28 or options.color != "auto"):
+        raise InputError("--size and --color are of baselines: a checkpoint has its own")
     if options.json and len(options.baseline) > 1:
         raise InputError("--json takes one scorecard: give one --baseline, or leave it out")
 

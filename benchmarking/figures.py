@@ -24,10 +24,12 @@ Run = tuple[Row, Path]  # a row, and the folder of its mark
 
 
 def write(out: Path, runs: Sequence[Run], data_dir: Path) -> None:
-    """A folder for each data, task, split, pairing and labels: sample grids, curves, and what all
-    models draw for the same conditions."""
+    """A folder for each data, task, pairing and labels of the official split (those of speakers
+    would fill many): sample grids, curves, and what all models draw for the same conditions."""
     by_folder: dict[str, list[Run]] = {}
     for row, run in runs:
+        if row["split"] != "official":
+            continue
         by_folder.setdefault(folder_name(row), []).append((row, run))
     for name, found in by_folder.items():
         for preset in dict.fromkeys(row["preset"] for row, _ in found):

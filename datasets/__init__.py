@@ -16,6 +16,7 @@ from common.errors import InputError, suggest
 from datasets.base import (
     DIGITS,
     OWN,
+    SIZES,
     SPLITS,
     TASKS,
     Batch,
@@ -45,6 +46,7 @@ __all__ = [
     "FOLDER",
     "OWN",
     "PAIRINGS",
+    "SIZES",
     "SPLITS",
     "TASKS",
     "Batch",
@@ -104,6 +106,8 @@ def load(
         from datasets import folder
 
         return folder.load(Path(data.removeprefix(FOLDER)), size, color)
+    if size != 28 or color != "auto":
+        raise InputError("--size and --color are of the images of a folder: --data folder:PATH")
     if data not in DATA:
         raise InputError(f"unknown data '{data}': {suggest(data, [*DATA, FOLDER + 'PATH'])}")
     from datasets import offline

@@ -17,7 +17,6 @@ import torch
 import tyro
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
@@ -60,7 +59,7 @@ def main() -> None:
     options = parse(Options, None, sys.argv[1:], "python -m datasets")
     dataset = datasets.load(options.data, options.data_dir, options.size, options.color)
     index = recording_split(dataset, options.split)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 100
     channels, size, _ = dataset.spec("audio2image").x_shape
@@ -99,7 +98,7 @@ def by_digit(dataset: PairedDataset, index: Tensor) -> Table:
         head = f"{'images' if i < len(SPLITS) else 'recordings'}\n{SPLITS[i % len(SPLITS)]}"
         table.add_column(head, f"{int(row.sum()):,}", justify="right", no_wrap=True)
     for digit, column in enumerate(counts.T.tolist()):
-        table.add_row(escape(dataset.classes[digit]), *(f"{n:,}" for n in column))
+        table.add_row(dataset.classes[digit], *(f"{n:,}" for n in column))
     return table
 
 
@@ -113,7 +112,7 @@ def by_speaker(dataset: PairedDataset, index: Tensor) -> Table:
     for i, name in enumerate(SPLITS):
         counts = dataset.recordings.speaker[index == i].bincount(minlength=len(speakers)).tolist()
         listed = [
-            f"{escape(speaker) or 'unknown'} {n:,}"
+            f"{speaker or 'unknown'} {n:,}"
             for speaker, n in zip(speakers, counts, strict=True)
             if n
         ]

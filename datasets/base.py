@@ -8,8 +8,8 @@ from typing import Literal
 from torch import Tensor
 
 __all__ = [
-    "DIGITS", "OWN", "SPLITS", "TASKS", "Batch", "Color", "Images", "Labels", "PairedDataset",
-    "Recordings", "Task", "TaskSpec",
+    "DIGITS", "OWN", "SIZES", "SPLITS", "TASKS", "Batch", "Color", "Images", "Labels",
+    "PairedDataset", "Recordings", "Task", "TaskSpec",
 ]  # fmt: skip
 
 Task = Literal["audio2image", "image2audio"]
@@ -17,6 +17,7 @@ TASKS: tuple[Task, ...] = ("audio2image", "image2audio")
 Labels = Literal["none", "warm-start", "cascade"]
 DIGITS = tuple("0123456789")
 Color = Literal["auto", "grey", "rgb"]
+SIZES = range(16, 257, 4)  # of somebody's own images, in pixels
 OWN = "folder-"  # begins the names of somebody's own data
 SPLITS = ("train", "validation", "test")  # an item's split is its index here; -1: in none
 

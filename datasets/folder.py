@@ -20,18 +20,17 @@ from torch import Tensor
 
 from common.errors import InputError, escaped
 from converters.mel64.features import MEL64, to_picture
-from datasets.base import OWN, SPLITS, Color, Images, PairedDataset, Recordings
+from datasets.base import OWN, SIZES, SPLITS, Color, Images, PairedDataset, Recordings
 from datasets.fingerprint import fingerprint
 from datasets.folder_table import Item, read_table
 from datasets.own_files import read_images, read_sounds, shown
 from datasets.splits import split_by_content
 
-__all__ = ["MIN_FILES", "load"]
+__all__ = ["load"]
 
 MIN_FILES = 10  # of a class, of each kind: a fifth of them is for the test
 MAX_FILES = 200_000  # of each kind
 MAX_CLASSES = 1000
-SIZES = range(16, 257, 4)
 
 
 def load(path: Path, size: int = 28, color: Color = "auto") -> PairedDataset:
@@ -69,7 +68,7 @@ def load(path: Path, size: int = 28, color: Color = "auto") -> PairedDataset:
         pictures=to_picture(clips),
         digit=spoken,
         speaker=torch.tensor([speakers.index(item.speaker) for item in sounds]),
-        speakers=speakers,
+        speakers=tuple(map(escaped, speakers)),
         names=tuple(str(item.path) for item in sounds),
         hashes=tuple(sound_hashes),
         official=heard,
@@ -80,7 +79,7 @@ def load(path: Path, size: int = 28, color: Color = "auto") -> PairedDataset:
         images=shown,
         recordings=recordings,
         fingerprint=_fingerprint(shown, recordings, classes, pairs),
-        classes=classes,
+        classes=tuple(map(escaped, classes)),
         pairs=pairs,
         notes=_notes(n_longer, len(sounds)),
     )

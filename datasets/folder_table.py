@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -85,13 +86,13 @@ def read_table(path: Path) -> Table:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            rows, columns = list(reader), set(reader.fieldnames or ())
+            rows, columns = list(islice(reader, MAX_ROWS + 1)), {*(reader.fieldnames or ())}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file that can be read ({error})") from error
     if missing := {"image", "sound", "class"} - columns:
         raise InputError(f"{path}: has no column '{min(missing)}'; it needs image, sound, class")
     if not rows or len(rows) > MAX_ROWS:
-        raise InputError(f"{path}: {len(rows):,} rows: give 1 to {MAX_ROWS:,}")
+        raise InputError(f"{path}: {len(rows):,} rows or more: give 1 to {MAX_ROWS:,}")
     images: dict[Path, Item] = {}
     sounds: dict[Path, Item] = {}
     pairs, split = [], []

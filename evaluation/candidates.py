@@ -146,7 +146,13 @@ def _check(run: Run) -> None:
     if run.task not in TASKS:
         raise InputError(f"checkpoint of an unknown task: {suggest(str(run.task), TASKS)}")
     if run.data.startswith(datasets.OWN):
-        return  # the fingerprint holds the shapes
+        shapes = (run.x_shape, run.c_shape)
+        image, sound = shapes if run.task == "audio2image" else shapes[::-1]
+        channels, height, width = image
+        possible = channels in (1, 3) and height == width and width in datasets.SIZES
+        if sound != (1, 64, 64) or not possible:
+            raise InputError(f"checkpoint of shapes that no folder has: {image} and {sound}")
+        return
     if run.data not in datasets.DATA or run.data == "auto":
         raise InputError(f"checkpoint of unknown data '{run.data}': written by other code?")
     here = datasets.spec(run.task, run.labels)

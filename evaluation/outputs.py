@@ -114,7 +114,7 @@ def show(card: dict[str, Any]) -> None:
             f"{real} | {real_train}" if real_train else real,
             (BETTER | BETTER_OF_SPEECH)[re.sub(r"_judge_\d+k?$", "", name)],
         )
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 100
     console.print(table)

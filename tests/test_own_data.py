@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import datasets.__main__
 import draw
 import evaluate
-from common.errors import command
+from common.errors import InputError, command
+from evaluation.candidates import Candidate
 from judges import own
 from tests.datasets.own import CLASSES, write_folder
 from tests.training.runs import call
@@ -76,6 +79,17 @@ def test_it_is_trained_on_and_evaluated(
     capsys.readouterr()
     assert run(draw.main, "--checkpoint", tmp_path / "run", folder / "sounds") == 2
     assert "a model of your own data" in capsys.readouterr().err or task == "image2audio"
+
+    assert run(evaluate.main, "--checkpoint", tmp_path / "run", "--data", data, "--size", "32") == 2
+    assert "--size and --color are of baselines" in capsys.readouterr().err
+
+    # A checkpoint may claim what it likes.
+    for claim in (
+        dataclasses.replace(found.run, c_shape=(1, 9999, 9999)),
+        dataclasses.replace(found.run, x_shape=(2, 9999, 9999)),
+    ):
+        with pytest.raises(InputError, match="shapes that no folder has"):
+            Candidate.from_checkpoint(dataclasses.replace(found, run=claim), torch.device("cpu"))
 
     # Without the data, or with others, it says so.
     assert run(evaluate.main, "--checkpoint", tmp_path / "run") == 2

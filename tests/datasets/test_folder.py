@@ -109,10 +109,6 @@ def test_longer_sounds_are_said(copy: Path) -> None:
     assert found.recordings.clips.isfinite().all()
 
 
-def damage(path: str, write: Callable[[Path], object]) -> tuple[str, Callable[[Path], object]]:
-    return path, write
-
-
 @pytest.mark.parametrize(
     ("at", "write", "said"),
     [
@@ -137,6 +133,12 @@ def test_a_file_that_cannot_be_used_is_named(
     write(copy / at)
     with pytest.raises(InputError, match=said):
         load(copy)
+
+
+def test_names_are_safe_to_print(copy: Path) -> None:
+    for kind in ("images", "sounds"):
+        (copy / kind / "disc").rename(copy / kind / "a\x1b[31mred")
+    assert load(copy).classes == ("a\\x1b[31mred", "cross", "stripes")
 
 
 def test_a_cut_off_image_is_refused(copy: Path) -> None:

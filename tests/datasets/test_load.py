@@ -214,6 +214,12 @@ def test_spec() -> None:
     assert specs[0].c_shape == specs[1].x_shape == (1, 64, 64)
 
 
+def test_sizes_are_of_folders() -> None:
+    for given in ({"size": 64}, {"color": "rgb"}):
+        with pytest.raises(InputError, match="--size and --color are of the images of a folder"):
+            datasets.load("offline", None, **given)
+
+
 def test_unknown_data_are_refused() -> None:
     with pytest.raises(InputError, match="unknown data 'mnist-fsd': did you mean mnist-fsdd"):
         datasets.load("mnist-fsd")
