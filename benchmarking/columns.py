@@ -23,7 +23,6 @@ class Column(NamedTuple):
         has_interval: whether an interval stands beside the value.
         is_compared: whether the models' differences in it have a table.
         bounds: that an interval stays in.
-        is_of_split: whether it depends on the split.
     """
 
     title: str
@@ -35,7 +34,6 @@ class Column(NamedTuple):
     is_compared: bool = False
     bounds: tuple[float, float] = ANY
     scale: float = 1.0
-    is_of_split: bool = True
 
     @property
     def heading(self) -> str:
@@ -90,7 +88,8 @@ COLUMNS = (
            "digits by the two"),
     Column(
         "warm start %", "recognition_accuracy", "{:.1%}", "test conditions whose digit the run's "
-        "warm start recognizes: the ceiling of its row", has_interval=True, bounds=SHARE,
+        "warm start recognizes: the ceiling of its row",
+        is_headline=True, has_interval=True, bounds=SHARE,
     ),
     Column("KID", "kid", "{:.3f}", "kernel distance to test items in judge A's features"),
     Column("coverage", "coverage", "{:.3f}", "coverage with all digits together"),
@@ -128,7 +127,7 @@ COLUMNS = (
     Column("parameters", "parameters", "{:,.0f}", "of the whole model"),
     Column("steps", "steps", "{:,.0f}", "updates of the network that samples"),
     Column("training TFLOP", "training_flops", "{:,.3g}", "floating-point operations of training",
-           is_headline=True, scale=1e-12, is_of_split=False),
+           scale=1e-12),
     Column("training s", "training_seconds", "{:,.0f}", "seconds of training"),
     Column("samples/s", "samples_per_second", "{:,.0f}", "samples drawn in a second"),
 )  # fmt: skip

@@ -57,18 +57,18 @@ class Mark:
     """The tables of one dataset at one mark."""
 
     name: str
-    headline: Table
     full: list[Table]
     pairs: list[Table]
 
 
 @dataclass(frozen=True)
 class Data:
-    """What the page shows of one dataset and task; the first mark is the last of training, whose
-    runs the pictures show."""
+    """What the page shows of one dataset and task. Pictures are of the main mark of each kind of
+    split."""
 
     name: str
     facts: Mapping[str, Any]
+    headlines: list[Table]
     notes: list[tuple[str, str]]
     marks: list[Mark]
     trade_off: Picture | None
@@ -116,7 +116,7 @@ def render(rows: Sequence[Row], runs: Sequence[Run], figures: Path, tested: Self
 
     Args:
         rows: all; those of one dataset were measured in the same way.
-        runs: rows whose run is on this machine, with the folders of their marks.
+        runs: rows at main marks whose run is on this machine, with the folders of their marks.
         figures: where the side-by-side pictures are.
     """
     environment = jinja2.Environment(
@@ -132,11 +132,9 @@ def render(rows: Sequence[Row], runs: Sequence[Run], figures: Path, tested: Self
 
 
 def _data(name: str, task: str, rows: list[Row], runs: list[Run], figures: Path) -> Data:
-    marks = tables.by_mark(rows)
-    last = marks[0][1]
-    first = last[0]
-    kinds = tables.kinds(last)
-    of_kind = {kind: [r for r in last if tables.kind_of(r["split"]) == kind] for kind in kinds}
+    main, kinds, first = tables.at_main_marks(rows), tables.kinds(rows), rows[0]
+    of_kind = {kind: [r for r in main if tables.kind_of(r["split"]) == kind] for kind in kinds}
+    shown = {_titled(kind, there): there for kind, there in of_kind.items()}
     facts = {
         **WORDS[task],
         "has_self_test": task == "audio2image",
@@ -151,26 +149,32 @@ def _data(name: str, task: str, rows: list[Row], runs: list[Run], figures: Path)
     return Data(
         name=name,
         facts=facts,
+        headlines=tables.headlines(rows),
         notes=tables.notes(rows),
         marks=[
             Mark(
                 "" if mark is None else f"{mark:g} TFLOP",
-                tables.headline(there),
                 tables.full_tables(there),
                 tables.pair_tables(there),
             )
-            for mark, there in marks
+            for mark, there in tables.by_mark(rows)
         ],
-        trade_off=_trade_off(of_kind),
+        trade_off=_trade_off(shown),
         learning=_learning(runs, kinds),
-        confusion=[(kind, _confusions(of_kind[kind])) for kind in kinds],
-        speakers=[each for kind in kinds if (each := _speakers(kind, of_kind[kind])).columns],
+        confusion=[(title, _confusions(there)) for title, there in shown.items()],
+        speakers=[m for title, there in shown.items() if (m := _speakers(title, there)).columns],
         grids=_grids(runs, figures),
         samples=_files(_first(runs), outputs.GRID),
         losses=_losses(_first(runs)),
-        neighbors=_files(_first(_with_baselines(runs, last)), outputs.NEIGHBORS),
+        neighbors=_files(_first(_with_baselines(runs, main)), outputs.NEIGHBORS),
         commands=[(_full_label(row), _commit(row), commands_of(row)) for row in rows],
     )
+
+
+def _titled(kind: str, rows: Sequence[Row]) -> str:
+    """With the one mark of the rows, if any has it."""
+    mark = next((row["mark_tflop"] for row in rows if row["mark_tflop"]), "")
+    return f"{kind}, {float(mark):g} TFLOP" if mark else kind
 
 
 def _recordings(rows: Sequence[Row]) -> str:

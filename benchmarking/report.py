@@ -15,14 +15,16 @@ __all__ = ["FIGURES", "PAGE", "ROWS", "TABLE", "add_row", "read_rows", "update_r
 TABLE, FIGURES, PAGE = "leaderboard.md", "figures", "report.html"
 TASKS = {"audio2image": "images from sounds", "image2audio": "speech from images"}
 HEAD = "<!-- Made by benchmark.py. Do not edit. -->\n# Results\n"
+ALL = "## All columns\n"
 FOOT = (
     "Every row: training runs that differ in their seed, and for speakers never heard in the "
     "speaker who was kept from training, scored by `evaluate.py` on the test split. Values are "
     "means over seeds, then over speakers. (Intervals) are of 95 %: over seeds and recordings, or "
-    "over speakers; of a single run over recordings alone. *runs*: speakers x seeds + seeds of "
-    "official. *order holds*: seeds or speakers in which the first is on the same side of the "
-    "second as in the mean, and the share of resamples. No run learns from digit labels, but for "
-    "the warm start of those marked *labels* or *cascade*. Rows marked * are given the true digit."
+    "over speakers; of a single run over recordings alone. *TFLOP*: of training. *runs*: seeds, or "
+    "speakers x seeds. *order holds*: seeds or speakers in which the first is on the same side of "
+    "the second as in the mean, and the share of resamples. No run learns from digit labels, but "
+    "for the warm start of those marked *labels* or *cascade*. Rows marked * are given the true "
+    "digit."
     "\n"
 )
 LEVEL = (
@@ -53,12 +55,14 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
         parts.append("The self-test of the metrics was not run.\n")
     elif tested.failures:
         parts.append(f"**The self-test failed: {'; '.join(tested.failures)}.**\n")
+    full, found = [ALL], []
     for (data, task), measured in tables.by_measure(rows).items():
         refuse_mixed(measured)
-        for mark, there in tables.by_mark(measured):
-            parts.append(_markdown(f"{data}, {TASKS[task]}", mark, there))
-    parts.append(FOOT)
-    found = figures.find_runs(rows, runs)
+        name = f"{data}, {TASKS[task]}"
+        parts.append(_headlines(name, measured))
+        full += [_full(name, mark, there) for mark, there in tables.by_mark(measured)]
+        found += figures.find_runs(tables.at_main_marks(measured), runs)
+    parts += [*full, FOOT]
     figures.write(out / FIGURES, found, data_dir)
     write_atomically(out / TABLE, "\n".join(parts).encode())
     write_atomically(out / PAGE, page.render(rows, found, out / FIGURES, tested).encode())
@@ -69,11 +73,17 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
         )
 
 
-def _markdown(what: str, mark: float | None, rows: Sequence[Row]) -> str:
-    title = f"{what}, n = {int(rows[0]['n']):,}" + ("" if mark is None else f", {mark:g} TFLOP")
-    lines = [f"### {title}", tables.markdown_of(tables.headline(rows))]
+def _headlines(what: str, rows: Sequence[Row]) -> str:
+    lines = [f"### {what}, n = {int(rows[0]['n']):,}"]
+    for table in tables.headlines(rows):
+        lines += [f"{table.title[0].upper()}{table.title[1:]}:", tables.markdown_of(table)]
+    return "\n\n".join(lines) + "\n"
+
+
+def _full(what: str, mark: float | None, rows: Sequence[Row]) -> str:
+    lines = ["### " + what + ("" if mark is None else f", {mark:g} TFLOP")]
     for table in tables.full_tables(rows):
-        lines += [f"#### {table.title}, all columns", tables.markdown_of(table)]
+        lines += [f"#### {table.title}", tables.markdown_of(table)]
     for table in tables.pair_tables(rows):
         lines += [f"#### {table.title}, paired differences", tables.markdown_of(table)]
     lines.append("; ".join(f"*{name}*: {about}" for name, about in tables.notes(rows)) + ".")
@@ -81,13 +91,12 @@ def _markdown(what: str, mark: float | None, rows: Sequence[Row]) -> str:
 
 
 def update_readme(out: Path) -> None:
-    """Puts the main tables of `out`, without their parts, between the README's markers."""
+    """Puts the main tables of `out` between the README's markers."""
     readme = ROOT / "README.md"
     before, begin, rest = readme.read_text().partition("<!-- table:begin -->")
     _, end, after = rest.partition("<!-- table:end -->")
     if not begin or not end:
         raise InputError("README.md lacks its table:begin and table:end markers")
     text = (out / TABLE).read_text().partition("# Results\n")[2]
-    main = [part.partition("\n#### ")[0].strip() for part in text.split("\n### ")]
-    table = "\n\n### ".join(main)
+    table = text.partition(ALL)[0].strip()
     write_atomically(readme, f"{before}{begin}\n{table}\n{end}{after}".encode())

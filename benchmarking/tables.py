@@ -16,13 +16,13 @@ from benchmarking.seeds import Interval, Row, difference, mean, order, splits_of
 from common import markdown
 
 __all__ = [
-    "NEW", "Cell", "Table", "by_mark", "by_measure", "full_tables", "grouped", "headline",
-    "is_baseline", "kind_of", "kinds", "label_of", "markdown_of", "notes", "pair_tables",
+    "NEW", "Cell", "Table", "at_main_marks", "by_mark", "by_measure", "full_tables", "grouped",
+    "headlines", "is_baseline", "kind_of", "kinds", "label_of", "markdown_of", "notes",
+    "pair_tables",
 ]  # fmt: skip
 
 GROUP = ("model", "of_model", "preset", "pairing", "labels", "training_precision")
-NEW, ALL = "speakers never heard", ""
-HEADINGS = {NEW: "never heard"}
+NEW = "speakers never heard"
 LABELS = {"": "", "none": "", "warm-start": ", labels"}
 REAL = {"audio2image": "real test images", "image2audio": "real recordings"}
 PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}
@@ -90,39 +90,59 @@ def is_baseline(row: Row) -> bool:
     return not row["preset"]
 
 
-def headline(rows: Sequence[Row]) -> Table:
-    """The main table: of each headline metric the mean over speakers never heard, and beside it
-    that of `official`.
+def headlines(rows: Sequence[Row]) -> list[Table]:
+    """The main tables: of each headline metric the mean. First speakers never heard; then of each
+    other split the plain runs and the baselines, and apart the runs with other pairings or digit
+    labels, beside the plain ones of the same model and mark.
 
     Args:
-        rows: of one dataset, task and mark.
+        rows: of one dataset and task, at all marks.
     """
-    there, columns = kinds(rows), [c for c in _present(COLUMNS, rows) if c.is_headline]
-    of_column = {column: there if column.is_of_split else [ALL] for column in columns}
-    metrics = [(column, kind) for column in columns for kind in of_column[column]]
+    found = []
+    for kind in kinds(rows):
+        there = [row for row in rows if kind_of(row["split"]) == kind]
+        if kind == NEW:
+            found.append(_headline(NEW, there))
+            continue
+        plain = [row for row in there if _is_plain(row)]
+        other = [row for row in there if not _is_plain(row) and not is_baseline(row)]
+        if plain:
+            found.append(_headline(kind, plain))
+        if other:
+            marks = {_mark_of(row) for row in other}
+            beside = [row for row in plain if not is_baseline(row) and _mark_of(row) in marks]
+            found.append(_headline(f"{kind}, other pairings and digit labels", [*beside, *other]))
+    return found
 
-    def of_kind(rows: Sequence[Row], kind: str) -> Group:
-        return [row for row in rows if kind in (ALL, kind_of(row["split"]))]
 
+def _is_plain(row: Row) -> bool:
+    return row["pairing"] in ("", "resampled") and row["labels"] in ("", "none")
+
+
+def _mark_of(row: Row) -> tuple[str, ...]:
+    return row["model"], row["preset"], row["training_precision"], row["mark_tflop"]
+
+
+def _headline(title: str, rows: Sequence[Row]) -> Table:
+    columns = [column for column in _present(COLUMNS, rows) if column.is_headline]
+    runs: list[Group] = []
+    baselines: dict[str, Group] = {}
+    for _, there in by_mark(rows):
+        runs += grouped([row for row in there if not is_baseline(row)])
+        for group in grouped([row for row in there if is_baseline(row)]):
+            baselines.setdefault(label_of(group[0]), group)  # of runs: of their last mark
     lines = [
         [
             Cell(label_of(group[0])),
-            Cell(
-                " + ".join(_runs(of_kind(group, kind)) or "0" for kind in there)
-                if group[0]["seed"]
-                else ""
-            ),
-            *(_cell(of_kind(group, kind), column) for column, kind in metrics),
+            Cell(f"{float(group[0]['mark_tflop']):g}" if group[0]["mark_tflop"] else ""),
+            Cell(_runs(group)),
+            *(_cell(group, column) for column in columns),
         ]
-        for group in grouped(rows)
+        for group in [*runs, *baselines.values()]
     ]
-    real = [_real_cell(of_kind(rows, kind), column) for column, kind in metrics]
-    lines.append([Cell(REAL[rows[0]["task"]]), Cell(""), *real])
-    if len(there) == 1:
-        return Table("all models", ["model", "runs", *(c.heading for c in columns)], lines)
-    groups = [("", 2), *((column.heading, len(of_column[column])) for column in columns)]
-    headings = ["model", "runs", *(HEADINGS.get(kind, kind) for _, kind in metrics)]
-    return Table("all models", headings, lines, groups)
+    real = (_real_cell(rows, column) for column in columns)
+    lines.append([Cell(REAL[rows[0]["task"]]), Cell(""), Cell(""), *real])
+    return Table(title, ["model", "TFLOP", "runs", *(c.heading for c in columns)], lines)
 
 
 def full_tables(rows: Sequence[Row]) -> list[Table]:
@@ -219,6 +239,22 @@ def by_mark(rows: Sequence[Row]) -> list[tuple[float | None, Group]]:
     ]
 
 
+def at_main_marks(rows: Sequence[Row]) -> list[Row]:
+    """Of each kind of split the rows at the mark that most runs have, the later of equals, and the
+    baselines that have none.
+
+    Args:
+        rows: of one dataset and task.
+    """
+    found = []
+    for kind in kinds(rows):
+        there = [row for row in rows if kind_of(row["split"]) == kind]
+        marks = [float(row["mark_tflop"]) for row in there if row["mark_tflop"]]
+        main = max(marks, key=lambda mark: (marks.count(mark), mark), default=None)
+        found += [r for r in there if not r["mark_tflop"] or float(r["mark_tflop"]) == main]
+    return found
+
+
 def _present(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if any(row.get(column.metric) for row in rows)]
 
@@ -250,9 +286,11 @@ def _cell(group: Sequence[Row], column: Column) -> Cell:
 
 
 def _ends(found: Interval, column: Column, sign: bool = False) -> str:
+    """Nothing where both ends look like the value."""
     if found.low is None or found.high is None:
         return ""
-    return f"{column.show(found.low, sign)}..{column.show(found.high, sign)}"
+    value, low, high = (column.show(each, sign) for each in (found.value, found.low, found.high))
+    return "" if low == value == high else f"{low}..{high}"
 
 
 def _real_cell(rows: Sequence[Row], column: Column) -> Cell:

@@ -10,8 +10,17 @@ import pytest
 from benchmarking import tables
 from benchmarking.columns import COLUMNS, Column
 from benchmarking.rows import Row, to_row
-from benchmarking.seeds import difference, mean
-from benchmarking.tables import NEW, Cell, Table, full_tables, headline, markdown_of, pair_tables
+from benchmarking.seeds import Interval, difference, mean
+from benchmarking.tables import (
+    NEW,
+    Cell,
+    Table,
+    at_main_marks,
+    full_tables,
+    headlines,
+    markdown_of,
+    pair_tables,
+)  # fmt: skip
 from tests.benchmarking.cards import baseline, card
 
 BY_METRIC = {column.metric: column for column in COLUMNS}
@@ -31,6 +40,12 @@ def cells(table: Table, label: str) -> dict[str, Cell]:
 
 def labels(table: Table) -> list[str]:
     return [line[0].text for line in table.lines]
+
+
+def ends(column: Column, found: Interval, sign: bool = False) -> str:
+    assert found.low is not None and found.high is not None
+    value, low, high = (column.show(each, sign) for each in (found.value, found.low, found.high))
+    return "" if low == value == high else f"{low}..{high}"
 
 
 def a_matrix() -> list[Row]:
@@ -75,41 +90,90 @@ def test_no_two_columns_show_the_same() -> None:
 
 
 def test_a_group_is_the_runs_that_differ_in_seed_and_split() -> None:
-    table = headline(a_matrix())
-    assert labels(table) == [
+    never, official, other = headlines(a_matrix())
+    assert labels(never) == [
         *("cgan (reference)", "cgan (reference), fixed-4"),
         *("wgan (reference)", "wgan (reference), fixed-4", "class-mean*", "real test images"),
     ]
-    one = cells(table, "cgan (reference), fixed-4")
-    assert one["runs"].text == "2 x 2 + 2"
-    assert cells(table, "class-mean*")["runs"].text == ""
-
-
-def test_speakers_never_heard_stand_first_beside_official() -> None:
-    rows = a_matrix()
-    table = headline(rows)
-    titles = [*cells(table, "cgan (reference)")]
-    shown = [column for column in COLUMNS if column.is_headline and column.is_of_split]
-    expected = [f"{c.heading}, {kind}" for c in shown for kind in ("never heard", "official")]
-    assert titles == ["model", "runs", *expected, "training TFLOP"]
-    assert [*table.groups] == [
-        ("", 2), *((column.heading, 2) for column in shown), ("training TFLOP", 1),
+    assert labels(official) == [
+        "cgan (reference)", "wgan (reference)", "class-mean*", "real test images"
     ]  # fmt: skip
-    found = cells(table, "cgan (reference)")
+    assert labels(other) == [*labels(never)[:4], "real test images"]
+    assert cells(never, "cgan (reference), fixed-4")["runs"].text == "2 x 2"
+    assert cells(other, "cgan (reference), fixed-4")["runs"].text == "2"
+    assert cells(never, "class-mean*")["runs"].text == ""
+
+
+def test_speakers_never_heard_stand_first() -> None:
+    rows = a_matrix()
+    found = headlines(rows)
+    assert [table.title for table in found] == [
+        NEW, "official", "official, other pairings and digit labels"
+    ]  # fmt: skip
+    shown = [column for column in COLUMNS if column.is_headline]
     mine = [r for r in rows if (r["model"], r["pairing"]) == ("cgan", "resampled")]
-    for column in shown:
-        for name, splits in (("never heard", NEVER), ("official", ("official",))):
+    for table, splits in zip(found, (NEVER, ("official",), ("official",)), strict=True):
+        line = cells(table, "cgan (reference)")
+        assert [*line] == ["model", "TFLOP", "runs", *(column.heading for column in shown)]
+        for column in shown:
             there = [row for row in mine if row["split"] in splits]
             estimate = mean(there, column.metric, column.bounds)
             assert estimate.low is not None and estimate.high is not None
-            cell = found[f"{column.heading}, {name}"]
+            cell = line[column.heading]
             value = fmean(float(row[column.metric]) for row in there)
             assert cell.text == column.show(value)
-            assert cell.detail == f"{column.show(estimate.low)}..{column.show(estimate.high)}"
-    assert headline([r for r in rows if r["split"] == "official"]).groups == ()
-    for splits in (NEVER, ("official",)):  # what is not of a split is of all rows that there are
-        mine = [row for row in rows if row["model"] == "wgan" or row["split"] in splits]
-        assert cells(headline(mine), "cgan (reference)")["training TFLOP"].text == "60"
+            assert cell.detail == ends(column, estimate)
+    assert len(headlines([r for r in rows if r["split"] == "official"])) == 2
+
+
+def test_a_main_table_has_all_marks_the_last_first() -> None:
+    of_a_run = card("lookup", preset="", mark=20.0), card("lookup", preset="", mark=60.0)
+    for each in of_a_run:
+        each["candidate"]["run"]["model"] = "cgan"
+    (table,) = headlines(
+        rows(
+            *(card(mark=mark, accuracy=0.9 + mark / 1000) for mark in (20.0, 60.0)),
+            *(card("wgan", mark=20.0), *of_a_run, baseline()),
+        )
+    )
+    assert [[cell.text for cell in line[:3]] for line in table.lines] == [
+        ["cgan (reference)", "60", "1"], ["cgan (reference)", "20", "1"],
+        ["wgan (reference)", "20", "1"], ["class-mean*", "", ""],
+        ["lookup of cgan", "60", "1"], ["real test images", "", ""],
+    ]  # fmt: skip
+    assert [line[3].text for line in table.lines[:2]] == ["96.0", "92.0"]
+
+
+def test_other_pairings_and_labels_stand_beside_the_same_model_and_mark() -> None:
+    plain, other = headlines(
+        rows(
+            *(card(mark=mark) for mark in (20.0, 60.0, 110.0)), card("wgan", mark=60.0),
+            card(mark=60.0, pairing="fixed-4"), card(mark=20.0, labels="warm-start"), baseline(),
+        )
+    )  # fmt: skip
+    assert [*zip(labels(plain), (line[1].text for line in plain.lines), strict=True)] == [
+        ("cgan (reference)", "110"), ("cgan (reference)", "60"), ("wgan (reference)", "60"),
+        ("cgan (reference)", "20"), ("class-mean*", ""), ("real test images", ""),
+    ]  # fmt: skip
+    assert [*zip(labels(other), (line[1].text for line in other.lines), strict=True)] == [
+        ("cgan (reference)", "60"), ("cgan (reference), fixed-4", "60"),
+        ("cgan (reference)", "20"), ("cgan (reference), labels", "20"), ("real test images", ""),
+    ]  # fmt: skip
+
+
+def test_the_main_mark_is_the_one_that_most_runs_have() -> None:
+    given = rows(
+        *(card(mark=20.0, split=split) for split in NEVER),
+        *(card(seed=seed, mark=60.0) for seed in (0, 1)),
+        *(card(mark=mark) for mark in (20.0, 110.0)),
+        *(card("wgan", mark=20.0), baseline(), baseline(split=NEVER[0])),
+    )
+    found = [(row["split"], row["model"], row["mark_tflop"]) for row in at_main_marks(given)]
+    assert found == [
+        *((split, "cgan", "20.0") for split in NEVER), (NEVER[0], "class-mean", ""),
+        *(("official", "cgan", "60.0"), ("official", "cgan", "60.0")),
+        ("official", "class-mean", ""),
+    ]  # fmt: skip
 
 
 def test_each_kind_of_split_has_a_table_of_its_own() -> None:
@@ -125,23 +189,26 @@ def test_each_kind_of_split_has_a_table_of_its_own() -> None:
         assert found["commit"].text == "trained0, trained1"
 
 
-def test_the_order_is_by_preset_and_by_accuracy_on_speakers_never_heard() -> None:
-    table = headline(
-        rows(
-            *(card("cgan", split=split, accuracy=0.7) for split in NEVER),
-            *(card("wgan", split=split, accuracy=0.8) for split in NEVER),
-            card("cgan", accuracy=0.95),
-            card("wgan", accuracy=0.85),
-            card("cvae", accuracy=0.99, preset="original"),
-            baseline("class-mean", accuracy=1.0),
-            baseline("real-data", accuracy=0.9),
-        )
+def test_the_order_is_by_preset_and_by_accuracy() -> None:
+    given = rows(
+        *(card("cgan", split=split, accuracy=0.7) for split in NEVER),
+        *(card("wgan", split=split, accuracy=0.8) for split in NEVER),
+        card("cgan", accuracy=0.95),
+        card("wgan", accuracy=0.85),
+        card("cvae", accuracy=0.99, preset="original"),
+        baseline("class-mean", accuracy=1.0),
+        baseline("real-data", accuracy=0.9),
     )
-    assert labels(table) == [
-        *("wgan (reference)", "cgan (reference)", "cvae (original)", "class-mean*", "real-data*"),
+    never, official = headlines(given)
+    assert labels(never) == ["wgan (reference)", "cgan (reference)", "real test images"]
+    assert labels(official) == [
+        *("cgan (reference)", "wgan (reference)", "cvae (original)", "class-mean*", "real-data*"),
         "real test images",
     ]
-    assert cells(table, "cvae (original)")["runs"].text == "0 + 1"
+    # All columns together: by speakers never heard.
+    assert [tables.label_of(group[0]) for group in tables.grouped(given)] == [
+        *("wgan (reference)", "cgan (reference)", "cvae (original)", "class-mean*", "real-data*"),
+    ]
 
 
 def test_what_a_label_says() -> None:
@@ -197,7 +264,7 @@ def test_a_pair_has_differences_with_intervals(kind: int, splits: tuple[str, ...
         assert low is not None and high is not None
         cell = found[f"{column.title}, difference"]
         assert cell.text == column.show(value, sign=True)
-        assert cell.detail == f"{column.show(low, sign=True)}..{column.show(high, sign=True)}"
+        assert cell.detail == ends(column, Interval(value, low, high), sign=True)
     assert found["accuracy %, difference"].text == "+10.0"
     assert found["accuracy %, order holds"] == Cell("2 of 2", "100% of resamples")
     assert found["coverage within digit, order holds"] == Cell("0 of 2", "0% of resamples")
@@ -217,7 +284,7 @@ def test_lookups_of_two_models_are_two_lines() -> None:
     cards = [card("lookup", preset="") for _ in range(2)]
     for made, of in zip(cards, ("cgan", "wgan"), strict=True):
         made["candidate"]["run"]["model"] = of
-    assert labels(headline(rows(*cards)))[:2] == ["lookup of cgan", "lookup of wgan"]
+    assert labels(headlines(rows(*cards))[0])[:2] == ["lookup of cgan", "lookup of wgan"]
 
 
 def test_a_lookup_is_compared_with_models() -> None:
@@ -262,6 +329,15 @@ def test_numbers_are_shown_in_their_form() -> None:
     assert [BY_METRIC["training_flops"].show(x) for x in (60.02e12, 0.3e12)] == ["60", "0.3"]
     assert [c.heading[-1] for c in (BY_METRIC["fd"], BY_METRIC["coverage"])] == ["↓", "↑"]
     assert Column("a", "unknown", "{:.1f}", "").heading == "a"
+
+
+def test_an_interval_that_looks_like_its_value_is_not_shown() -> None:
+    column = BY_METRIC["copied"]
+    shown = [
+        tables._ends(Interval(0.1, low, high), column)
+        for low, high in ((0.10001, 0.0999), (0.0, 0.1), (None, None))
+    ]
+    assert shown == ["", "0.0..10.0", ""]
 
 
 def test_markdown_escapes_what_would_end_a_cell() -> None:
