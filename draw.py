@@ -73,7 +73,9 @@ def main() -> None:
     check_writable(options.out or FOLDER)
     rows, failed = read_words(paths, options.microphone)
     if rows:
-        models = dict(zip(names_of(found), built, strict=True))
+        heard_as = (each.run.sound_as for each in found)
+        hearing = zip(built, heard_as, strict=True)
+        models = dict(zip(names_of(found), hearing, strict=True))
         judge = load_judge(found[0].run.data, "a", device)
         drawn = draw(rows, models, judge, options.draws, options.seed, device)
         _show(rows, drawn)
@@ -140,7 +142,7 @@ def _build(found: checkpoint.Checkpoint, path: Path, device: torch.device) -> Ge
         raise InputError(
             f"{path}: a model of your own data '{found.run.data}'; draw.py draws digits"
         )
-    if found.run.spec != datasets.spec("audio2image", found.run.labels):
+    if found.run.spec != datasets.spec("audio2image", found.run.labels, found.run.sound_as):
         raise InputError(f"{path}: a model of {found.run.task}, which draws no images of sounds")
     model = found.build_model(device)
     if found.step < Schedule.of(found.run).draws_from:

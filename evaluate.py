@@ -102,11 +102,12 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
             f"the data '{run.data}' here are not those of the checkpoint: their fingerprint is "
             f"{dataset.fingerprint[:12]}, the run's {run.data_fingerprint[:12]}"
         )
-    evaluator = EVALUATORS[run.task](dataset, run.split, device)
+    evaluator = EVALUATORS[run.task](dataset, run.split, device, run.sound_as)
     if not options.baseline:
         yield candidate, evaluator, options.out or path.parent
     for name in options.baseline:
-        chosen = candidate.baseline(name, evaluator.train)  # type: ignore[arg-type]
+        train = evaluator.train.seen_as(run.sound_as)
+        chosen = candidate.baseline(name, train)  # type: ignore[arg-type]
         yield chosen, evaluator, options.out or path.parent / name
 
 

@@ -12,7 +12,7 @@ import dataclasses
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from lightning_fabric import Fabric, seed_everything
+from lightning_fabric import seed_everything
 from tyro.conf import OmitArgPrefixes, arg
 
 import datasets
@@ -28,10 +28,21 @@ import models
 from common.command_line import flags, parse, value_of
 from common.errors import InputError, command, suggest
 from common.files import exclusive
-from datasets import Batches, Labels, PairedDataset, Task, check_pairing, pairs_last
+from datasets import (
+    Augment,
+    Batches,
+    Labels,
+    PairedDataset,
+    SoundAs,
+    Task,
+    check_augment,
+    check_pairing,
+    default_augment,
+)
 from datasets.splits import part
 from models import Config
 from training import checkpoint
+from training.fabric import Device, launch
 from training.loop import Trainer
 from training.memory import check_batch_size
 from training.run import (
@@ -42,6 +53,7 @@ from training.run import (
     check_marks,
     check_settings,
     code_version,
+    default_config,
 )
 from training.schedule import TERA, Schedule
 from training.session import Intervals, Session, mark_folder, restore
@@ -72,6 +84,13 @@ class Options:
     labels: Labels = "none"
     """What learns from digit labels: nothing (none); the warm start, by naming digits (warm-start);
     the same, and the model gets the digit that it names and nothing else of the sound (cascade)."""
+    sound_as: SoundAs = "mel64"
+    """As which picture a sound is heard or said: the level of mel bands (mel64), of equal bands
+    (linear) or of semitones (tones), level and phase in color (complex), bytes of the samples above
+    each other (planes) or in red, green and blue (packed-rgb)."""
+    augment: Augment | None = None
+    """What of a heard sound is varied in training: its picture, by default of mel64, or the clip
+    before it becomes one, the default of all others."""
     seed: int = 0
     """Of weights, batches and noise."""
     marks: tuple[float, ...] = MARKS
@@ -80,7 +99,7 @@ class Options:
     steps: int | None = None
     """End after so many steps instead, to try something out: what is not at a mark is no row of a
     table."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     """Where to train."""
     precision: Precision = "32-true"
     """Of the forward pass; the weights are float32."""
@@ -96,11 +115,12 @@ class Options:
 
 def main() -> None:
     name, preset, options, config = _read_arguments(sys.argv[1:])
-    fabric = _fabric(options)
+    fabric = launch(options.device, options.precision)
     dataset = datasets.load(options.data, options.data_dir, options.size, options.color)
     for note in dataset.notes:
         print(f"note: {note}", file=sys.stderr)
     run = _describe(name, preset, options, config, dataset)
+    check_augment(run.augment, run.sound_as)
     folder = options.out or run.folder()
     found = _previous(folder, run, options.resume)
 
@@ -108,10 +128,10 @@ def main() -> None:
     model = build(config, run.spec)
     check_batch_size(build(config, run.spec), fabric.device)
     model = model.to(fabric.device)
-    train = part(dataset, options.split, "train").to(fabric.device)
+    train = part(dataset, options.split, "train").seen_as(run.sound_as).to(fabric.device)
     batches = Batches(
         train, options.pairing, config.batch_size, options.seed, fabric.global_rank, options.labels,
-        options.task,
+        options.task, run.augment,
     )  # fmt: skip
     schedule = Schedule.of(run, fabric.device, model)
     trainer = Trainer(model, schedule, batches, fabric, config.ema)
@@ -119,7 +139,7 @@ def main() -> None:
         restore(trainer, found)
         _refuse_passed_marks(options.marks, schedule, trainer.step, folder)
     run = run.continued_from(found.run) if found else run
-    validation = Validation(dataset, options.split, options.task)
+    validation = Validation(dataset, options.split, options.task, run.sound_as)
     intervals = Intervals(options.checkpoint_every, options.validate_every)
     end = options.steps or schedule.steps(options.marks[-1] * TERA)
     try:
@@ -153,9 +173,7 @@ def _read_arguments(arguments: list[str]) -> tuple[str, str, Options, Config]:
     if preset not in presets:
         raise InputError(f"unknown preset '{preset}' of model '{name}': {suggest(preset, presets)}")
     _refuse_foreign_flags(name, preset, arguments)
-    config = presets[preset]
-    if pairs_last(value_of("--pairing", arguments) or Options.pairing):
-        config = config.for_lasting_pairs()
+    config = default_config(name, preset, value_of("--pairing", arguments) or Options.pairing)
     chosen = dataclasses.make_dataclass(
         "Chosen",
         [
@@ -221,40 +239,18 @@ def _check_options(options: Options) -> Options:
     return options
 
 
-def _fabric(options: Options) -> Fabric:
-    available: dict[str, Callable[[], bool]] = {
-        "cuda": torch.cuda.is_available,
-        "mps": torch.backends.mps.is_available,
-    }
-    if not available.get(options.device, lambda: True)():
-        raise InputError(f"--device {options.device}: this machine has none; try --device cpu")
-    # One process, or as many as torchrun started.
-    size, local, nodes = (
-        int(os.environ.get(name, 1))
-        for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE")
-    )
-    fabric = Fabric(
-        accelerator=options.device,
-        strategy="ddp" if size > 1 else "auto",
-        devices=local,
-        num_nodes=nodes,
-        precision=options.precision,
-    )
-    fabric.launch()
-    return fabric
-
-
 def _describe(
     name: str, preset: str, options: Options, config: Config, dataset: PairedDataset
 ) -> Run:
-    spec = dataset.spec(options.task, options.labels)
+    spec = dataset.spec(options.task, options.labels, options.sound_as)
     return Run(
         model=name, preset=preset, config=dataclasses.asdict(config), data=dataset.name,
         data_fingerprint=dataset.fingerprint, task=options.task, split=options.split,
         pairing=options.pairing, labels=options.labels, seed=options.seed,
         precision=options.precision, x_shape=spec.x_shape, c_shape=spec.c_shape,
         marks=options.marks, code=code_version(), processes=int(os.environ.get("WORLD_SIZE", 1)),
-        n_digits=spec.n_digits,
+        n_digits=spec.n_digits, sound_as=options.sound_as,
+        augment=options.augment or default_augment(options.sound_as),
     )  # fmt: skip
 
 

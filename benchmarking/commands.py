@@ -15,6 +15,8 @@ from training.session import mark_folder
 
 __all__ = ["commands_of"]
 
+IDENTITY = ("data", "task", "split", "pairing", "labels", "sound_as", "augment")
+
 
 def commands_of(row: Row) -> list[str]:
     """The commands that made a row, as one types them in the checkout."""
@@ -26,7 +28,7 @@ def commands_of(row: Row) -> list[str]:
     if row["of_model"]:
         baseline = ["--baseline", row["model"]]
     what: dict[str, Any] = {
-        **{name: row[name] for name in ("data", "task", "split", "pairing", "labels")},
+        **{name: row[name] for name in IDENTITY},
         **{"model": model, "preset": row["preset"] or _preset_of(row), "seed": int(row["seed"])},
     }
     folder = run_folder(Path("results/runs"), **what)

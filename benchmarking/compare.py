@@ -37,7 +37,7 @@ __all__ = ["LoggedRun", "chart", "read", "write"]
 NAME = "compare"
 # What the numbers of one table agree in, and what else is named where it differs.
 MEASURE = ("task", "data", "data_fingerprint", "split")
-TREATMENT = ("pairing", "labels", "processes", "precision")
+TREATMENT = ("pairing", "labels", "sound_as", "augment", "processes", "precision")
 FLOPS, SECONDS = "progress/training_flops", "progress/training_seconds"
 
 
@@ -88,7 +88,7 @@ def read(folder: Path) -> LoggedRun:
     folder = folder if folder.is_dir() else folder.parent
     scalars, run = read_scalars(folder), found.run
     steps = sorted({s for t, (all_, _) in scalars.items() if "validation/" in t for s in all_})
-    ours = run.spec == datasets.spec(run.task, run.labels)
+    ours = run.spec == datasets.spec(run.task, run.labels, run.sound_as)
     if ours and steps and scalars.get(FLOPS, ([], []))[0] != steps:
         count = Schedule.of(run)
         scalars[FLOPS] = (steps, [float(count.until(step)) for step in steps])

@@ -13,13 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 import datasets
-import models
 from benchmarking.jobs import Job, Planned, is_busy
 from common.errors import InputError
 from datasets import Batches, PairedDataset, part
 from training import checkpoint
 from training.loop import Trainer
-from training.run import Precision, Run, code_version
+from training.run import Precision, Run, code_version, default_config
 from training.schedule import TERA, Schedule
 
 __all__ = ["Cost", "costs", "duration", "show"]
@@ -57,7 +56,7 @@ def costs(jobs: Sequence[Planned], dataset: PairedDataset) -> list[Cost]:
         if not isinstance(job, Job):
             found.append(Cost(0.0, 0.0, None, scored))
             continue
-        kind = (job.model, job.preset, job.task, job.labels)
+        kind = (job.model, job.preset, job.task, job.labels, job.sound_as, job.augment)
         run = _describe(job, dataset)
         if kind not in schedules:
             schedules[kind] = Schedule.of(run)
@@ -81,9 +80,9 @@ def measure_rate(run: Run, precision: Precision, dataset: PairedDataset) -> floa
     model = run.build().to(fabric.device)
     # A first mark of nothing: each window of phases has its least length, a step.
     schedule = Schedule.of(dataclasses.replace(run, marks=(1e-9,)), fabric.device, model)
-    train = part(dataset, run.split, "train").to(fabric.device)
+    train = part(dataset, run.split, "train").seen_as(run.sound_as).to(fabric.device)
     batches = Batches(
-        train, run.pairing, run.config["batch_size"], run.seed, 0, run.labels, run.task
+        train, run.pairing, run.config["batch_size"], run.seed, 0, run.labels, run.task, run.augment
     )
     trainer = Trainer(model, schedule, batches, fabric, run.config["ema"])
     for _ in range(schedule.draws_from):
@@ -127,14 +126,13 @@ def duration(seconds: float) -> str:
 
 
 def _describe(job: Job, dataset: PairedDataset) -> Run:
-    spec = datasets.spec(job.task, job.labels)
-    config = models.presets(job.model)[job.preset]
-    if datasets.pairs_last(job.pairing):
-        config = config.for_lasting_pairs()
+    spec = datasets.spec(job.task, job.labels, job.sound_as)
+    config = default_config(job.model, job.preset, job.pairing)
     return Run(
         job.model, job.preset, dataclasses.asdict(config), job.data, dataset.fingerprint,
         job.task, job.split, job.pairing, job.labels, job.seed, job.precision,
-        spec.x_shape, spec.c_shape, job.marks, code_version(),
+        spec.x_shape, spec.c_shape, job.marks, code_version(), sound_as=job.sound_as,
+        augment=job.augment,
     )  # fmt: skip
 
 

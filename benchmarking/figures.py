@@ -13,6 +13,7 @@ from benchmarking.rows import Row, key_of, to_row
 from common import plots
 from common.errors import InputError
 from common.files import write_atomically
+from converters.sound_as import MEL64
 from evaluation import outputs
 from training import checkpoint
 from training.validation import Validation
@@ -39,7 +40,8 @@ def write(out: Path, runs: Sequence[Run], data_dir: Path) -> None:
 
 def folder_name(row: Row) -> str:
     split = row["split"].replace(":", "-")
-    return f"{row['data']}-{row['task']}-{split}-{row['pairing']}-labels-{row['labels']}"
+    name = f"{row['data']}-{row['task']}-{split}-{row['pairing']}-labels-{row['labels']}"
+    return name + (f"-as-{row['sound_as']}" if row["sound_as"] != MEL64 else "")
 
 
 def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
@@ -79,7 +81,8 @@ def draw_side_by_side(folder: Path, runs: Sequence[Run], data_dir: Path) -> None
         return
     first = reference[0][0]
     dataset = datasets.load(first["data"], data_dir)
-    validation = Validation(dataset, first["split"], first["task"])  # type: ignore[arg-type]
+    what = first["split"], first["task"], first["sound_as"]
+    validation = Validation(dataset, *what)  # type: ignore[arg-type]
     images = {validation.given: validation.shown, "real": validation.partners}
     for row, run in reference:
         if row["seed"] != first["seed"]:

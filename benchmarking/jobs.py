@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import models
 from benchmarking import selftest
 from common.errors import InputError, escaped
 from common.files import exclusive
 from common.processes import run_script
-from datasets import Labels, PairedDataset, Task
+from converters.sound_as import MEL64
+from datasets import Augment, Labels, PairedDataset, Task, default_augment
 from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
 from evaluation.tasks import EVALUATORS
 from judges import JUDGES, load_judge
 from training import checkpoint
-from training.run import Precision, Run
+from training.run import Precision, Run, default_config
 from training.session import mark_folder
 
 __all__ = [
@@ -51,6 +51,8 @@ class Job:
     precision: Precision
     marks: tuple[float, ...]
     folder: Path
+    sound_as: str = MEL64
+    augment: Augment = "pictures"
     baselines: tuple[str, ...] = ()
 
     @property
@@ -60,7 +62,14 @@ class Job:
         for value, usual in given:
             label += f", {value}" if value != usual else ""
         label += f", labels {self.labels}" if self.labels != "none" else ""
+        label += f", sound as {self.sound_as}" if self.sound_as != MEL64 else ""
+        if self._augments_otherwise:
+            label += f", {self.augment} augmented"
         return label + (f", seed {self.seed}" if self.seed else "")
+
+    @property
+    def _augments_otherwise(self) -> bool:
+        return self.augment != default_augment(self.sound_as)
 
     @property
     def tflop(self) -> float:
@@ -90,6 +99,8 @@ class Job:
                 "--labels",
                 self.labels,
             ),
+            *(("--sound-as", self.sound_as) if self.sound_as != MEL64 else ()),
+            *(("--augment", self.augment) if self._augments_otherwise else ()),
             *("--seed", str(self.seed), "--precision", self.precision),
             *("--marks", *(f"{mark:g}" for mark in self.marks)),
         ]
@@ -144,7 +155,7 @@ class Job:
 
     def _changes(self, run: Run) -> list[str]:
         """What of a run is not as it is to be."""
-        config = dataclasses.asdict(models.presets(self.model)[self.preset])
+        config = dataclasses.asdict(default_config(self.model, self.preset, self.pairing))
         changed = [k for k, v in config.items() if k in run.config and run.config[k] != v]
         if run.precision != self.precision:
             changed.append("precision")

@@ -20,7 +20,17 @@ from benchmarking import costs, jobs, report
 from benchmarking.jobs import Baselines, Job, Planned, SelfTest
 from common.errors import InputError, suggest
 from common.files import ROOT
-from datasets import Labels, PairedDataset, Task, check_pairing, check_split
+from datasets import (
+    Augment,
+    Labels,
+    PairedDataset,
+    SoundAs,
+    Task,
+    check_augment,
+    check_pairing,
+    check_split,
+    default_augment,
+)  # fmt: skip
 from evaluation import self_test
 from evaluation.run_baselines import RunBaseline
 from training.run import MARKS, RUNS, Precision, baselines_folder, check_marks, run_folder
@@ -52,6 +62,10 @@ class Options:
     """How sounds get their images: resampled, one-to-one, fixed-K or shuffled."""
     labels: tuple[Labels, ...] = ("none",)
     """What learns from digit labels: nothing, the warm start alone, or a cascade."""
+    sound_as: tuple[SoundAs, ...] = ("mel64",)
+    """As which pictures sounds are heard and said; see train.py."""
+    augment: Augment | None = None
+    """What of a heard sound is varied in training; see train.py."""
     seeds: tuple[int, ...] = (0,)
     """Which seeds."""
     precision: Precision = "32-true"
@@ -132,9 +146,11 @@ def check(options: Options) -> Options:
     for task in options.tasks:
         if not any(task in preset.tasks for preset in chosen):
             raise InputError(f"none of these models and presets serves --tasks {task}")
-    for name in ("tasks", "splits", "pairings", "labels", "seeds"):
+    for name in ("tasks", "splits", "pairings", "labels", "sound_as", "seeds"):
         if not getattr(options, name):
-            raise InputError(f"--{name} needs a value")
+            raise InputError(f"--{name.replace('_', '-')} needs a value")
+    for sound_as in options.sound_as:
+        check_augment(options.augment or default_augment(sound_as), sound_as)
     for pairing in options.pairings:
         check_pairing(pairing)
     check_marks(options.marks)
@@ -157,16 +173,17 @@ def plan(options: Options, dataset: PairedDataset) -> list[Planned]:
         Baselines(data, task, split, baselines_folder(root, data, task, split))
         for task, split in dict.fromkeys(itertools.product(options.tasks, options.splits))
     ]
-    for preset, seed, task, labels, pairing, split, name in itertools.product(
-        options.presets or PRESETS, options.seeds, options.tasks, options.labels,
+    for preset, seed, task, sound_as, labels, pairing, split, name in itertools.product(
+        options.presets or PRESETS, options.seeds, options.tasks, options.sound_as, options.labels,
         options.pairings, options.splits, options.models or models.names(),
     ):  # fmt: skip
         if preset not in models.presets(name) or task not in models.presets(name)[preset].tasks:
             continue
         what = (name, preset, data, task, split, pairing, labels, seed)
-        folder = run_folder(root, *what)
+        heard = sound_as, options.augment or default_augment(sound_as)
+        folder = run_folder(root, *what, *heard)
         if folder not in {job.folder for job in planned}:
-            job = Job(*what, options.precision, options.marks, folder)
+            job = Job(*what, options.precision, options.marks, folder, *heard)
             planned.append(dataclasses.replace(job, baselines=_baselines(job, planned)))
     if data == self_test.DATA and "audio2image" in options.tasks:
         planned.append(SelfTest(data, root / "self-test", options.out or ROOT / "results"))
@@ -178,7 +195,7 @@ def _baselines(job: Job, before: Sequence[Planned]) -> tuple[RunBaseline, ...]:
     the first model's alone: the others' begin alike and take the same share of the FLOPs."""
     if getattr(models.presets(job.model)[job.preset], "warm_start", 0) == 0:
         return ()
-    names = ("preset", "task", "split", "pairing", "labels", "seed")
+    names = ("preset", "task", "split", "pairing", "labels", "sound_as", "augment", "seed")
     same = (b for b in before if isinstance(b, Job) and b.baselines)
     if any(all(getattr(b, name) == getattr(job, name) for name in names) for b in same):
         return ("label",) if job.labels == "cascade" else ()

@@ -11,17 +11,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any, NamedTuple
 
 import jinja2
 from matplotlib.figure import Figure
 
-from benchmarking import compare, report_charts, tables
+from benchmarking import compare, groups, report_charts, tables
 from benchmarking.charts import Curves
 from benchmarking.columns import COLUMNS
 from benchmarking.commands import commands_of
 from benchmarking.figures import SIDE_BY_SIDE, Run, folder_name
+from benchmarking.matrices import Matrix, by_speaker, confusions
 from benchmarking.report_charts import Point, light_and_dark
 from benchmarking.rows import Row
 from benchmarking.seeds import mean
@@ -42,14 +42,6 @@ class Picture(NamedTuple):
     title: str
     light: str
     dark: str = ""
-
-
-class Matrix(NamedTuple):
-    """A table of shares in [0, 1], shaded."""
-
-    title: str
-    columns: Sequence[str]
-    lines: Sequence[tuple[str, Sequence[float | None]]]
 
 
 @dataclass(frozen=True)
@@ -125,15 +117,15 @@ def render(rows: Sequence[Row], runs: Sequence[Run], figures: Path, tested: Self
     )  # fmt: skip
     environment.filters["percent"] = _percent
     found = []
-    for key, measured in tables.by_measure(rows).items():
+    for key, measured in groups.by_measure(rows).items():
         of_runs = [run for run in runs if (run[0]["data"], run[0]["task"]) == key]
         found.append(_data(*key, measured, of_runs, figures))
     return environment.get_template("report.html").render(datasets=found, tested=tested) + "\n"
 
 
 def _data(name: str, task: str, rows: list[Row], runs: list[Run], figures: Path) -> Data:
-    main, kinds, first = tables.at_main_marks(rows), tables.kinds(rows), rows[0]
-    of_kind = {kind: [r for r in main if tables.kind_of(r["split"]) == kind] for kind in kinds}
+    main, kinds, first = groups.at_main_marks(rows), groups.kinds(rows), rows[0]
+    of_kind = {kind: [r for r in main if groups.kind_of(r["split"]) == kind] for kind in kinds}
     shown = {_titled(kind, there): there for kind, there in of_kind.items()}
     facts = {
         **WORDS[task],
@@ -141,7 +133,7 @@ def _data(name: str, task: str, rows: list[Row], runs: list[Run], figures: Path)
         "n": int(first["n"]),
         "recordings": [(kind, _recordings(of_kind[kind])) for kind in kinds],
         "k": first["k"],
-        "has_new_speakers": tables.NEW in kinds,
+        "has_new_speakers": groups.NEW in kinds,
         "n_rows": len(rows),
         "commits": sorted({r["code_trained"] or r["code_evaluated"] for r in rows}),
         "needs_label": any(row["needs_label"] == "True" for row in rows),
@@ -157,12 +149,12 @@ def _data(name: str, task: str, rows: list[Row], runs: list[Run], figures: Path)
                 tables.full_tables(there),
                 tables.pair_tables(there),
             )
-            for mark, there in tables.by_mark(rows)
+            for mark, there in groups.by_mark(rows)
         ],
         trade_off=_trade_off(shown),
         learning=_learning(runs, kinds),
-        confusion=[(title, _confusions(there)) for title, there in shown.items()],
-        speakers=[m for title, there in shown.items() if (m := _speakers(title, there)).columns],
+        confusion=[(title, confusions(there)) for title, there in shown.items()],
+        speakers=[m for title, there in shown.items() if (m := by_speaker(title, there)).columns],
         grids=_grids(runs, figures),
         samples=_files(_first(runs), outputs.GRID),
         losses=_losses(_first(runs)),
@@ -194,10 +186,10 @@ def _trade_off(of_kind: Mapping[str, Sequence[Row]]) -> Picture | None:
     columns = {column.metric: column for column in COLUMNS}
     panels: dict[str, list[Point]] = {}
     for kind, rows in of_kind.items():
-        for group in tables.grouped(rows):
+        for group in groups.grouped(rows):
             if all(row.get(X) and row.get(Y) for row in group):
                 x, y = (mean(group, metric, columns[metric].bounds) for metric in (X, Y))
-                label, is_baseline = tables.label_of(group[0]), tables.is_baseline(group[0])
+                label, is_baseline = groups.label_of(group[0]), groups.is_baseline(group[0])
                 point = Point(label, group[0]["model"], is_baseline, x, y)
                 panels.setdefault(kind, []).append(point)
     if not panels:
@@ -211,7 +203,7 @@ def _trade_off(of_kind: Mapping[str, Sequence[Row]]) -> Picture | None:
 def _learning(runs: Sequence[Run], kinds: Sequence[str]) -> list[Picture]:
     found = []
     for kind in kinds:
-        curves = _curves([run for run in runs if tables.kind_of(run[0]["split"]) == kind])
+        curves = _curves([run for run in runs if groups.kind_of(run[0]["split"]) == kind])
         if curves:
             found.append(_chart(kind, lambda: report_charts.learning_curves(curves)))  # noqa: B023
     return found
@@ -221,7 +213,7 @@ def _first(runs: Sequence[Run]) -> list[Run]:
     """One run of each label: pictures of all seeds and speakers would fill the page."""
     first: dict[str, Run] = {}
     for row, folder in sorted(runs, key=lambda run: (run[0]["split"], int(run[0]["seed"]))):
-        first.setdefault(tables.label_of(row), (row, folder))
+        first.setdefault(groups.label_of(row), (row, folder))
     return [*first.values()]
 
 
@@ -238,34 +230,8 @@ def _curves(runs: Sequence[Run]) -> list[Curves]:
     for row, folder in runs:
         with contextlib.suppress(InputError):  # a run without its log
             scalars = compare.read(folder.parent).scalars
-            found.append(Curves(tables.label_of(row), row["model"], scalars))
+            found.append(Curves(groups.label_of(row), row["model"], scalars))
     return found
-
-
-def _confusions(rows: Sequence[Row]) -> list[Matrix]:
-    """Of each group, all its runs together: the shares of each requested digit."""
-    found = []
-    for group in tables.grouped(rows):
-        matrices = [json.loads(row["confusion"]) for row in group]
-        lines = []
-        for digit, parts in enumerate(zip(*matrices, strict=True)):
-            counts = [sum(cells) for cells in zip(*parts, strict=True)]
-            lines.append((str(digit), [count / max(sum(counts), 1) for count in counts]))
-        found.append(Matrix(tables.label_of(group[0]), [str(d) for d in range(len(lines))], lines))
-    return found
-
-
-def _speakers(kind: str, rows: Sequence[Row]) -> Matrix:
-    """Accuracy of each group by the speaker of the recording, over seeds."""
-    lines, names = [], sorted({name for row in rows for name in json.loads(row["by_speaker"])})
-    for group in tables.grouped(rows):
-        values: dict[str, list[float]] = {}
-        for row in group:
-            for name, estimate in json.loads(row["by_speaker"]).items():
-                values.setdefault(name, []).append(float(estimate["value"]))
-        cells = [fmean(values[name]) if name in values else None for name in names]
-        lines.append((tables.label_of(group[0]), cells))
-    return Matrix(kind, names, lines)
 
 
 def _grids(runs: Sequence[Run], figures: Path) -> list[Picture]:
@@ -285,7 +251,7 @@ def _files(runs: Sequence[Run], name: str) -> list[Picture]:
 def _with_baselines(runs: Sequence[Run], rows: Sequence[Row]) -> list[Run]:
     """The runs, and the baselines that use one of them, whose folders lie in the run's."""
     found = [*runs]
-    names = ("split", "pairing", "labels", "seed", "mark_tflop")
+    names = ("split", "pairing", "labels", "sound_as", "augment", "seed", "mark_tflop")
     for row in rows:
         for run, folder in runs:
             same = all(row[name] == run[name] for name in names)
@@ -297,7 +263,7 @@ def _with_baselines(runs: Sequence[Run], rows: Sequence[Row]) -> list[Run]:
 
 def _full_label(row: Row) -> str:
     """What a row is of, in words."""
-    label = f"{tables.label_of(row)}, {row['split']}"
+    label = f"{groups.label_of(row)}, {row['split']}"
     if row["seed"]:
         label += f", seed {row['seed']}, {float(row['mark_tflop']):g} TFLOP"
     return label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarking import figures, page, selftest, tables
+from benchmarking import figures, groups, page, selftest, tables
 from benchmarking.rows import ROWS, Row, add_row, read_rows, refuse_mixed
 from common.errors import InputError
 from common.files import ROOT, write_atomically
@@ -56,12 +56,12 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
     elif tested.failures:
         parts.append(f"**The self-test failed: {'; '.join(tested.failures)}.**\n")
     full, found = [ALL], []
-    for (data, task), measured in tables.by_measure(rows).items():
+    for (data, task), measured in groups.by_measure(rows).items():
         refuse_mixed(measured)
         name = f"{data}, {TASKS[task]}"
         parts.append(_headlines(name, measured))
-        full += [_full(name, mark, there) for mark, there in tables.by_mark(measured)]
-        found += figures.find_runs(tables.at_main_marks(measured), runs)
+        full += [_full(name, mark, there) for mark, there in groups.by_mark(measured)]
+        found += figures.find_runs(groups.at_main_marks(measured), runs)
     parts += [*full, FOOT]
     figures.write(out / FIGURES, found, data_dir)
     write_atomically(out / TABLE, "\n".join(parts).encode())

@@ -11,6 +11,7 @@ from typing import Any
 from common import files
 from common.errors import InputError
 from common.files import exclusive
+from converters.sound_as import MEL64
 from evaluation.tasks import task_of
 
 __all__ = ["ROWS", "SAME", "Row", "add_row", "key_of", "read_rows", "refuse_mixed", "to_row"]
@@ -30,8 +31,8 @@ SAME = (
 APART = {"data", "split", "code", "seed"}
 # What identifies a run: another with the same replaces its row.
 KEY = (
-    *("model", "of_model", "preset", "data", "task", "split", "pairing", "labels", "seed"),
-    "mark_tflop",
+    *("model", "of_model", "preset", "data", "task", "split", "pairing", "labels", "sound_as"),
+    *("augment", "seed", "mark_tflop"),
 )
 
 
@@ -62,6 +63,9 @@ def read_rows(out: Path) -> list[dict[str, str]]:
     """
     rows = files.read_rows(out / ROWS)
     for row in rows:
+        # Of before there were others.
+        row.setdefault("sound_as", MEL64 if row.get("seed") else "")
+        row.setdefault("augment", "pictures" if row.get("seed") else "")
         if row.get("format") != FORMAT:
             raise InputError(
                 f"{out / ROWS} has rows of another format than {FORMAT}: move it away and run "
@@ -89,6 +93,8 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
         "split": fingerprint["split"],
         "pairing": run.get("pairing", ""),
         "labels": run.get("labels", ""),
+        "sound_as": run.get("sound_as", MEL64) if run else "",
+        "augment": run.get("augment", "pictures") if run else "",
         "training_precision": run.get("precision", ""),
         "seed": run.get("seed", ""),
         "marks": " ".join(f"{mark:g}" for mark in run.get("marks", ())),

@@ -36,7 +36,10 @@ from converters.sound_as_bytes import (
 )
 from converters.sound_as_color import COLOR_SHAPE, decode_color, encode_color
 
-__all__ = ["N_SAMPLES", "REPRESENTATIONS", "Representation"]
+__all__ = ["MEL64", "N_SAMPLES", "REPRESENTATIONS", "Representation", "to_mel64"]
+
+
+MEL64 = "mel64"  # how models hear and speak where nothing else is said
 
 
 def _encode_mel64(clips: Tensor) -> Tensor:
@@ -48,7 +51,7 @@ def _decode_mel64(pictures: Tensor) -> Tensor:
 
 
 _ALL = (
-    Representation("mel64", (1, 64, 64), _encode_mel64, _decode_mel64),
+    Representation(MEL64, (1, 64, 64), _encode_mel64, _decode_mel64),
     Representation("linear", BANDS_SHAPE, encode_linear, decode_linear),
     Representation("complex", COLOR_SHAPE, encode_color, decode_color),
     Representation("tones", BANDS_SHAPE, encode_tones, decode_tones),
@@ -57,3 +60,18 @@ _ALL = (
 )
 
 REPRESENTATIONS: dict[str, Representation] = {each.name: each for each in _ALL}
+
+
+def to_mel64(pictures: Tensor, sound_as: str) -> Tensor:
+    """What is heard of pictures of any kind, as mel64 shows it: pictures of it stay as they are.
+
+    Args:
+        pictures: (n, ...) uint8, of `REPRESENTATIONS[sound_as]`.
+
+    Returns:
+        (n, 64, 64) uint8, on the same device.
+    """
+    if sound_as == MEL64:
+        return pictures
+    clips = REPRESENTATIONS[sound_as].to_sound(pictures)
+    return features.to_picture(clips)

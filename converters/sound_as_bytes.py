@@ -23,7 +23,7 @@ MAX_SAMPLE = 32767 - 128
 MIDDLE = 32768 + 128  # silence in `planes`: the middle of the high byte and of the low one
 
 PLANES_SHAPE = (1, 128, 128)  # 64 rows of 128 samples, two bytes each
-PACKED_SHAPE = (3, 76, 76)  # the smallest square that holds 16,384 bytes and can be halved twice
+PACKED_SHAPE = (3, 80, 80)  # the smallest square that holds 16,384 bytes and can be halved 4 times
 
 
 def encode_planes(clips: Tensor) -> Tensor:
@@ -53,13 +53,13 @@ def encode_packed(clips: Tensor) -> Tensor:
     """The bytes of a WAV file (low byte first, two's complement) in R, G, B, row by row.
 
     As the source project's fourth system writes them ("Resonance"). The last bytes are 0. The
-    sides, 76 pixels, are a multiple of 4 for networks that halve a picture twice.
+    sides, 80 pixels, are a multiple of 16 for networks that halve a picture four times.
 
     Args:
         clips: (k, 8192) float64.
 
     Returns:
-        (k, 3, 76, 76) uint8.
+        (k, 3, 80, 80) uint8.
     """
     words = _to_pcm(clips)
     content = torch.stack((words & 255, words >> 8 & 255), -1).flatten(1)  # (k, 16384)

@@ -13,25 +13,30 @@ from pathlib import Path
 from typing import Literal
 
 from common.errors import InputError, suggest
+from converters.sound_as import MEL64, REPRESENTATIONS
 from datasets.base import (
     DIGITS,
     OWN,
     SIZES,
     SPLITS,
     TASKS,
+    Augment,
     Batch,
     Color,
     Images,
     Labels,
     PairedDataset,
     Recordings,
+    SoundAs,
     Task,
     TaskSpec,
 )
 from datasets.pairing import (
     PAIRINGS,
     Batches,
+    check_augment,
     check_pairing,
+    default_augment,
     fixed_pairs,
     n_partners,
     pairs_last,
@@ -49,6 +54,7 @@ __all__ = [
     "SIZES",
     "SPLITS",
     "TASKS",
+    "Augment",
     "Batch",
     "Batches",
     "Color",
@@ -59,10 +65,13 @@ __all__ = [
     "Part",
     "Recordings",
     "Sides",
+    "SoundAs",
     "Task",
     "TaskSpec",
+    "check_augment",
     "check_pairing",
     "check_split",
+    "default_augment",
     "default_dir",
     "fixed_pairs",
     "from_pixels",
@@ -131,8 +140,9 @@ def load(
         return offline.load(data_dir)
 
 
-def spec(task: Task, labels: Labels = "none") -> TaskSpec:
-    """Shapes and ranges of a task of digits: images (1, 28, 28), log-mel pictures (1, 64, 64)."""
-    image, sound = (1, 28, 28), (1, 64, 64)
+def spec(task: Task, labels: Labels = "none", sound_as: str = MEL64) -> TaskSpec:
+    """Shapes and ranges of a task of digits: images (1, 28, 28), sounds as `sound_as` has them,
+    usually (1, 64, 64)."""
+    image, sound = (1, 28, 28), REPRESENTATIONS[sound_as].shape
     x, c = (image, sound) if task == "audio2image" else (sound, image)
     return TaskSpec(task, x, c, labels)

@@ -7,14 +7,18 @@ from typing import Literal
 
 from torch import Tensor
 
+from converters.sound_as import MEL64, REPRESENTATIONS
+
 __all__ = [
-    "DIGITS", "OWN", "SIZES", "SPLITS", "TASKS", "Batch", "Color", "Images", "Labels",
-    "PairedDataset", "Recordings", "Task", "TaskSpec",
+    "DIGITS", "OWN", "SIZES", "SPLITS", "TASKS", "Augment", "Batch", "Color", "Images", "Labels",
+    "PairedDataset", "Recordings", "SoundAs", "Task", "TaskSpec",
 ]  # fmt: skip
 
 Task = Literal["audio2image", "image2audio"]
 TASKS: tuple[Task, ...] = ("audio2image", "image2audio")
 Labels = Literal["none", "warm-start", "cascade"]
+Augment = Literal["pictures", "clips"]
+SoundAs = Literal["mel64", "linear", "complex", "tones", "planes", "packed-rgb"]
 DIGITS = tuple("0123456789")
 Color = Literal["auto", "grey", "rgb"]
 SIZES = range(16, 257, 4)  # of somebody's own images, in pixels
@@ -63,11 +67,12 @@ class PairedDataset:
     pairs: Tensor | None = None  # (p, 2) int64 image and recording, where the data have pairs
     notes: tuple[str, ...] = ()  # what somebody should know of how they were read
 
-    def spec(self, task: Task, labels: Labels = "none") -> TaskSpec:
-        """Shapes of a task on these data."""
+    def spec(self, task: Task, labels: Labels = "none", sound_as: str = MEL64) -> TaskSpec:
+        """Shapes of a task on these data, with sound as one of
+        `converters.sound_as.REPRESENTATIONS`."""
         image = (*self.images.pixels.shape[1:],)
         image = image if len(image) == 3 else (1, *image)
-        sound = (1, *self.recordings.pictures.shape[1:])
+        sound = REPRESENTATIONS[sound_as].shape
         x, c = (image, sound) if task == "audio2image" else (sound, image)
         return TaskSpec(task, x, c, labels, len(self.classes))
 

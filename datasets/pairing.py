@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 
 from common.errors import InputError
+from converters.sound_as import MEL64, REPRESENTATIONS
 from datasets.augment import augment
-from datasets.base import Batch, Labels, Task
+from datasets.augment_sound import augment_clips
+from datasets.base import Augment, Batch, Labels, Task
 from datasets.pixels import from_pixels
 from datasets.splits import Part
 
 __all__ = [
-    "PAIRINGS", "Batches", "check_pairing", "fixed_pairs", "n_partners", "pairs_last", "seed_of",
+    "PAIRINGS", "Batches", "check_augment", "check_pairing", "default_augment", "fixed_pairs",
+    "n_partners", "pairs_last", "seed_of",
 ]  # fmt: skip
 
 PAIRINGS = ("resampled", "one-to-one", "fixed-K", "given", "shuffled")
@@ -37,6 +40,24 @@ def check_pairing(pairing: str) -> None:
         raise InputError(
             f"unknown pairing '{pairing}': give resampled, one-to-one, fixed-K (K lasting partners "
             "of each recording, such as fixed-4), given (the pairs of a CSV) or shuffled"
+        )
+
+
+def default_augment(sound_as: str) -> Augment:
+    """What is varied in training of sounds as such pictures."""
+    return "pictures" if sound_as == MEL64 else "clips"
+
+
+def check_augment(augment: Augment, sound_as: str) -> None:
+    """That these pictures of sound can be augmented so.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if augment == "pictures" and sound_as != MEL64:
+        raise InputError(
+            f"--augment pictures is of --sound-as {MEL64}: pictures as '{sound_as}' cannot be "
+            "shifted and stretched; give --augment clips"
         )
 
 
@@ -95,9 +116,11 @@ class Batches:
         rank: of the process, where several train together; each draws batches of its own.
         labels: whether batches hold digits.
         task: which side is the target. Only sounds that are conditions are augmented.
+        augment: log-mel pictures, or clips before they become pictures of any kind.
 
     Raises:
-        InputError: there is no such pairing.
+        InputError: there is no such pairing, or pictures that are no log-mel pictures are to be
+            augmented.
     """
 
     def __init__(
@@ -109,10 +132,13 @@ class Batches:
         rank: int = 0,
         labels: Labels = "none",
         task: Task = "audio2image",
+        augment: Augment = "pictures",
     ) -> None:
         check_pairing(pairing)
+        check_augment(augment, part.sound_as)
         self.part, self.pairing, self.batch_size = part, pairing, batch_size
         self.seed, self.rank, self.labels, self.task = seed, rank, labels, task
+        self.augment = augment
         self.generator = torch.Generator(part.images.device)
         count = part.image_digit.bincount(minlength=len(part.classes))
         if pairing != "shuffled" and (count[part.sound_digit.unique()] == 0).any():
@@ -126,13 +152,22 @@ class Batches:
         part, generator = self.part, self.generator
         generator.manual_seed(seed_of(self.seed, step, phase, k, self.rank))
         image, recording = self._draw(batch_size or self.batch_size)
-        x, c = from_pixels(part.images[image]), from_pixels(part.sounds[recording])
-        digit = part.sound_digit[recording]
+        x, digit = from_pixels(part.images[image]), part.sound_digit[recording]
         if self.task == "audio2image":
-            c = augment(c, generator)
+            c = self._augmented(recording)
         else:
-            x, c, digit = c, x, part.image_digit[image]
+            c, digit = x, part.image_digit[image]
+            x = from_pixels(part.sounds[recording])
         return Batch(x, c, None if self.labels == "none" else digit)
+
+    def _augmented(self, recording: Tensor) -> Tensor:
+        """(b, *c_shape): the sounds as they are heard in training."""
+        part = self.part
+        if self.augment == "pictures":
+            return augment(from_pixels(part.sounds[recording]), self.generator)
+        clips = part.clips[recording.cpu()].to(part.sounds.device)
+        changed = augment_clips(clips, self.generator)
+        return from_pixels(REPRESENTATIONS[part.sound_as].to_picture(changed))
 
     def _draw(self, n: int) -> tuple[Tensor, Tensor]:
         """(n,) indices of images and of recordings."""

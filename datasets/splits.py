@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from common.errors import InputError, suggest
+from converters.sound_as import MEL64, REPRESENTATIONS
 from datasets.base import DIGITS, SPLITS, PairedDataset, Task
 
 __all__ = [
@@ -78,7 +79,7 @@ class Sides(NamedTuple):
 
     x: Tensor  # (n, height, width) uint8, targets
     x_digit: Tensor  # (n,) int64
-    c: Tensor  # (m, height, width) uint8, conditions
+    c: Tensor  # (m, height, width) uint8, conditions; colors as (m, 3, height, width)
     c_digit: Tensor  # (m,) int64
 
 
@@ -88,17 +89,25 @@ class Part:
 
     images: Tensor  # (n, 28, 28) uint8; see `Images`
     image_digit: Tensor  # (n,) int64, ascending
-    sounds: Tensor  # (m, 64, 64) uint8, log-mel pictures
+    sounds: Tensor  # (m, 64, 64) uint8, log-mel pictures, or as `sound_as` has them
     sound_digit: Tensor  # (m,) int64
     speaker: Tensor  # (m,) int64
     clips: Tensor  # (m, 8192) float32, on the CPU
     classes: tuple[str, ...] = DIGITS
     pairs: Tensor | None = None  # (p, 2) int64 image and recording of this part
+    sound_as: str = MEL64  # of `converters.sound_as.REPRESENTATIONS`
 
     def sides(self, task: Task) -> Sides:
         """What is drawn, and for what."""
         images, sounds = (self.images, self.image_digit), (self.sounds, self.sound_digit)
         return Sides(*images, *sounds) if task == "audio2image" else Sides(*sounds, *images)
+
+    def seen_as(self, sound_as: str) -> Part:
+        """The same with other pictures of its sounds."""
+        if sound_as == self.sound_as:
+            return self
+        sounds = REPRESENTATIONS[sound_as].to_picture(self.clips).to(self.sounds.device)
+        return replace(self, sounds=sounds, sound_as=sound_as)
 
     def to(self, device: torch.device | str) -> Part:
         moved: dict[str, Any] = {

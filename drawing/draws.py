@@ -10,6 +10,7 @@ from torch import Tensor
 
 from common.errors import InputError
 from common.progress import Progress
+from converters.sound_as import REPRESENTATIONS
 from datasets import from_pixels, seed_of, to_pixels
 from drawing.sounds import Row
 from judges import Judge
@@ -37,7 +38,7 @@ def names_of(found: Sequence[Checkpoint]) -> list[str]:
     """Of the models: as much of their runs as distinguishes them."""
     about = [
         (c.run.model, c.run.preset, c.run.data, c.run.split, c.run.pairing,
-         f"labels {c.run.labels}", f"seed {c.run.seed}",
+         f"labels {c.run.labels}", f"sound as {c.run.sound_as}", f"seed {c.run.seed}",
          f"step {c.step:,}")
         for c in found
     ]  # fmt: skip
@@ -54,7 +55,7 @@ def names_of(found: Sequence[Checkpoint]) -> list[str]:
 @torch.no_grad()  # not inference_mode: some models optimize while they sample
 def draw(
     rows: Sequence[Row],
-    models: Mapping[str, GenerativeModel],
+    models: Mapping[str, tuple[GenerativeModel, str]],
     judge: Judge,
     n_draws: int,
     seed: int,
@@ -63,7 +64,7 @@ def draw(
     """What each model draws for each word.
 
     Args:
-        models: by their names.
+        models: by their names, each with how it hears.
         seed: of the noise, which is the same for every word and model.
 
     Raises:
@@ -71,10 +72,11 @@ def draw(
     """
     made = []
     with Progress("drawing", len(models) * len(rows), unit="sound") as bar:
-        for name, model in models.items():
+        for name, (model, sound_as) in models.items():
+            encode = REPRESENTATIONS[sound_as].to_picture
             images = []
             for row in rows:
-                c = from_pixels(row.word.picture[None]).to(device)
+                c = from_pixels(encode(row.word.clip[None])).to(device)
                 # The same noise for every sound: a column differs by the sounds alone.
                 generator = torch.Generator(device).manual_seed(seed_of("draw", seed))
                 x = model.sample(c.expand(n_draws, -1, -1, -1), generator)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from common.errors import InputError
-from converters.mel64.features import MEL64
+from converters.mel64 import features
+from converters.sound_as import MEL64
 from datasets import PairedDataset, part, recording_split, seed_of, test_part
 from evaluation import cache
 from evaluation.candidates import Candidate
@@ -37,6 +38,8 @@ class Evaluator(ABC):
 
     Args:
         split: 'official' or 'speaker:NAME'.
+        sound_as: how the candidates hear or speak; one of
+            `converters.sound_as.REPRESENTATIONS`. What is spoken is judged as mel64.
 
     Raises:
         InputError: there is no such split, or no judge for this dataset.
@@ -46,11 +49,16 @@ class Evaluator(ABC):
     KIND: ClassVar[Kind]  # of what is drawn and judged
     PAGES: ClassVar[tuple[str, ...]] = ()  # files beside those of every scorecard
 
-    def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
+    def __init__(
+        self, dataset: PairedDataset, split: str, device: torch.device, sound_as: str = MEL64
+    ) -> None:
         self.dataset, self.split, self.device = dataset, split, device
-        self.train = part(dataset, split, "train").to(device)
-        self.validation = part(dataset, split, "validation").to(device)
-        self.test = test_part(dataset, split).to(device)
+        self.sound_as = sound_as
+        parts = part(dataset, split, "train"), part(dataset, split, "validation")
+        heard_as = sound_as if self.KIND == "image" else MEL64
+        self.train, self.validation, self.test = (
+            each.seen_as(heard_as).to(device) for each in (*parts, test_part(dataset, split))
+        )
         name = dataset.name
         try:
             self.judges = tuple(judge_of(dataset, which, device, self.KIND) for which in JUDGES)
@@ -120,7 +128,7 @@ class Evaluator(ABC):
             "split_sha256": split.hexdigest(),
             "judge_a": self.judges[0].sha256,
             "judge_b": self.judges[1].sha256,
-            "converter": dataclasses.asdict(MEL64),
+            "converter": dataclasses.asdict(features.MEL64),
             "code": code_version(),
             "n": len(self.test.images),
             "n_recordings": len(self.test.sounds),

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 import datasets
 from common.errors import InputError, suggest
+from converters.sound_as import REPRESENTATIONS
 from datasets import TASKS, Part, Task, fixed_pairs, from_pixels, n_partners, to_pixels
 from evaluation.baselines import BASELINES, Draw, Name
 from evaluation.estimates import Estimate, estimate_mean
@@ -150,12 +151,12 @@ def _check(run: Run) -> None:
         image, sound = shapes if run.task == "audio2image" else shapes[::-1]
         channels, height, width = image
         possible = channels in (1, 3) and height == width and width in datasets.SIZES
-        if sound != (1, 64, 64) or not possible:
+        if sound != REPRESENTATIONS[run.sound_as].shape or not possible:
             raise InputError(f"checkpoint of shapes that no folder has: {image} and {sound}")
         return
     if run.data not in datasets.DATA or run.data == "auto":
         raise InputError(f"checkpoint of unknown data '{run.data}': written by other code?")
-    here = datasets.spec(run.task, run.labels)
+    here = datasets.spec(run.task, run.labels, run.sound_as)
     if run.spec != here:
         raise InputError(
             "checkpoint of another task or data shape: it makes "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from converters.mel64.features import to_picture
+from converters.sound_as import REPRESENTATIONS
 from datasets import Part
 from evaluation.baselines import Draw
 from evaluation.estimates import Estimate, estimate_mean
@@ -49,7 +49,7 @@ def condition_probes(
     digit, speaker = test.sound_digit.cpu()[row], test.speaker.cpu()[row]
     other_digit = _another(test, digit, speaker, generator, same="speaker")
     other_speaker = _another(test, digit, speaker, generator, same="digit")
-    clips = test.clips[row]
+    clips, to_picture = test.clips[row], REPRESENTATIONS[test.sound_as].to_picture
 
     def drawn(c: Tensor, shown: Tensor, source: torch.Generator | None = None) -> ImageFeatures:
         device = test.sounds.device
@@ -77,7 +77,7 @@ def condition_probes(
     shift = torch.tensor(SHIFTS)[torch.arange(n) % len(SHIFTS)]
     moved = torch.stack([_shift(clip, int(s)) for clip, s in zip(clips, shift, strict=True)])
     found["obeys_shifted"] = share(drawn(to_picture(moved), digit), digit)
-    silent = drawn(to_picture(torch.zeros_like(clips[:1])).expand(n, -1, -1), digit)
+    silent = drawn(to_picture(torch.zeros_like(clips[:1])).repeat_interleave(n, 0), digit)
     most = silent.digit_a.bincount().max().item() / n
     return found | {"silence_digit": Estimate(most)}
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from common.plots import sample_grid, side_by_side
+from converters.sound_as import MEL64
 from datasets import DIGITS, PairedDataset, from_pixels, seed_of, to_pixels
 from evaluation import outputs
 from evaluation.base import SEED, Evaluator
@@ -47,8 +48,10 @@ class ImageEvaluator(Evaluator):
     PROTOCOL = "audio2image-4"
     KIND = "image"
 
-    def __init__(self, dataset: PairedDataset, split: str, device: torch.device) -> None:
-        super().__init__(dataset, split, device)
+    def __init__(
+        self, dataset: PairedDataset, split: str, device: torch.device, sound_as: str = MEL64
+    ) -> None:
+        super().__init__(dataset, split, device, sound_as)
         self.descriptor = fit_descriptor(_planes(self.train.images))
         self.recording = self._conditions()
 
@@ -215,7 +218,9 @@ def _grid(candidate: Candidate, evaluator: ImageEvaluator) -> matplotlib.figure.
         for d, s in enumerate(test.speaker[row].tolist())
     ]
     drawn = draws.unflatten(0, (-1, N_DRAWS))
-    return sample_grid(c, torch.stack(partners), drawn, labels, given="sound")
+    return sample_grid(
+        test.seen_as(MEL64).sounds[row], torch.stack(partners), drawn, labels, given="sound"
+    )
 
 
 def _neighbors(

@@ -29,6 +29,7 @@ from common.command_line import parse
 from common.errors import InputError, command
 from common.files import ROOT, check_writable, exclusive, read_rows, write_rows
 from converters.mel64.features import to_picture, to_sound
+from converters.sound_as import MEL64
 from evaluation.candidates import Candidate
 from evaluation.estimates import Estimate, estimate_mean
 from evaluation.evaluator import ImageEvaluator
@@ -131,6 +132,8 @@ def main() -> None:
         found = checkpoint.load(checkpoint.find(given), groups=("ema",))
         if found.run.task != task:
             raise InputError(f"{given}: a run of {found.run.task}; one of {task} is wanted")
+        if found.run.sound_as != MEL64:
+            raise InputError(f"{given}: has sound as '{found.run.sound_as}'; trips go by {MEL64}")
         runs.append(found.run)
         candidates.append(Candidate.from_checkpoint(found, device))
         about |= {f"{way}_{name}": getattr(found.run, name) for name in OF_RUN}

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from common.errors import InputError
 from common.files import write_atomically
+from converters.sound_as import REPRESENTATIONS
+from datasets import Augment
 from models import GenerativeModel
 from training.run import Run, check_marks
 
@@ -182,6 +184,9 @@ def _run(about: dict[str, Any]) -> Run:
             raise TypeError(f"{name} is {tuples[name]!r:.60}")
     if not {type(mark) for mark in run.marks} <= {int, float}:
         raise TypeError(f"marks is {run.marks!r:.60}")
+    for name, known in (("sound_as", REPRESENTATIONS), ("augment", get_args(Augment))):
+        if getattr(run, name) not in known:
+            raise ValueError(f"{name} is {getattr(run, name)!r:.60}")
     if not 2 <= run.n_digits <= MAX_DIGITS:
         raise ValueError(f"n_digits is {run.n_digits}")
     check_marks(run.marks)

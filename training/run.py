@@ -15,12 +15,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import models
 from common.errors import InputError, suggest
 from common.files import ROOT
-from datasets import Labels, Task, TaskSpec
+from converters.sound_as import MEL64
+from datasets import Augment, Labels, Task, TaskSpec, default_augment, pairs_last
 from models import Config, GenerativeModel
 
 __all__ = [
     "MARKS", "RUNS", "Precision", "Run", "baselines_folder", "build", "check_marks",
-    "check_settings", "code_version", "config_from", "run_folder",
+    "check_settings", "code_version", "config_from", "default_config", "run_folder",
 ]  # fmt: skip
 
 
@@ -31,10 +32,12 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 def run_folder(
     root: Path, model: str, preset: str, data: str, task: Task, split: str, pairing: str,
-    labels: Labels, seed: int,
+    labels: Labels, seed: int, sound_as: str = MEL64, augment: Augment = "pictures",
 ) -> Path:  # fmt: skip
     """The folder of a run below `root`: the one scheme for all commands."""
     what = f"{data}-{task}-{split.replace(':', '-')}-{pairing}-labels-{labels}"
+    what += f"-as-{sound_as}" if sound_as != MEL64 else ""
+    what += f"-augment-{augment}" if augment != default_augment(sound_as) else ""
     return root / model / preset / what / f"seed{seed}"
 
 
@@ -64,6 +67,8 @@ class Run:
     code: str  # the commit; of every session, where they differ
     processes: int = 1
     n_digits: int = 10  # or classes
+    sound_as: str = MEL64
+    augment: Augment = "pictures"  # of heard sounds, or their clips
 
     @property
     def spec(self) -> TaskSpec:
@@ -81,6 +86,8 @@ class Run:
             self.pairing,
             self.labels,
             self.seed,
+            self.sound_as,
+            self.augment,
         )
 
     def build(self) -> GenerativeModel:
@@ -112,6 +119,12 @@ class Run:
             each["the first mark"] = each.pop("marks")[0]  # decides when phases run
         keys = sorted(mine.keys() | theirs.keys())
         return [key for key in keys if _plain(mine.get(key)) != _plain(theirs.get(key))]
+
+
+def default_config(model: str, preset: str, pairing: str) -> Config:
+    """The settings of a preset, with those that a pairing asks for."""
+    config = models.presets(model)[preset]
+    return config.for_lasting_pairs() if pairs_last(pairing) else config
 
 
 def config_from(preset: Config, settings: dict[str, Any]) -> Config:

@@ -172,7 +172,8 @@ class RunLog:
         """Into the run's own writer: `add_hparams` would open a second run beside it."""
         settings: dict[str, bool | str | float | int] = {
             "model": run.model, "preset": run.preset, "data": run.data, "task": run.task,
-            "split": run.split, "pairing": run.pairing, "labels": run.labels, "seed": run.seed,
+            "split": run.split, "pairing": run.pairing, "labels": run.labels,
+            "sound_as": run.sound_as, "augment": run.augment, "seed": run.seed,
         }  # fmt: skip
         for key, value in run.config.items():
             settings[key] = value if isinstance(value, bool | str | float | int) else str(value)

@@ -58,7 +58,8 @@ def row_of(folder: Path) -> dict[str, Any]:
     at = steps.index(last)
     about = {
         "model": run.model, "preset": run.preset, "data": run.data, "task": run.task,
-        "split": run.split, "pairing": run.pairing, "labels": run.labels, "seed": run.seed,
+        "split": run.split, "pairing": run.pairing, "labels": run.labels,
+        "sound_as": run.sound_as, "augment": run.augment, "seed": run.seed,
         "code": run.code, "step": last,
         "tflop": round(flops[at] / TERA, 2),
         "training_seconds": round(seconds[at]),

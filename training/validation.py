@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from common import plots
-from converters.mel64.features import to_sound
+from converters.sound_as import MEL64, REPRESENTATIONS, to_mel64
 from datasets import PairedDataset, Task
 from datasets.pixels import from_pixels, to_pixels
 from datasets.splits import part
@@ -33,23 +33,30 @@ SEED = 20210927  # of partners and noise; the same for every run
 class Validation:
     """A fixed set of validation pairs and the noise they are drawn with."""
 
-    def __init__(self, dataset: PairedDataset, split: str, task: Task = "audio2image") -> None:
+    def __init__(
+        self,
+        dataset: PairedDataset,
+        split: str,
+        task: Task = "audio2image",
+        sound_as: str = MEL64,
+    ) -> None:
         held_out = part(dataset, split, "validation")
-        self.task = task
+        seen = held_out.seen_as(sound_as)  # as the model has it
+        self.task, self.sound_as = task, sound_as
         self.given: Kind = "sound" if task == "audio2image" else "image"
         self.drawn: Kind = "image" if task == "audio2image" else "sound"
-        x, x_digit, c, c_digit = held_out.sides(task)
+        x, x_digit, _, c_digit = held_out.sides(task)
         generator = torch.Generator().manual_seed(SEED)
         row = torch.randperm(len(x), generator=generator)[:N_SAMPLES]
         self.digit = x_digit[row]
         self.judge = judge_of(dataset, "b", kind=self.drawn)
         self.fd_name = f"fd_judge_{len(row)}"
-        self.x = x[row]
-        self.real = self.judge(self.x)[0]
+        self.x = seen.sides(task).x[row]
+        self.real = self.judge(x[row])[0]
         # Another target of the digit beside each: its distance is the diversity of real ones.
         other = _draw_of_digit(x_digit, self.digit, generator)
         self.other = self.judge(x[other])[0]
-        self.c = c[_draw_of_digit(c_digit, self.digit, generator)]
+        self.c = seen.sides(task).c[_draw_of_digit(c_digit, self.digit, generator)]
         self.classes = held_out.classes[:MAX_ROWS]
         every = range(len(self.classes))
         order = [(held_out.sound_digit == digit).nonzero().squeeze(1) for digit in every]
@@ -63,6 +70,7 @@ class Validation:
         self.shown, self.partners = held_out.sounds[heard], held_out.images[first]
         if task == "image2audio":
             self.shown, self.partners = self.partners, self.shown
+        self.first = seen.sounds[heard] if task == "audio2image" else self.shown
 
     def metrics(self, model: GenerativeModel) -> dict[str, float]:
         """By judge B: accuracy, fd_judge_N, coverage and, where a digit has targets enough (a
@@ -70,8 +78,8 @@ class Validation:
         sound (or image), diversity_given_sound (1: as two real images of a digit) and, where both
         are of the right digit, sound_share (0: a sound decides nothing else). recognition_accuracy
         of the model's warm start."""
-        features, logits = self.judge(_draw(model, self.c))
-        again, logits_again = self.judge(_draw(model, self.c, SEED + 1))
+        features, logits = self.judge(self._audible(_draw(model, self.c)))
+        again, logits_again = self.judge(self._audible(_draw(model, self.c, SEED + 1)))
         right = (logits.argmax(1) == self.digit) & (logits_again.argmax(1) == self.digit)
         found = {
             "accuracy": accuracy(logits.argmax(1), self.digit),
@@ -92,12 +100,20 @@ class Validation:
         return found | {"recognition_accuracy": accuracy(recognized, self.digit)}
 
     def draws(self, model: GenerativeModel, n: int = N_DRAWS) -> Tensor:
-        """(r, n, *image) uint8: n draws for one validation condition of each digit."""
-        return _draw(model, self.shown.repeat_interleave(n, 0)).unflatten(0, (-1, n))
+        """(r, n, *image) uint8: n draws for one validation condition of each digit; of sounds as
+        mel64 shows them."""
+        return self._audible(self._draws(model, n)).unflatten(0, (-1, n))
 
     def sounds(self, model: GenerativeModel) -> Tensor:
         """(r, n_samples) what is heard of one draw for each digit, where sounds are drawn."""
-        return to_sound(self.draws(model, 1)[:, 0])
+        return REPRESENTATIONS[self.sound_as].to_sound(self._draws(model, 1))
+
+    def _draws(self, model: GenerativeModel, n: int) -> Tensor:
+        return _draw(model, self.first.repeat_interleave(n, 0))
+
+    def _audible(self, drawn: Tensor) -> Tensor:
+        """Drawn sounds as the judge hears them; drawn images."""
+        return to_mel64(drawn, self.sound_as) if self.drawn == "sound" else drawn
 
     def grid(self, model: GenerativeModel) -> Figure:
         """One validation condition of each digit, a real partner, several draws."""

@@ -14,7 +14,9 @@ from tqdm import tqdm
 
 from common.files import write_atomically
 from common.plots import sample_grid, side_by_side
-from converters.mel64.features import MEL64, to_picture, to_sound
+from converters.mel64 import features
+from converters.mel64.features import to_picture
+from converters.sound_as import MEL64, REPRESENTATIONS, to_mel64
 from datasets import seed_of
 from evaluation import outputs
 from evaluation.base import SEED, Evaluator
@@ -75,12 +77,12 @@ class SpeechEvaluator(Evaluator):
         (features, logits), (_, logits_b) = (judge(pictures, 100) for judge in self.judges)
         return SpeechFeatures(features, logits.argmax(1), logits_b.argmax(1), pool_pixels(pictures))
 
-    def hear(self, pictures: Tensor) -> Heard:
-        """What is heard of (n, 64, 64) uint8 when the converter makes sounds of them."""
-        clips = to_sound(pictures)
+    def hear(self, pictures: Tensor, sound_as: str = MEL64) -> Heard:
+        """What is heard of n pictures, uint8, when the converter makes sounds of them."""
+        clips = REPRESENTATIONS[sound_as].to_sound(pictures).cpu()
         again = to_picture(clips).to(pictures.device)
         digit_a, digit_b = (judge(again, 100)[1].argmax(1) for judge in self.judges)
-        rate = MEL64.sample_rate
+        rate = features.MEL64.sample_rate
         return Heard(
             digit_a,
             digit_b,
@@ -129,7 +131,7 @@ class SpeechEvaluator(Evaluator):
         self, candidate: Candidate, out: Path, json_path: Path | None = None
     ) -> dict[str, Any]:
         test, digit = self.test, self.test.image_digit
-        pictures, cost = self.draw(candidate, test.images, digit)
+        drawn, cost = self.draw(candidate, test.images, digit)
 
         with tqdm(total=5, leave=False, disable=None) as bar:
 
@@ -141,19 +143,23 @@ class SpeechEvaluator(Evaluator):
             real = self.real
             on_progress("sounds of the samples")
             rows = folds(digit, test.sound_digit)[:N_HEARD].flatten()
-            heard = self.hear(pictures[rows])
+            heard = self.hear(drawn[rows], self.sound_as)
+            pictures = to_mel64(drawn, self.sound_as)
             on_progress("distances, copies")
             fake = self.features_of(pictures)
             metrics = score(fake, digit, heard, digit[rows], real)
             on_progress("draws for the same images")
             at = self._some(len(digit) // STRIDE, "drawn again")
-            again = self.features_of(
-                candidate.draw(test.images[at], digit[at], self.generator("noise again"))
-            )
+            drawn = candidate.draw(test.images[at], digit[at], self.generator("noise again"))
+            again = self.features_of(to_mel64(drawn, self.sound_as))
             metrics |= draws_metrics(fake.at(at), again, real, digit[at])
             on_progress("usefulness")
             metrics["cas"] = self.usefulness(pictures, digit)
-            metrics |= candidate.extra_metrics(self.train, test, self.generator("partners"))
+            metrics |= candidate.extra_metrics(
+                self.train.seen_as(self.sound_as),
+                test.seen_as(self.sound_as),
+                self.generator("partners"),
+            )
 
         # Each image is a condition of its own: no counts by it.
         own = torch.arange(len(digit), device=self.device)
@@ -210,6 +216,7 @@ class _Shown(NamedTuple):
     images: Tensor  # r images
     spoken: Tensor  # (r, 64, 64), recordings of the digits
     draws: Tensor  # (r, N_DRAWS, 64, 64)
+    clips: Tensor  # (r, N_DRAWS, 8192), of the draws
     speakers: list[str]
 
     @classmethod
@@ -222,14 +229,17 @@ class _Shown(NamedTuple):
             there = (test.sound_digit == d).nonzero()[:, 0]
             spoken.append(there[d * len(there) // len(digits)])
         sound = torch.stack(spoken)
-        draws = candidate.draw(
+        drawn = candidate.draw(
             test.images[image].repeat_interleave(N_DRAWS, 0),
             test.image_digit[image].repeat_interleave(N_DRAWS),
             evaluator.generator("grid"),
-        ).unflatten(0, (-1, N_DRAWS))
+        )
+        clips = REPRESENTATIONS[evaluator.sound_as].to_sound(drawn)
+        draws = to_mel64(drawn, evaluator.sound_as).unflatten(0, (-1, N_DRAWS))
         speakers = [names[s] for s in test.speaker[sound].tolist()]
         named = [test.classes[d] for d in digits]
-        return cls(named, test.images[image], test.sounds[sound], draws, speakers)
+        clips = clips.unflatten(0, (-1, N_DRAWS))
+        return cls(named, test.images[image], test.sounds[sound], draws, clips, speakers)
 
     def grid(self) -> matplotlib.figure.Figure:
         labels = [
@@ -241,13 +251,17 @@ class _Shown(NamedTuple):
     def page(self, title: str) -> str:
         """Players of all, beside their pictures; needs nothing from outside."""
         rows = []
-        for digit, speaker, image, recording, draws in zip(
-            self.digits, self.speakers, self.images, self.spoken, self.draws, strict=True
-        ):
-            sounds = [("real, through the converter", recording)]
-            sounds += [(f"draw {i + 1}", draw) for i, draw in enumerate(draws)]
+        every = zip(
+            self.digits, self.speakers, self.images, self.spoken, self.draws, self.clips,
+            strict=True,
+        )  # fmt: skip
+        for digit, speaker, image, recording, draws, clips in every:
+            again = REPRESENTATIONS[MEL64].to_sound(recording[None])[0]
+            sounds = [("real, through the converter", recording, again)]
+            drawn = zip(draws, clips, strict=True)
+            sounds += [(f"draw {i + 1}", *each) for i, each in enumerate(drawn)]
             rows.append(
                 {"digit": digit, "speaker": speaker, "image": players.picture(image),
-                 "sounds": [players.sound(name, each) for name, each in sounds]}
+                 "sounds": [players.sound(*each) for each in sounds]}
             )  # fmt: skip
         return players.render(title, rows)

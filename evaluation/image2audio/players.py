@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image
 from torch import Tensor
 
-from converters.mel64.features import MEL64, to_sound
+from converters.mel64.features import MEL64
 
 __all__ = ["picture", "render", "sound"]
 
@@ -33,10 +33,10 @@ def picture(image: Tensor) -> str:
     return f"data:image/png;base64,{base64.b64encode(raw.getvalue()).decode()}"
 
 
-def sound(name: str, shown: Tensor) -> dict[str, str]:
-    """What the converter makes of (64, 64) uint8, as loud as it can be, with the picture."""
-    clip = to_sound(shown).cpu().numpy()
-    loud = 0.9 * clip / max(float(np.abs(clip).max()), 1e-6)
+def sound(name: str, shown: Tensor, clip: Tensor) -> dict[str, str]:
+    """A clip, as loud as it can be, with its picture, (64, 64) uint8."""
+    samples = clip.cpu().numpy()
+    loud = 0.9 * samples / max(float(np.abs(samples).max()), 1e-6)
     raw = io.BytesIO()
     soundfile.write(raw, loud, MEL64.sample_rate, subtype="PCM_16", format="WAV")
     url = f"data:audio/wav;base64,{base64.b64encode(raw.getvalue()).decode()}"

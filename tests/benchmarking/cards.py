@@ -33,8 +33,8 @@ def card(
     """A scorecard; `changes` are of its run, or of its fingerprint."""
     run = {
         "model": model, "preset": "reference", "pairing": "resampled", "labels": "none",
-        "precision": "32-true", "seed": seed, "marks": [20.0, 60.0], "code": f"trained{seed}",
-        "config": {"lr": 0.1},
+        "sound_as": "mel64", "augment": "pictures", "precision": "32-true", "seed": seed,
+        "marks": [20.0, 60.0], "code": f"trained{seed}", "config": {"lr": 0.1},
     }  # fmt: skip
     made = FINGERPRINT | {"split": split, "split_sha256": f"of {split}"}
     run |= {name: value for name, value in changes.items() if name in run}

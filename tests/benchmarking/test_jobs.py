@@ -43,6 +43,20 @@ def test_a_row_names_its_training_and_its_scoring() -> None:
     assert scoring == ["evaluate.py", "--checkpoint", f"{folder}warm-start/seed3/mark-20"]
 
 
+def test_how_sounds_are_seen_is_named_where_it_is_unusual() -> None:
+    for sound_as, augment, flags, of_folder in (
+        ("tones", "clips", ["--sound-as", "tones"], "-as-tones"),
+        ("mel64", "clips", ["--augment", "clips"], "-augment-clips"),
+        ("mel64", "pictures", [], ""),
+    ):
+        made = of_preset("cvae")
+        made["candidate"]["run"] |= {"sound_as": sound_as, "augment": augment}
+        training, scoring = map(parts, commands_of(to_row(made)))
+        between = training.index("none") + 1, training.index("--seed")
+        assert training[slice(*between)] == flags
+        assert f"labels-none{of_folder}/seed0" in scoring[2]
+
+
 def test_every_setting_is_a_flag() -> None:
     """Not only what differs from the preset, which may have been another at the commit."""
     made = of_preset("cvae", lr=0.5, prior="standard", z_dim=9)

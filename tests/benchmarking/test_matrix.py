@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 import models
-from benchmarking import jobs, matrix, report
+from benchmarking import costs, jobs, matrix, report
 from benchmarking.jobs import Baselines, Job, SelfTest
 from benchmarking.matrix import Options, plan, run_all
 from common.errors import InputError
@@ -74,6 +75,36 @@ def test_a_matrix_is_every_combination_presets_first(offline_source: PairedDatas
         *("--labels", "none", "--seed", "0", "--precision", "32-true"),
         *("--marks", "20", "60"),
     ]
+
+
+def test_a_matrix_of_pictures_of_sound(offline_source: PairedDataset) -> None:
+    given: dict[str, Any] = {"models": ("cgan",), "presets": ("reference",)}
+    found = planned(offline_source, sound_as=("mel64", "tones"), **given)
+    found += planned(offline_source, augment="clips", **given)
+    assert [(job.sound_as, job.augment) for job in found] == [
+        ("mel64", "pictures"), ("tones", "clips"), ("mel64", "clips")
+    ]  # fmt: skip
+    assert [job.label for job in found] == [
+        f"cgan (reference){said}" for said in ("", ", sound as tones", ", clips augmented")
+    ]
+    assert [job.folder.parent.name.partition("labels-none")[2] for job in found] == [
+        "", "-as-tones", "-augment-clips"
+    ]  # fmt: skip
+    assert all(job.baselines == ("lookup",) for job in found)
+    with pytest.raises(InputError, match="--augment pictures is of --sound-as mel64"):
+        matrix.check(Options(sound_as=("mel64", "tones"), augment="pictures"))
+    matrix.check(Options(sound_as=("mel64", "tones"), augment="clips"))
+
+
+def test_settings_are_those_of_the_pairing(offline_source: PairedDataset, tmp_path: Path) -> None:
+    """A run whose pairs last has other defaults, and is no run with other settings."""
+    (job,) = planned(
+        offline_source, models=("cgan",), presets=("reference",), pairings=("fixed-1",)
+    )
+    run = costs._describe(job, offline_source)
+    assert run.config["align_share"] == 0 and job._changes(run) == []
+    changed = dataclasses.replace(run, config=run.config | {"align_share": 0.2})
+    assert job._changes(changed) == ["align_share"]
 
 
 def test_each_split_has_its_baselines_first(offline_source: PairedDataset) -> None:

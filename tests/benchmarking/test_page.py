@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarking import page
+from benchmarking import matrices, page
 from benchmarking.figures import SIDE_BY_SIDE, Run, folder_name
 from benchmarking.rows import Row, to_row
 from benchmarking.selftest import SelfTest
@@ -181,7 +181,7 @@ def test_confusions_are_of_all_runs_of_a_model() -> None:
     first, second = card(seed=0), card(seed=1)
     first["confusion"][2] = [0] * 9 + [30]
     second["confusion"][2] = [5] + [0] * 8 + [5]
-    found = page._confusions([*map(to_row, (first, second))])
+    found = matrices.confusions([*map(to_row, (first, second))])
     assert [(matrix.title, matrix.columns[3]) for matrix in found] == [("cgan (reference)", "3")]
     assert found[0].lines[2] == ("2", [0.125] + [0.0] * 8 + [0.875])
 

@@ -12,6 +12,7 @@ import pytest
 from benchmarking import rows
 from benchmarking.rows import SAME, add_row, read_rows, refuse_mixed, to_row
 from common.errors import InputError
+from common.files import write_rows
 from tests.benchmarking.cards import METRICS, baseline, card
 
 
@@ -28,6 +29,7 @@ def test_rows_survive_the_file_and_are_replaced_not_doubled(tmp_path: Path) -> N
     [
         {"model": "wgan"}, {"seed": 1}, {"split": "speaker:ann"}, {"mark": 20.0}, {"data": "e"},
         {"pairing": "fixed-4"}, {"labels": "warm-start"}, {"preset": "original"},
+        {"sound_as": "tones"}, {"augment": "clips"},
     ],
 )  # fmt: skip
 def test_another_run_is_another_row(change: dict[str, Any], tmp_path: Path) -> None:
@@ -40,6 +42,21 @@ def lookup(of: str, mark: float = 60.0) -> dict[str, Any]:
     made = card("lookup", mark=mark, preset="")
     made["candidate"]["run"]["model"] = of
     return made
+
+
+def test_rows_of_before_sounds_were_other_pictures_are_of_mel64(tmp_path: Path) -> None:
+    add_row(tmp_path, card())
+    add_row(tmp_path, baseline())
+    path = tmp_path / "results.csv"
+    heads = path.read_text().splitlines()[0].split(",")
+    old = [
+        {name: row[name] for name in heads if name not in ("sound_as", "augment")}
+        for row in read_rows(tmp_path)
+    ]
+    write_rows(path, old)
+    assert "sound_as" not in path.read_text()
+    found = [(row["sound_as"], row["augment"]) for row in read_rows(tmp_path)]
+    assert found == [("mel64", "pictures"), ("", "")]
 
 
 def test_baselines_of_two_runs_are_two_rows(tmp_path: Path) -> None:

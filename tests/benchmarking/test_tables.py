@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from benchmarking import tables
+from benchmarking import groups, tables
 from benchmarking.columns import COLUMNS, Column
+from benchmarking.groups import NEW, at_main_marks
 from benchmarking.rows import Row, to_row
 from benchmarking.seeds import Interval, difference, mean
 from benchmarking.tables import (
-    NEW,
     Cell,
     Table,
-    at_main_marks,
     full_tables,
     headlines,
     markdown_of,
@@ -206,7 +205,7 @@ def test_the_order_is_by_preset_and_by_accuracy() -> None:
         "real test images",
     ]
     # All columns together: by speakers never heard.
-    assert [tables.label_of(group[0]) for group in tables.grouped(given)] == [
+    assert [groups.label_of(group[0]) for group in groups.grouped(given)] == [
         *("wgan (reference)", "cgan (reference)", "cvae (original)", "class-mean*", "real-data*"),
     ]
 
@@ -218,12 +217,24 @@ def test_what_a_label_says() -> None:
         ({"labels": "cascade", "preset": "original"}, "cgan (original), cascade"),
     )
     for changes, expected in given:
-        assert tables.label_of(to_row(card(**changes))) == expected
+        assert groups.label_of(to_row(card(**changes))) == expected
     lookup = card("lookup", preset="")
     lookup["candidate"]["run"]["model"] = "cgan"
-    assert tables.label_of(to_row(lookup)) == "lookup of cgan"
-    assert tables.is_baseline(to_row(lookup)) and tables.is_baseline(to_row(baseline()))
-    assert not tables.is_baseline(to_row(card()))
+    assert groups.label_of(to_row(lookup)) == "lookup of cgan"
+    assert groups.is_baseline(to_row(lookup)) and groups.is_baseline(to_row(baseline()))
+    assert not groups.is_baseline(to_row(card()))
+
+
+def test_runs_with_other_pictures_of_sound_are_not_in_the_main_tables() -> None:
+    given = rows(card(), card(sound_as="tones", augment="clips"), card(augment="clips"))
+    (main,) = headlines(given)
+    assert labels(main) == ["cgan (reference)", "real test images"]
+    (full,) = full_tables(given)
+    assert sorted(labels(full)[:-1]) == [
+        "cgan (reference)", "cgan (reference), clips augmented",
+        "cgan (reference), sound as tones",
+    ]  # fmt: skip
+    assert headlines(given[1:]) == []
 
 
 def test_other_precision_is_another_line() -> None:
@@ -313,11 +324,11 @@ def test_a_metric_that_a_row_lacks_is_blank_and_one_that_all_lack_has_no_column(
 
 
 def test_marks_have_tables_of_their_own_and_baselines_are_in_all() -> None:
-    found = tables.by_mark(rows(card(mark=20.0), card(mark=60.0), card(mark=180.0), baseline()))
+    found = groups.by_mark(rows(card(mark=20.0), card(mark=60.0), card(mark=180.0), baseline()))
     assert [(mark, [(r["model"], r["mark_tflop"]) for r in there]) for mark, there in found] == [
         (mark, [("cgan", f"{mark:.1f}"), ("class-mean", "")]) for mark in (180.0, 60.0, 20.0)
     ]
-    assert [(mark, len(there)) for mark, there in tables.by_mark(rows(baseline()))] == [(None, 1)]
+    assert [(mark, len(there)) for mark, there in groups.by_mark(rows(baseline()))] == [(None, 1)]
 
 
 def test_numbers_are_shown_in_their_form() -> None:

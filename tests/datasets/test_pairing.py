@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,8 +12,16 @@ from scipy.stats import chi2_contingency, chisquare
 from torch import Tensor
 
 from common.errors import InputError
+from converters.sound_as import REPRESENTATIONS
 from datasets.base import Batch, PairedDataset
-from datasets.pairing import Batches, check_pairing, fixed_pairs, seed_of
+from datasets.pairing import (
+    Batches,
+    check_pairing,
+    default_augment,
+    fixed_pairs,
+    seed_of,
+)
+from datasets.pixels import from_pixels
 from datasets.splits import Part, part
 from tests.datasets.toy import numbers, toy_dataset
 
@@ -47,6 +56,54 @@ def parts_of(batch: Batch) -> Iterator[Tensor]:
 
 
 # Batches
+
+
+@pytest.mark.parametrize("sound_as", REPRESENTATIONS)
+def test_sounds_as_other_pictures(sound_as: str, source: PairedDataset) -> None:
+    train = part(source, "official", "train")
+    seen = train.seen_as(sound_as)
+    shape = REPRESENTATIONS[sound_as].shape
+    kept = seen.sounds[:2] if shape[0] == 3 else seen.sounds[:2, None]
+    assert kept.shape == (2, *shape) and kept.dtype == torch.uint8
+    assert seen.sound_as == sound_as and torch.equal(seen.clips, train.clips)
+    assert source.spec("audio2image", sound_as=sound_as).c_shape == shape
+    assert source.spec("image2audio", sound_as=sound_as).x_shape == shape
+
+    batches = Batches(seen, "resampled", 4, seed=0, augment="clips")
+    batch, again = batches(3), batches(3)
+    assert batch.c.shape == (4, *shape) and same(batch, again)
+    assert not torch.equal(batch.c, batches(4).c)
+    assert batch.c.min() >= 0 and batch.c.max() <= 1
+
+    # As targets they are what they are.
+    drawn = Batches(seen, "resampled", 4, seed=0, task="image2audio", augment="clips")(3).x
+    for each in drawn:
+        assert (from_pixels(seen.sounds) == each).flatten(1).all(1).any()
+
+
+def test_clips_are_augmented_before_they_become_pictures(
+    toy: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recordings are those that other augmentation gets."""
+    monkeypatch.setattr("datasets.pairing.augment_clips", lambda clips, _: clips)
+    monkeypatch.setattr("datasets.pairing.augment", lambda pictures, _: pictures)
+    clips = torch.stack([torch.full((8192,), i / 999) for i in range(len(toy.clips))])
+    known = dataclasses.replace(toy, clips=clips, sound_as="as is")
+
+    def to_picture(changed: Tensor) -> Tensor:
+        return known.sounds[(999 * changed[:, 0]).round().long()]
+
+    monkeypatch.setitem(REPRESENTATIONS, "as is", SimpleNamespace(to_picture=to_picture))
+    found = Batches(known, "fixed-3", SIZE, seed=1, augment="clips")(5)
+    usual = Batches(toy, "fixed-3", SIZE, seed=1)(5)
+    assert same(found, usual)
+
+
+def test_only_log_mel_pictures_can_be_augmented(toy: Part) -> None:
+    for name in (*REPRESENTATIONS,):
+        assert default_augment(name) == ("pictures" if name == "mel64" else "clips")
+    with pytest.raises(InputError, match="pictures as 'tones' cannot be"):
+        Batches(toy.seen_as("tones"), "resampled", 4, seed=0)
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)

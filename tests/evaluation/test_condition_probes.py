@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 import datasets
+from converters.sound_as import REPRESENTATIONS
 from datasets import Part
 from evaluation import condition_probes as module
 from evaluation.candidates import Candidate
@@ -77,7 +79,8 @@ def found() -> Found:
         return torch.Generator().manual_seed(5)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "to_picture", to_picture)
+        usual = SimpleNamespace(to_picture=to_picture)
+        patch.setitem(REPRESENTATIONS, "mel64", usual)
         patch.setattr(module, "MAX_N", N)
         metrics = module.condition_probes(draw, test, judge, noise)
     return Found(metrics, drawn, features, clips, test)

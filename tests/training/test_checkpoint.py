@@ -144,7 +144,8 @@ def test_metadata_that_are_no_json_are_refused(text: str, tmp_path: Path) -> Non
 
 BAD_RUNS: dict[str, Any] = {
     "model": ["cvae"], "preset": None, "config": "lr=3", "data": 1, "task": {}, "split": 0,
-    "seed": "3", "x_shape": "abc", "c_shape": [1, 64, "64"],
+    "seed": "3", "x_shape": "abc", "c_shape": [1, 64, "64"], "sound_as": "smells",
+    "augment": "nothing",
 }  # fmt: skip
 
 

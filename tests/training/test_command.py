@@ -107,6 +107,26 @@ def test_a_run_of_image2audio_can_be_heard(
     assert not (out / SOUNDS).exists() and not [*out.rglob("sounds")]
 
 
+@pytest.mark.parametrize("task", ["audio2image", "image2audio"])
+def test_a_run_with_other_pictures_of_sound(
+    task: str, offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "N_SAMPLES", 60)
+    out = tmp_path / "run"
+    given = ("--task", task, "--sound-as", "complex", "--warm-start", "1e-5", "--steps", "2")
+    done = call(*arguments(offline_dir, out, "cgan", *given))
+    assert done.code == 0, done.err
+    run = checkpoint.load(out / NAME).run
+    shapes = (run.x_shape, run.c_shape)[:: 1 if task == "image2audio" else -1]
+    assert (run.sound_as, run.augment, *shapes) == ("complex", "clips", (3, 64, 64), (1, 28, 28))
+    assert out.name and run.folder().parent.name.endswith("labels-none-as-complex")
+
+    again = call(*arguments(offline_dir, out, "cgan", "--task", task, "--resume"))
+    assert again.code == 2 and "sound_as" in again.err
+    refused = call(*arguments(offline_dir, out, "cgan", *given, "--augment", "pictures"))
+    assert refused.code == 2 and "--augment pictures is of --sound-as mel64" in refused.err
+
+
 def _shown(chart: Chart, tags: set[str]) -> set[str]:
     return {tag for tag in tags for pattern in chart.multiline.tag if re.match(pattern, tag)}
 

@@ -98,7 +98,10 @@ def test_the_last_validation_is_found(tmp_path: Path) -> None:
 
 def test_hyperparameters_are_all_that_identifies_a_run(tmp_path: Path) -> None:
     """Runs of both tasks stand in one table of TensorBoard."""
-    run = dataclasses.replace(RUN, task="image2audio", split="speaker:theo", labels="cascade")
+    run = dataclasses.replace(
+        RUN, task="image2audio", split="speaker:theo", labels="cascade", sound_as="tones",
+        augment="clips",
+    )  # fmt: skip
     RunLog(tmp_path, run, PHASES).close()
     events = EventAccumulator(str(tmp_path)).Reload()
     content = events.PluginTagToContent("hparams")["_hparams_/session_start_info"]
@@ -107,6 +110,7 @@ def test_hyperparameters_are_all_that_identifies_a_run(tmp_path: Path) -> None:
     assert {name: given[name].string_value for name in names if name != "seed"} == {
         "model": "cvae", "preset": "reference", "data": "offline", "task": "image2audio",
         "split": "speaker:theo", "pairing": "resampled", "labels": "cascade",
+        "sound_as": "tones", "augment": "clips",
     }  # fmt: skip
     assert given["seed"].number_value == 0 and given["beta"].number_value == CONFIG["beta"]
 

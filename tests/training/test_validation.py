@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import torch
 from torch import Tensor
 
 import datasets
+from converters.sound_as import REPRESENTATIONS
 from datasets import PairedDataset
 from datasets.base import Images, Recordings
+from datasets.splits import part
 from metrics.diversity import condition_share, diversity_of_draws
 from metrics.frechet import frechet_distance
 from metrics.prdc import prdc, within_group_coverage
@@ -252,3 +255,40 @@ def test_the_other_way_round_images_are_given_and_sounds_are_judged(
     assert draws.shape == (10, 2, 64, 64) and torch.equal(digit_of(draws[:, 0]), torch.arange(10))
     assert held.sounds(model).shape == (10, 8192)
     held.grid(model)
+
+
+def test_other_pictures_of_sound_are_shown_and_judged_as_they_sound(
+    asked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A negative, which sounds as the usual picture."""
+    dataset = planted()
+    usual = Validation(dataset, "official"), Validation(dataset, "official", "image2audio")
+    pictures = part(dataset, "official", "validation").sounds
+    other = SimpleNamespace(
+        to_picture=lambda _: 255 - pictures, to_sound=lambda x: x.flatten(1).float()
+    )
+    monkeypatch.setitem(REPRESENTATIONS, "other", other)
+
+    def hear(x: Tensor, kind: str) -> Tensor:
+        return 255 - x if kind == "other" else x
+
+    monkeypatch.setattr("training.validation.to_mel64", hear)
+
+    heard = Validation(dataset, "official", "audio2image", "other")
+    assert torch.equal(heard.c, 255 - usual[0].c) and torch.equal(heard.x, usual[0].x)
+    assert torch.equal(heard.shown, usual[0].shown)
+    assert torch.equal(heard.first, 255 - heard.shown)
+
+    said = Validation(dataset, "official", "image2audio", "other")
+    assert torch.equal(said.x, 255 - usual[1].x) and torch.equal(said.c, usual[1].c)
+    assert torch.equal(said.real, usual[1].real)
+
+    class Negative(Speaker):
+        def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
+            return 1 - super().sample(c, generator)
+
+    mine, theirs = said.metrics(Negative()), usual[1].metrics(Speaker())
+    assert mine == pytest.approx(theirs, rel=1e-4) and mine["accuracy"] == 1
+    assert torch.equal(said.draws(Negative(), 2), usual[1].draws(Speaker(), 2))
+    native = said.sounds(Negative()).unflatten(1, (64, 64))
+    assert torch.equal(native, 255 - usual[1].draws(Speaker(), 1)[:, 0].float())

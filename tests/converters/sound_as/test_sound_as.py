@@ -24,7 +24,7 @@ SHAPES = {
     "complex": (3, 64, 64),
     "tones": (1, 64, 64),
     "planes": (1, 128, 128),
-    "packed-rgb": (3, 76, 76),
+    "packed-rgb": (3, 80, 80),
 }
 every = pytest.mark.parametrize("each", REPRESENTATIONS.values(), ids=REPRESENTATIONS.keys())
 few = settings(max_examples=3, deadline=None, derandomize=True, database=None)

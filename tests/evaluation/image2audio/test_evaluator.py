@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from converters.sound_as import REPRESENTATIONS
 from datasets import Part
 from evaluation import cache, outputs
 from evaluation.candidates import Candidate
@@ -99,9 +100,9 @@ def planted(heard: list[Tensor]) -> Any:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("evaluation.base.judge_of", load)
-        patch.setattr(module, "to_sound", to_sound)
+        usual = SimpleNamespace(to_sound=to_sound)
+        patch.setitem(REPRESENTATIONS, "mel64", usual)
         patch.setattr(module, "to_picture", to_picture)
-        patch.setattr(players, "to_sound", to_sound)
         yield SpeechEvaluator(dataset, "official", torch.device("cpu"))
 
 
@@ -339,7 +340,7 @@ def test_pictures_and_players_are_of_test_data(
     monkeypatch.setattr(module, "sample_grid", lambda *given, **_: shown.append(given))
     monkeypatch.setattr(players, "render", lambda *given: shown.append(given))
     monkeypatch.setattr(players, "picture", lambda image: image)
-    monkeypatch.setattr(players, "sound", lambda name, picture: (name, picture))
+    monkeypatch.setattr(players, "sound", lambda *given: given)
     made = SHOWN.of(Candidate("x", False, draw), planted)
     made.grid()
     made.page("title")
@@ -357,10 +358,47 @@ def test_pictures_and_players_are_of_test_data(
     assert title == "title" and [row["speaker"] for row in rows] == speakers
     for digit, row in enumerate(rows):
         assert f"{row['digit']}" == f"{digit}" and torch.equal(row["image"], images[digit])
-        (first, real), *others = row["sounds"]
+        (first, real, _), *others = row["sounds"]
         assert first.startswith("real") and torch.equal(real, spoken[digit])
-        assert [name for name, _ in others] == ["draw 1", "draw 2", "draw 3", "draw 4"]
-        assert torch.equal(torch.stack([each for _, each in others]), draws[digit])
+        assert [name for name, *_ in others] == ["draw 1", "draw 2", "draw 3", "draw 4"]
+        assert torch.equal(torch.stack([each for _, each, _ in others]), draws[digit])
+        for _, picture, clip in row["sounds"]:
+            assert torch.equal((255 * clip[:2]).round(), picture[1, :2].float())
+
+
+def test_other_pictures_of_sound_are_judged_by_what_is_heard_of_them(
+    planted: SpeechEvaluator,
+    card: dict[str, Any],
+    samples_alone: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A negative: what is heard of it is what is heard of the usual picture of it."""
+    usual: Any = REPRESENTATIONS["mel64"]
+    seen: list[Tensor] = []
+
+    def encode(clips: Tensor) -> Tensor:
+        return 255 - pictures_of[len(clips)]
+
+    pictures_of = {len(each.clips): each.sounds for each in (planted.train, planted.test)}
+    other = SimpleNamespace(to_sound=lambda x: usual.to_sound(255 - x), to_picture=encode)
+    monkeypatch.setitem(REPRESENTATIONS, "other", other)
+    monkeypatch.setattr(module, "to_mel64", lambda x, kind: 255 - x if kind == "other" else x)
+    monkeypatch.setattr(planted, "sound_as", "other")
+
+    class Negative(Candidate):
+        def extra_metrics(self, train: Part, test: Part, *_: Any) -> dict[str, Estimate]:
+            seen.extend((train.sounds, test.sounds))
+            return {}
+
+    negative = Negative("planted", False, lambda *given: 255 - draw(*given))
+    found = planted.evaluate(negative, Path("nowhere"))
+    names = {*found["metrics"]} - {"cas"}  # whose classifier is another here
+    assert {"accuracy", "accuracy_heard", "diversity_given_image", "w1_pitch"} <= names
+    assert {name: found["metrics"][name] for name in names} == {
+        name: card["metrics"][name] for name in names
+    }
+    for each, native in zip((planted.train, planted.test), seen, strict=True):
+        assert torch.equal(native, 255 - each.sounds)
 
 
 def test_a_sample_stands_above_its_nearest_training_recording(
