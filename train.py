@@ -89,8 +89,10 @@ class Options:
     (linear) or of semitones (tones), level and phase in color (complex), bytes of the samples above
     each other (planes) or in red, green and blue (packed-rgb)."""
     augment: Augment | None = None
-    """What of a heard sound is varied in training: its picture, by default of mel64, or the clip
-    before it becomes one, the default of all others."""
+    """What of a heard sound is varied in training: its mel64 picture (pictures), by default with
+    --split official; the same, warped less and smoothed along frequency (smoothed), by default
+    where a speaker is held out; the clip before it becomes a picture (clips), by default of all
+    other pictures."""
     seed: int = 0
     """Of weights, batches and noise."""
     marks: tuple[float, ...] = MARKS
@@ -250,7 +252,7 @@ def _describe(
         precision=options.precision, x_shape=spec.x_shape, c_shape=spec.c_shape,
         marks=options.marks, code=code_version(), processes=int(os.environ.get("WORLD_SIZE", 1)),
         n_digits=spec.n_digits, sound_as=options.sound_as,
-        augment=options.augment or default_augment(options.sound_as),
+        augment=options.augment or default_augment(options.sound_as, options.split),
     )  # fmt: skip
 
 

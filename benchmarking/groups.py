@@ -11,8 +11,8 @@ from converters.sound_as import MEL64
 from datasets import default_augment
 
 __all__ = [
-    "GROUP", "NEW", "Group", "at_main_marks", "by_mark", "by_measure", "grouped", "is_baseline",
-    "kind_of", "kinds", "label_of",
+    "NEW", "Group", "at_main_marks", "by_mark", "by_measure", "grouped", "identity", "is_baseline",
+    "is_usual", "kind_of", "kinds", "label_of",
 ]  # fmt: skip
 
 GROUP = (
@@ -38,7 +38,7 @@ def grouped(rows: Sequence[Row]) -> list[Group]:
     """Rows that differ in seed and split alone: by rank of the preset, then accuracy."""
 
     def key(row: Row) -> tuple[str, ...]:
-        return tuple(row.get(name, "") for name in GROUP)
+        return tuple(identity(row).values())
 
     def rank(group: Group) -> tuple[int, str, float, str]:
         preset = group[0]["preset"]
@@ -49,6 +49,23 @@ def grouped(rows: Sequence[Row]) -> list[Group]:
     return sorted((list(group) for _, group in itertools.groupby(rows, key)), key=rank)
 
 
+def identity(row: Row) -> dict[str, str]:
+    """What the rows of a group agree in. What is usual on a split, which other splits vary
+    otherwise, counts as the same."""
+    found = {name: row.get(name, "") for name in GROUP}
+    return found | {"augment": found["augment"] if _augments_otherwise(row) else ""}
+
+
+def _augments_otherwise(row: Row) -> bool:
+    sound_as = row["sound_as"]  # none: of a baseline without a run
+    return bool(sound_as) and row["augment"] != default_augment(sound_as, row["split"])
+
+
+def is_usual(row: Row) -> bool:
+    """Whether a run hears and speaks as all do where nothing else is said; so do baselines."""
+    return row["sound_as"] in ("", MEL64) and not _augments_otherwise(row)
+
+
 def label_of(row: Row) -> str:
     """The name to show of all seeds and splits."""
     label = row["model"] + (f" ({row['preset']})" if row["preset"] else "")
@@ -57,7 +74,7 @@ def label_of(row: Row) -> str:
         label += f", {row['pairing']}"
     label += LABELS.get(row["labels"], f", {row['labels']}")
     label += f", sound as {row['sound_as']}" if row["sound_as"] not in ("", MEL64) else ""
-    if row["sound_as"] and row["augment"] != default_augment(row["sound_as"]):
+    if _augments_otherwise(row):
         label += f", {row['augment']} augmented"
     return label + ("*" if row["needs_label"] == "True" else "")
 

@@ -69,7 +69,7 @@ class Job:
 
     @property
     def _augments_otherwise(self) -> bool:
-        return self.augment != default_augment(self.sound_as)
+        return self.augment != default_augment(self.sound_as, self.split)
 
     @property
     def tflop(self) -> float:

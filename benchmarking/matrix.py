@@ -150,7 +150,7 @@ def check(options: Options) -> Options:
         if not getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} needs a value")
     for sound_as in options.sound_as:
-        check_augment(options.augment or default_augment(sound_as), sound_as)
+        check_augment(options.augment or default_augment(sound_as, ""), sound_as)
     for pairing in options.pairings:
         check_pairing(pairing)
     check_marks(options.marks)
@@ -180,7 +180,7 @@ def plan(options: Options, dataset: PairedDataset) -> list[Planned]:
         if preset not in models.presets(name) or task not in models.presets(name)[preset].tasks:
             continue
         what = (name, preset, data, task, split, pairing, labels, seed)
-        heard = sound_as, options.augment or default_augment(sound_as)
+        heard = sound_as, options.augment or default_augment(sound_as, split)
         folder = run_folder(root, *what, *heard)
         if folder not in {job.folder for job in planned}:
             job = Job(*what, options.precision, options.marks, folder, *heard)

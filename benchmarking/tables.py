@@ -13,19 +13,19 @@ from typing import NamedTuple
 
 from benchmarking.columns import COLUMNS, Column
 from benchmarking.groups import (
-    GROUP,
     NEW,
     Group,
     by_mark,
     grouped,
+    identity,
     is_baseline,
+    is_usual,
     kind_of,
     kinds,
     label_of,
 )
 from benchmarking.seeds import Interval, Row, difference, mean, order, splits_of
 from common import markdown
-from converters.sound_as import MEL64
 
 __all__ = ["Cell", "Table", "full_tables", "headlines", "markdown_of", "notes", "pair_tables"]
 
@@ -65,7 +65,7 @@ def headlines(rows: Sequence[Row]) -> list[Table]:
     """
     found = []
     for kind in kinds(rows):
-        there = [row for row in rows if kind_of(row["split"]) == kind and _is_usual(row)]
+        there = [row for row in rows if kind_of(row["split"]) == kind and is_usual(row)]
         if not there:
             continue
         if kind == NEW:
@@ -84,11 +84,6 @@ def headlines(rows: Sequence[Row]) -> list[Table]:
 
 def _is_plain(row: Row) -> bool:
     return row["pairing"] in ("", "resampled") and row["labels"] in ("", "none")
-
-
-def _is_usual(row: Row) -> bool:
-    """Whether a run hears and speaks as all do where nothing else is said; so do baselines."""
-    return row["sound_as"] in ("", MEL64) and row["augment"] in ("", "pictures")
 
 
 def _mark_of(row: Row) -> tuple[str, ...]:
@@ -235,7 +230,7 @@ def _real_cell(rows: Sequence[Row], column: Column) -> Cell:
 
 
 def _are_compared(one: Row, two: Row) -> bool:
-    differ = {name for name in GROUP if one.get(name, "") != two.get(name, "")}
+    differ = {name for name, _ in identity(one).items() ^ identity(two).items()}
     if is_baseline(one) != is_baseline(two):
         differ -= {"of_model", "preset"}
     return len(differ) == 1

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from common.errors import InputError
 from converters.sound_as import MEL64, REPRESENTATIONS
-from datasets.augment import augment
+from datasets.augment import NEW_SPEAKERS, USUAL, augment
 from datasets.augment_sound import augment_clips
 from datasets.base import Augment, Batch, Labels, Task
 from datasets.pixels import from_pixels
@@ -43,9 +43,11 @@ def check_pairing(pairing: str) -> None:
         )
 
 
-def default_augment(sound_as: str) -> Augment:
-    """What is varied in training of sounds as such pictures."""
-    return "pictures" if sound_as == MEL64 else "clips"
+def default_augment(sound_as: str, split: str) -> Augment:
+    """What is varied in training of sounds as such pictures, on such a split."""
+    if sound_as != MEL64:
+        return "clips"
+    return "pictures" if split == "official" else "smoothed"
 
 
 def check_augment(augment: Augment, sound_as: str) -> None:
@@ -54,9 +56,9 @@ def check_augment(augment: Augment, sound_as: str) -> None:
     Raises:
         InputError: they cannot.
     """
-    if augment == "pictures" and sound_as != MEL64:
+    if augment != "clips" and sound_as != MEL64:
         raise InputError(
-            f"--augment pictures is of --sound-as {MEL64}: pictures as '{sound_as}' cannot be "
+            f"--augment {augment} is of --sound-as {MEL64}: pictures as '{sound_as}' cannot be "
             "shifted and stretched; give --augment clips"
         )
 
@@ -116,7 +118,8 @@ class Batches:
         rank: of the process, where several train together; each draws batches of its own.
         labels: whether batches hold digits.
         task: which side is the target. Only sounds that are conditions are augmented.
-        augment: log-mel pictures, or clips before they become pictures of any kind.
+        augment: log-mel pictures, the same smoothed along frequency, or clips before they become
+            pictures of any kind.
 
     Raises:
         InputError: there is no such pairing, or pictures that are no log-mel pictures are to be
@@ -163,8 +166,9 @@ class Batches:
     def _augmented(self, recording: Tensor) -> Tensor:
         """(b, *c_shape): the sounds as they are heard in training."""
         part = self.part
-        if self.augment == "pictures":
-            return augment(from_pixels(part.sounds[recording]), self.generator)
+        if self.augment != "clips":
+            strength = NEW_SPEAKERS if self.augment == "smoothed" else USUAL
+            return augment(from_pixels(part.sounds[recording]), self.generator, strength)
         clips = part.clips[recording.cpu()].to(part.sounds.device)
         changed = augment_clips(clips, self.generator)
         return from_pixels(REPRESENTATIONS[part.sound_as].to_picture(changed))

@@ -32,12 +32,13 @@ Precision = Literal["32-true", "bf16-mixed"]
 
 def run_folder(
     root: Path, model: str, preset: str, data: str, task: Task, split: str, pairing: str,
-    labels: Labels, seed: int, sound_as: str = MEL64, augment: Augment = "pictures",
+    labels: Labels, seed: int, sound_as: str = MEL64, augment: Augment | None = None,
 ) -> Path:  # fmt: skip
     """The folder of a run below `root`: the one scheme for all commands."""
     what = f"{data}-{task}-{split.replace(':', '-')}-{pairing}-labels-{labels}"
     what += f"-as-{sound_as}" if sound_as != MEL64 else ""
-    what += f"-augment-{augment}" if augment != default_augment(sound_as) else ""
+    usual = default_augment(sound_as, split)
+    what += f"-augment-{augment}" if augment not in (None, usual) else ""
     return root / model / preset / what / f"seed{seed}"
 
 
@@ -68,7 +69,7 @@ class Run:
     processes: int = 1
     n_digits: int = 10  # or classes
     sound_as: str = MEL64
-    augment: Augment = "pictures"  # of heard sounds, or their clips
+    augment: Augment = "pictures"  # what of heard sounds is varied in training
 
     @property
     def spec(self) -> TaskSpec:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from datasets import default_augment
+
 METRICS = (
     *("accuracy", "accuracy_judge_a", "accuracy_judge_b", "judges_disagree", "copied", "cas"),
     *("fd_judge_10k", "kid_judge_10k", "precision_judge_10k", "recall_judge_10k"),
@@ -33,8 +35,8 @@ def card(
     """A scorecard; `changes` are of its run, or of its fingerprint."""
     run = {
         "model": model, "preset": "reference", "pairing": "resampled", "labels": "none",
-        "sound_as": "mel64", "augment": "pictures", "precision": "32-true", "seed": seed,
-        "marks": [20.0, 60.0], "code": f"trained{seed}", "config": {"lr": 0.1},
+        "sound_as": "mel64", "augment": default_augment("mel64", split), "precision": "32-true",
+        "seed": seed, "marks": [20.0, 60.0], "code": f"trained{seed}", "config": {"lr": 0.1},
     }  # fmt: skip
     made = FINGERPRINT | {"split": split, "split_sha256": f"of {split}"}
     run |= {name: value for name, value in changes.items() if name in run}

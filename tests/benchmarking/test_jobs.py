@@ -29,7 +29,8 @@ def parts(command: str) -> list[str]:
 def test_a_row_names_its_training_and_its_scoring() -> None:
     made = of_preset("cvae", "original")
     made["candidate"]["run"] |= {"seed": 3, "pairing": "fixed-4", "labels": "warm-start",
-                                 "split": "speaker:theo", "precision": "bf16-mixed"}  # fmt: skip
+                                 "split": "speaker:theo", "augment": "smoothed",
+                                 "precision": "bf16-mixed"}  # fmt: skip
     made["fingerprint"]["split"] = "speaker:theo"
     made["cost"]["mark_tflop"] = 20.0
     training, scoring = map(parts, commands_of(to_row(made)))

@@ -237,6 +237,16 @@ def test_runs_with_other_pictures_of_sound_are_not_in_the_main_tables() -> None:
     assert headlines(given[1:]) == []
 
 
+def test_what_is_usual_where_a_speaker_is_held_out_is_no_other_group() -> None:
+    given = rows(card(), card(split=NEVER[0]), card(split=NEVER[0], augment="pictures"))
+    assert [row["augment"] for row in given] == ["pictures", "smoothed", "pictures"]
+    assert [groups.label_of(group[0]) for group in groups.grouped(given)] == [
+        "cgan (reference)", "cgan (reference), pictures augmented"
+    ]  # fmt: skip
+    never, _ = headlines(given)
+    assert labels(never) == ["cgan (reference)", "real test images"]
+
+
 def test_other_precision_is_another_line() -> None:
     (table,) = full_tables(rows(card(), card(precision="bf16-mixed")))
     assert sorted(line[2].text for line in table.lines[:-1]) == ["bf16", "fp32"]

@@ -7,14 +7,20 @@ import torch
 from torch import Tensor
 
 from datasets import augment as augmentation
-from datasets.augment import augment
+from datasets.augment import NEW_SPEAKERS, USUAL, Strength
 from datasets.base import PairedDataset
 
 STRENGTHS = (
-    *("SHIFT", "STRETCH", "WARP", "BEND", "TILT", "GAIN", "NOISE", "FLOOR"),
+    *("SHIFT", "STRETCH", "TILT", "GAIN", "NOISE", "FLOOR"),
     *("MASK_BANDS", "MASK_FRAMES"),
 )
+OTHERS = {"USUAL", "NEW_SPEAKERS", "SMOOTHED", "REACH", "F"}
 B = 256
+strength = USUAL  # of those of a Strength; `only` sets it
+
+
+def augment(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    return augmentation.augment(pictures, generator, strength)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -25,6 +31,8 @@ def only(patch: pytest.MonkeyPatch, *names: str) -> None:
     for name in STRENGTHS:
         if name not in names:
             patch.setattr(augmentation, name, 0)
+    off = {name: 0.0 for name in Strength._fields if name.upper() not in names}
+    patch.setitem(globals(), "strength", USUAL._replace(**off))
 
 
 def blob(row: float = 30, column: float = 34, wide: float = 3) -> Tensor:
@@ -52,7 +60,23 @@ def width(pictures: Tensor) -> Tensor:
 
 
 def test_every_strength_is_listed() -> None:
-    assert {name for name in vars(augmentation) if name.isupper() and name != "F"} == {*STRENGTHS}
+    assert {name for name in vars(augmentation) if name.isupper()} == {*STRENGTHS} | OTHERS
+
+
+def test_smoothing_is_along_frequency_and_keeps_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch)
+    monkeypatch.setitem(globals(), "strength", Strength(0, 0, smooth=NEW_SPEAKERS.smooth))
+    sharp = torch.zeros(4 * B, 1, 64, 64)
+    sharp[:, :, 30, 34] = 1
+    out = augment(sharp, seeded())
+    assert torch.allclose(out.sum((1, 2, 3)), torch.ones(()), atol=1e-4)
+    assert (out[..., 34].sum((1, 2)) - 1).abs().max() < 1e-4  # no frame gets of another
+    row = torch.arange(64.0)
+    spread = (out[:, 0, :, 34] @ (row - 30).square()).sqrt()  # bands
+    assert 0.27 < (spread < 0.01).double().mean() < 0.4  # three in ten, and what hardly is
+    assert 2.2 < spread.max() < 2.6
+    flat = torch.full((B, 1, 64, 64), 0.5)
+    assert torch.allclose(augment(flat, seeded()), flat, atol=1e-4)
 
 
 # As a whole

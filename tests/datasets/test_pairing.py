@@ -13,6 +13,7 @@ from torch import Tensor
 
 from common.errors import InputError
 from converters.sound_as import REPRESENTATIONS
+from datasets.augment import NEW_SPEAKERS, USUAL, Strength
 from datasets.base import Batch, PairedDataset
 from datasets.pairing import (
     Batches,
@@ -37,7 +38,7 @@ def toy() -> Part:
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without augmentation, so that a picture identifies its recording."""
-    monkeypatch.setattr("datasets.pairing.augment", lambda pictures, _: pictures)
+    monkeypatch.setattr("datasets.pairing.augment", lambda pictures, *_: pictures)
 
 
 def pairs(batches: Batches, steps: range) -> tuple[Tensor, Tensor]:
@@ -86,7 +87,7 @@ def test_clips_are_augmented_before_they_become_pictures(
 ) -> None:
     """The recordings are those that other augmentation gets."""
     monkeypatch.setattr("datasets.pairing.augment_clips", lambda clips, _: clips)
-    monkeypatch.setattr("datasets.pairing.augment", lambda pictures, _: pictures)
+    monkeypatch.setattr("datasets.pairing.augment", lambda pictures, *_: pictures)
     clips = torch.stack([torch.full((8192,), i / 999) for i in range(len(toy.clips))])
     known = dataclasses.replace(toy, clips=clips, sound_as="as is")
 
@@ -99,9 +100,25 @@ def test_clips_are_augmented_before_they_become_pictures(
     assert same(found, usual)
 
 
+def test_who_is_never_heard_is_trained_for_otherwise(
+    toy: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Strength] = []
+
+    def remember(pictures: Tensor, _: torch.Generator, strength: Strength) -> Tensor:
+        found.append(strength)
+        return pictures
+
+    monkeypatch.setattr("datasets.pairing.augment", remember)
+    for name in ("pictures", "smoothed"):
+        Batches(toy, "resampled", 4, seed=0, augment=name)(0)
+    assert found == [USUAL, NEW_SPEAKERS]
+
+
 def test_only_log_mel_pictures_can_be_augmented(toy: Part) -> None:
-    for name in (*REPRESENTATIONS,):
-        assert default_augment(name) == ("pictures" if name == "mel64" else "clips")
+    for split, usual in (("official", "pictures"), ("speaker:theo", "smoothed")):
+        for name in REPRESENTATIONS:
+            assert default_augment(name, split) == (usual if name == "mel64" else "clips")
     with pytest.raises(InputError, match="pictures as 'tones' cannot be"):
         Batches(toy.seen_as("tones"), "resampled", 4, seed=0)
 
