@@ -89,10 +89,10 @@ class Options:
     (linear) or of semitones (tones), level and phase in color (complex), bytes of the samples above
     each other (planes) or in red, green and blue (packed-rgb)."""
     augment: Augment | None = None
-    """What of a heard sound is varied in training: its mel64 picture (pictures), by default with
-    --split official; the same, warped less and smoothed along frequency (smoothed), by default
-    where a speaker is held out; the clip before it becomes a picture (clips), by default of all
-    other pictures."""
+    """What of a heard sound is varied in training: nothing (none); its mel64 picture (pictures), by
+    default with --split official; the same, warped less and smoothed along frequency (smoothed), by
+    default where a speaker is held out; the clip before it becomes a picture (clips), by default of
+    all other pictures."""
     seed: int = 0
     """Of weights, batches and noise."""
     marks: tuple[float, ...] = MARKS
@@ -122,7 +122,7 @@ def main() -> None:
     for note in dataset.notes:
         print(f"note: {note}", file=sys.stderr)
     run = _describe(name, preset, options, config, dataset)
-    check_augment(run.augment, run.sound_as)
+    check_augment(run.augment, run.task, run.sound_as)
     folder = options.out or run.folder()
     found = _previous(folder, run, options.resume)
 
@@ -133,7 +133,7 @@ def main() -> None:
     train = part(dataset, options.split, "train").seen_as(run.sound_as).to(fabric.device)
     batches = Batches(
         train, options.pairing, config.batch_size, options.seed, fabric.global_rank, options.labels,
-        options.task, run.augment,
+        options.task, run.augment, config.both_ways,
     )  # fmt: skip
     schedule = Schedule.of(run, fabric.device, model)
     trainer = Trainer(model, schedule, batches, fabric, config.ema)
@@ -252,7 +252,8 @@ def _describe(
         precision=options.precision, x_shape=spec.x_shape, c_shape=spec.c_shape,
         marks=options.marks, code=code_version(), processes=int(os.environ.get("WORLD_SIZE", 1)),
         n_digits=spec.n_digits, sound_as=options.sound_as,
-        augment=options.augment or default_augment(options.sound_as, options.split),
+        augment=options.augment
+        or default_augment(options.task, options.split, options.sound_as),
     )  # fmt: skip
 
 

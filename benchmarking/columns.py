@@ -87,8 +87,8 @@ COLUMNS = (
     Column("judges disagree %", "judges_disagree", "{:.1%}", "taken for different "
            "digits by the two"),
     Column(
-        "warm start %", "recognition_accuracy", "{:.1%}", "test conditions whose digit the run's "
-        "warm start recognizes: the ceiling of its row",
+        "warm start %", "recognition_accuracy", "{:.1%}", "test conditions whose nearest "
+        "test target, by the run's warm start, has their digit (with digit labels: that it names)",
         is_headline=True, has_interval=True, bounds=SHARE,
     ),
     Column("KID", "kid", "{:.3f}", "kernel distance to test items in judge A's features"),

@@ -38,6 +38,9 @@ NAME = "compare"
 # What the numbers of one table agree in, and what else is named where it differs.
 MEASURE = ("task", "data", "data_fingerprint", "split")
 TREATMENT = ("pairing", "labels", "sound_as", "augment", "processes", "precision")
+FORMS = {
+    "seed": "seed {}", "labels": "labels {}", "sound_as": "sound as {}", "augment": "augment {}",
+}  # fmt: skip
 FLOPS, SECONDS = "progress/training_flops", "progress/training_seconds"
 
 
@@ -101,10 +104,10 @@ def read(folder: Path) -> LoggedRun:
 def labels(runs: Sequence[LoggedRun]) -> list[str]:
     """A short name for each run: its model, and in what else it differs from the others."""
     names = [each.run.model for each in runs]
-    for field in ("task", "preset", "pairing", "labels", "seed"):
+    for field in ("task", "preset", "pairing", "labels", "sound_as", "augment", "seed"):
         values = [str(getattr(each.run, field)) for each in runs]
         if len({*values}) > 1:
-            form = {"seed": "seed {}", "labels": "labels {}"}.get(field, "{}")
+            form = FORMS.get(field, "{}")
             names = [
                 f"{name}, {form.format(value)}" for name, value in zip(names, values, strict=True)
             ]

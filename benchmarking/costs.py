@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import datasets
+import models
 from benchmarking.jobs import Job, Planned, is_busy
 from common.errors import InputError
 from datasets import Batches, PairedDataset, part
@@ -56,7 +57,10 @@ def costs(jobs: Sequence[Planned], dataset: PairedDataset) -> list[Cost]:
         if not isinstance(job, Job):
             found.append(Cost(0.0, 0.0, None, scored))
             continue
-        kind = (job.model, job.preset, job.task, job.labels, job.sound_as, job.augment)
+        kind = (
+            *(job.model, job.preset, job.task, job.pairing, job.labels, job.sound_as),
+            job.augment,
+        )
         run = _describe(job, dataset)
         if kind not in schedules:
             schedules[kind] = Schedule.of(run)
@@ -82,7 +86,15 @@ def measure_rate(run: Run, precision: Precision, dataset: PairedDataset) -> floa
     schedule = Schedule.of(dataclasses.replace(run, marks=(1e-9,)), fabric.device, model)
     train = part(dataset, run.split, "train").seen_as(run.sound_as).to(fabric.device)
     batches = Batches(
-        train, run.pairing, run.config["batch_size"], run.seed, 0, run.labels, run.task, run.augment
+        train,
+        run.pairing,
+        run.config["batch_size"],
+        run.seed,
+        0,
+        run.labels,
+        run.task,
+        run.augment,
+        models.presets(run.model)[run.preset].both_ways,
     )
     trainer = Trainer(model, schedule, batches, fabric, run.config["ema"])
     for _ in range(schedule.draws_from):

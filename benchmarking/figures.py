@@ -9,6 +9,7 @@ from pathlib import Path
 
 import datasets
 from benchmarking import compare
+from benchmarking.groups import augments_otherwise
 from benchmarking.rows import Row, key_of, to_row
 from common import plots
 from common.errors import InputError
@@ -41,7 +42,8 @@ def write(out: Path, runs: Sequence[Run], data_dir: Path) -> None:
 def folder_name(row: Row) -> str:
     split = row["split"].replace(":", "-")
     name = f"{row['data']}-{row['task']}-{split}-{row['pairing']}-labels-{row['labels']}"
-    return name + (f"-as-{row['sound_as']}" if row["sound_as"] != MEL64 else "")
+    name += f"-as-{row['sound_as']}" if row["sound_as"] != MEL64 else ""
+    return name + (f"-augment-{row['augment']}" if augments_otherwise(row) else "")
 
 
 def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:

@@ -8,11 +8,11 @@ from statistics import fmean
 
 from benchmarking.seeds import Row, splits_of
 from converters.sound_as import MEL64
-from datasets import default_augment
+from datasets import Task, default_augment
 
 __all__ = [
-    "NEW", "Group", "at_main_marks", "by_mark", "by_measure", "grouped", "identity", "is_baseline",
-    "is_usual", "kind_of", "kinds", "label_of",
+    "NEW", "Group", "at_main_marks", "augments_otherwise", "by_mark", "by_measure", "grouped",
+    "identity", "is_baseline", "is_usual", "kind_of", "kinds", "label_of",
 ]  # fmt: skip
 
 GROUP = (
@@ -50,20 +50,25 @@ def grouped(rows: Sequence[Row]) -> list[Group]:
 
 
 def identity(row: Row) -> dict[str, str]:
-    """What the rows of a group agree in. What is usual on a split, which other splits vary
-    otherwise, counts as the same."""
+    """What the rows of a group agree in. What is augmented by default where a speaker is held out
+    counts as the same as what is on the official split."""
     found = {name: row.get(name, "") for name in GROUP}
-    return found | {"augment": found["augment"] if _augments_otherwise(row) else ""}
+    same = row["augment"] in ("pictures", "smoothed") and not augments_otherwise(row)
+    return found | {"augment": "" if same else found["augment"]}
 
 
-def _augments_otherwise(row: Row) -> bool:
-    sound_as = row["sound_as"]  # none: of a baseline without a run
-    return bool(sound_as) and row["augment"] != default_augment(sound_as, row["split"])
+def augments_otherwise(row: Row) -> bool:
+    """Whether it was trained with another augmentation than the default of its task, split and
+    pictures of sound."""
+    if not row["sound_as"]:  # a baseline without a run
+        return False
+    task: Task = row["task"]  # type: ignore[assignment]
+    return row["augment"] != default_augment(task, row["split"], row["sound_as"])
 
 
 def is_usual(row: Row) -> bool:
-    """Whether a run hears and speaks as all do where nothing else is said; so do baselines."""
-    return row["sound_as"] in ("", MEL64) and not _augments_otherwise(row)
+    """Whether a run hears and speaks by log-mel pictures, augmented as such; so do baselines."""
+    return row["sound_as"] in ("", MEL64) and row["augment"] != "clips"
 
 
 def label_of(row: Row) -> str:
@@ -74,8 +79,8 @@ def label_of(row: Row) -> str:
         label += f", {row['pairing']}"
     label += LABELS.get(row["labels"], f", {row['labels']}")
     label += f", sound as {row['sound_as']}" if row["sound_as"] not in ("", MEL64) else ""
-    if _augments_otherwise(row):
-        label += f", {row['augment']} augmented"
+    if augments_otherwise(row):
+        label += f", augment {row['augment']}"
     return label + ("*" if row["needs_label"] == "True" else "")
 
 

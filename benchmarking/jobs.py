@@ -64,12 +64,12 @@ class Job:
         label += f", labels {self.labels}" if self.labels != "none" else ""
         label += f", sound as {self.sound_as}" if self.sound_as != MEL64 else ""
         if self._augments_otherwise:
-            label += f", {self.augment} augmented"
+            label += f", augment {self.augment}"
         return label + (f", seed {self.seed}" if self.seed else "")
 
     @property
     def _augments_otherwise(self) -> bool:
-        return self.augment != default_augment(self.sound_as, self.split)
+        return self.augment != default_augment(self.task, self.split, self.sound_as)
 
     @property
     def tflop(self) -> float:
@@ -157,8 +157,8 @@ class Job:
         """What of a run is not as it is to be."""
         config = dataclasses.asdict(default_config(self.model, self.preset, self.pairing))
         changed = [k for k, v in config.items() if k in run.config and run.config[k] != v]
-        if run.precision != self.precision:
-            changed.append("precision")
+        names = ("precision", "sound_as", "augment")
+        changed += [name for name in names if getattr(run, name) != getattr(self, name)]
         return changed + (["first mark"] if run.marks[0] != self.marks[0] else [])
 
 

@@ -1,5 +1,5 @@
-"""A matrix of runs: models x presets x tasks x splits x pairings x labels x seeds, by our
-commands.
+"""A matrix of runs: models x presets x tasks x pictures of sound x splits x pairings x labels x
+seeds, by our commands.
 
 A run that is finished is kept, and one that was interrupted resumes. Several matrices may share
 folders: a run that another process has is left to it, and looked at again at the end.
@@ -149,8 +149,9 @@ def check(options: Options) -> Options:
     for name in ("tasks", "splits", "pairings", "labels", "sound_as", "seeds"):
         if not getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} needs a value")
-    for sound_as in options.sound_as:
-        check_augment(options.augment or default_augment(sound_as, ""), sound_as)
+    for task, sound_as in itertools.product(options.tasks, options.sound_as):
+        augment = options.augment or default_augment(task, "official", sound_as)
+        check_augment(augment, task, sound_as)
     for pairing in options.pairings:
         check_pairing(pairing)
     check_marks(options.marks)
@@ -180,7 +181,7 @@ def plan(options: Options, dataset: PairedDataset) -> list[Planned]:
         if preset not in models.presets(name) or task not in models.presets(name)[preset].tasks:
             continue
         what = (name, preset, data, task, split, pairing, labels, seed)
-        heard = sound_as, options.augment or default_augment(sound_as, split)
+        heard = sound_as, options.augment or default_augment(task, split, sound_as)
         folder = run_folder(root, *what, *heard)
         if folder not in {job.folder for job in planned}:
             job = Job(*what, options.precision, options.marks, folder, *heard)

@@ -235,11 +235,12 @@ def _curves(runs: Sequence[Run]) -> list[Curves]:
 
 
 def _grids(runs: Sequence[Run], figures: Path) -> list[Picture]:
-    folders = dict.fromkeys(
-        (folder_name(row), f"{row['split']}, {row['pairing']}, labels {row['labels']}")
-        for row, _ in runs
-    )
-    paths = ((title, figures / name / SIDE_BY_SIDE) for name, title in folders)
+    names = ("split", "pairing", "labels", "sound_as", "augment")
+    folders: dict[str, str] = {}
+    for row, _ in runs:
+        title = "{}, {}, labels {}, sound as {}, augment {}".format(*(row[name] for name in names))
+        folders.setdefault(folder_name(row), title)
+    paths = ((title, figures / name / SIDE_BY_SIDE) for name, title in folders.items())
     return [Picture(title, _uri(path.read_bytes())) for title, path in paths if path.exists()]
 
 

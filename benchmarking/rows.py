@@ -63,14 +63,15 @@ def read_rows(out: Path) -> list[dict[str, str]]:
     """
     rows = files.read_rows(out / ROWS)
     for row in rows:
-        # Of before there were others.
-        row.setdefault("sound_as", MEL64 if row.get("seed") else "")
-        row.setdefault("augment", "pictures" if row.get("seed") else "")
         if row.get("format") != FORMAT:
             raise InputError(
                 f"{out / ROWS} has rows of another format than {FORMAT}: move it away and run "
                 "the benchmark again"
             )
+        # Of before there were others.
+        row.setdefault("sound_as", MEL64 if row.get("seed") else "")
+        of_task = "none" if row["task"] == "image2audio" else "pictures"
+        row.setdefault("augment", of_task if row.get("seed") else "")
     return rows
 
 
@@ -94,7 +95,7 @@ def to_row(card: dict[str, Any]) -> dict[str, str]:
         "pairing": run.get("pairing", ""),
         "labels": run.get("labels", ""),
         "sound_as": run.get("sound_as", MEL64) if run else "",
-        "augment": run.get("augment", "pictures") if run else "",
+        "augment": run.get("augment", "") if run else "",
         "training_precision": run.get("precision", ""),
         "seed": run.get("seed", ""),
         "marks": " ".join(f"{mark:g}" for mark in run.get("marks", ())),

@@ -103,7 +103,10 @@ def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Inte
     mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]
     within: float | None
     if metric == "accuracy" and _have_counts([*mine, *theirs]):
-        within = _ratio_variance(_correct(mine, theirs[0]) - _correct(theirs, mine[0]), mine[0])
+        gap = _correct(mine, theirs[0]) - _correct(theirs, mine[0])
+        # Most of what recordings have in common is gone here. What is left is mostly of single
+        # seeds, whose spread has it already.
+        within = max(_ratio_variance(gap, mine[0]) - _of_single_seeds(gap, mine[0]), 0.0)
     else:
         known = [
             each for row in (*mine, *theirs) if (each := _own_variance(row, metric)) is not None
@@ -231,11 +234,34 @@ def _ratio_variance(values: Tensor, row: Row) -> float:
         values: (seeds, n_recordings) float64.
     """
     drawn, digit = counts(row)["drawn"].double(), counts(row)["digit"]
-    by_recording = values.mean(0)
-    rest = by_recording - by_recording.sum() / drawn.sum() * drawn
+    rest = _linear_part(values, drawn).mean(0)
     total = 0.0
     for d in digit.unique():
         each = rest[digit == d]
         if len(each) > 1:
             total += len(each) * each.var().item()
     return total / drawn.sum().item() ** 2
+
+
+def _of_single_seeds(values: Tensor, row: Row) -> float:
+    """What of `_ratio_variance` is of single seeds with single recordings, their draws among it:
+    the mean square of the residuals of both, as in an analysis of variance with two ways."""
+    n_seeds = len(values)
+    if n_seeds == 1:
+        return 0.0
+    drawn, digit = counts(row)["drawn"].double(), counts(row)["digit"]
+    rest = _linear_part(values, drawn)
+    rest = rest - rest.mean(0)
+    total = 0.0
+    for d in digit.unique():
+        each = rest[:, digit == d]
+        n = each.shape[1]
+        if n > 1:
+            square = (each - each.mean(1, keepdim=True)).square().sum().item()
+            total += n * square / ((n_seeds - 1) * (n - 1)) / n_seeds
+    return total / drawn.sum().item() ** 2
+
+
+def _linear_part(values: Tensor, drawn: Tensor) -> Tensor:
+    """(seeds, n_recordings): of sum(values) / sum(drawn), what each recording adds."""
+    return values - values.sum(1, keepdim=True) / drawn.sum() * drawn

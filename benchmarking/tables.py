@@ -58,7 +58,7 @@ def headlines(rows: Sequence[Row]) -> list[Table]:
     """The main tables: of each headline metric the mean. First speakers never heard; then of each
     other split the plain runs and the baselines, and apart the runs with other pairings or digit
     labels, beside the plain ones of the same model and mark. Runs that hear or speak as other
-    pictures have a report of their own.
+    pictures are in the full tables alone.
 
     Args:
         rows: of one dataset and task, at all marks.
@@ -72,12 +72,12 @@ def headlines(rows: Sequence[Row]) -> list[Table]:
             found.append(_headline(NEW, there))
             continue
         plain = [row for row in there if _is_plain(row)]
-        other = [row for row in there if not _is_plain(row) and not is_baseline(row)]
+        other = [row for row in there if not _is_plain(row)]
         if plain:
             found.append(_headline(kind, plain))
         if other:
             marks = {_mark_of(row) for row in other}
-            beside = [row for row in plain if not is_baseline(row) and _mark_of(row) in marks]
+            beside = [row for row in plain if _mark_of(row) in marks]
             found.append(_headline(f"{kind}, other pairings and digit labels", [*beside, *other]))
     return found
 
@@ -87,17 +87,18 @@ def _is_plain(row: Row) -> bool:
 
 
 def _mark_of(row: Row) -> tuple[str, ...]:
-    return row["model"], row["preset"], row["training_precision"], row["mark_tflop"]
+    names = ("model", "of_model", "preset", "training_precision", "mark_tflop")
+    return tuple(row[name] for name in names)
 
 
 def _headline(title: str, rows: Sequence[Row]) -> Table:
     columns = [column for column in _present(COLUMNS, rows) if column.is_headline]
     runs: list[Group] = []
-    baselines: dict[str, Group] = {}
+    baselines: dict[tuple[str, str], Group] = {}
     for _, there in by_mark(rows):
         runs += grouped([row for row in there if not is_baseline(row)])
         for group in grouped([row for row in there if is_baseline(row)]):
-            baselines.setdefault(label_of(group[0]), group)  # of runs: of their last mark
+            baselines[label_of(group[0]), group[0]["mark_tflop"]] = group
     lines = [
         [
             Cell(label_of(group[0])),

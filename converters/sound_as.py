@@ -10,7 +10,7 @@ picture of that shape, so also what a model draws, is a sound again.
     planes      high bytes above low bytes    exact to 16 bits
     packed-rgb  bytes in R, G, B              exact to 16 bits
 
-They are not a kind of converter: they are neither files nor options.
+They are how models hear and speak (`--sound-as`), and no kind of converter of files.
 """
 
 from __future__ import annotations
@@ -74,4 +74,4 @@ def to_mel64(pictures: Tensor, sound_as: str) -> Tensor:
     if sound_as == MEL64:
         return pictures
     clips = REPRESENTATIONS[sound_as].to_sound(pictures)
-    return features.to_picture(clips)
+    return features.to_picture(clips.cpu()).to(pictures.device)

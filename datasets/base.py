@@ -17,7 +17,7 @@ __all__ = [
 Task = Literal["audio2image", "image2audio"]
 TASKS: tuple[Task, ...] = ("audio2image", "image2audio")
 Labels = Literal["none", "warm-start", "cascade"]
-Augment = Literal["pictures", "smoothed", "clips"]
+Augment = Literal["none", "pictures", "smoothed", "clips"]
 SoundAs = Literal["mel64", "linear", "complex", "tones", "planes", "packed-rgb"]
 DIGITS = tuple("0123456789")
 Color = Literal["auto", "grey", "rgb"]
@@ -95,3 +95,4 @@ class Batch:
     x: Tensor  # (b, *x_shape) float32 in [0, 1]
     c: Tensor  # (b, *c_shape) float32 in [0, 1], augmented in training
     digit: Tensor | None = None  # (b,) int64, of the condition; None where nothing learns from it
+    plain: Tensor | None = None  # c without augmentation, for models that draw it, too

@@ -68,7 +68,7 @@ def load(path: Path, size: int = 28, color: Color = "auto") -> PairedDataset:
         pictures=to_picture(clips),
         digit=spoken,
         speaker=torch.tensor([speakers.index(item.speaker) for item in sounds]),
-        speakers=tuple(map(escaped, speakers)),
+        speakers=_printable(speakers),
         names=tuple(str(item.path) for item in sounds),
         hashes=tuple(sound_hashes),
         official=heard,
@@ -79,10 +79,23 @@ def load(path: Path, size: int = 28, color: Color = "auto") -> PairedDataset:
         images=shown,
         recordings=recordings,
         fingerprint=_fingerprint(shown, recordings, classes, pairs),
-        classes=tuple(map(escaped, classes)),
+        classes=_printable(classes),
         pairs=pairs,
         notes=_notes(n_longer, len(sounds)),
     )
+
+
+def _printable(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as they are safe to print.
+
+    Raises:
+        InputError: two of them are then the same.
+    """
+    found = tuple(map(escaped, names))
+    if len({*found}) < len(found):
+        same = next(name for name in found if found.count(name) > 1)
+        raise InputError(f"two names are printed alike, as '{same}': rename one")
+    return found
 
 
 # What there is

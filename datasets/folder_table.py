@@ -91,8 +91,10 @@ def read_table(path: Path) -> Table:
         raise InputError(f"{path}: not a CSV file that can be read ({error})") from error
     if missing := {"image", "sound", "class"} - columns:
         raise InputError(f"{path}: has no column '{min(missing)}'; it needs image, sound, class")
-    if not rows or len(rows) > MAX_ROWS:
-        raise InputError(f"{path}: {len(rows):,} rows or more: give 1 to {MAX_ROWS:,}")
+    if not rows:
+        raise InputError(f"{path}: has no rows: give pairs of image and sound")
+    if len(rows) > MAX_ROWS:
+        raise InputError(f"{path}: more than {MAX_ROWS:,} rows: give fewer")
     images: dict[Path, Item] = {}
     sounds: dict[Path, Item] = {}
     pairs, split = [], []

@@ -43,20 +43,24 @@ def check_pairing(pairing: str) -> None:
         )
 
 
-def default_augment(sound_as: str, split: str) -> Augment:
-    """What is varied in training of sounds as such pictures, on such a split."""
+def default_augment(task: Task, split: str, sound_as: str) -> Augment:
+    """What is varied of the sounds that are heard in training."""
+    if task == "image2audio":
+        return "none"
     if sound_as != MEL64:
         return "clips"
     return "pictures" if split == "official" else "smoothed"
 
 
-def check_augment(augment: Augment, sound_as: str) -> None:
-    """That these pictures of sound can be augmented so.
+def check_augment(augment: Augment, task: Task, sound_as: str) -> None:
+    """That it can be varied.
 
     Raises:
-        InputError: they cannot.
+        InputError: it cannot.
     """
-    if augment != "clips" and sound_as != MEL64:
+    if task == "image2audio" and augment != "none":
+        raise InputError(f"--augment {augment}: no sound is heard with --task image2audio")
+    if augment in ("pictures", "smoothed") and sound_as != MEL64:
         raise InputError(
             f"--augment {augment} is of --sound-as {MEL64}: pictures as '{sound_as}' cannot be "
             "shifted and stretched; give --augment clips"
@@ -117,9 +121,11 @@ class Batches:
             of the same K images; `one-to-one`: `fixed-1`; `shuffled`: a fresh image of any digit.
         rank: of the process, where several train together; each draws batches of its own.
         labels: whether batches hold digits.
-        task: which side is the target. Only sounds that are conditions are augmented.
-        augment: log-mel pictures, the same smoothed along frequency, or clips before they become
-            pictures of any kind.
+        task: which side is the target.
+        plain: whether batches hold conditions without augmentation, too.
+        augment: what of the sounds that are conditions is varied: nothing, their log-mel pictures,
+            these with smoothing along frequency, or clips before they become pictures of any kind;
+            by default as on the official split.
 
     Raises:
         InputError: there is no such pairing, or pictures that are no log-mel pictures are to be
@@ -135,13 +141,15 @@ class Batches:
         rank: int = 0,
         labels: Labels = "none",
         task: Task = "audio2image",
-        augment: Augment = "pictures",
+        augment: Augment | None = None,
+        plain: bool = False,
     ) -> None:
         check_pairing(pairing)
-        check_augment(augment, part.sound_as)
+        augment = augment or default_augment(task, "official", part.sound_as)
+        check_augment(augment, task, part.sound_as)
         self.part, self.pairing, self.batch_size = part, pairing, batch_size
         self.seed, self.rank, self.labels, self.task = seed, rank, labels, task
-        self.augment = augment
+        self.augment, self.plain = augment, plain
         self.generator = torch.Generator(part.images.device)
         count = part.image_digit.bincount(minlength=len(part.classes))
         if pairing != "shuffled" and (count[part.sound_digit.unique()] == 0).any():
@@ -156,19 +164,23 @@ class Batches:
         generator.manual_seed(seed_of(self.seed, step, phase, k, self.rank))
         image, recording = self._draw(batch_size or self.batch_size)
         x, digit = from_pixels(part.images[image]), part.sound_digit[recording]
+        plain = from_pixels(part.sounds[recording]) if self.plain else None
         if self.task == "audio2image":
             c = self._augmented(recording)
         else:
-            c, digit = x, part.image_digit[image]
+            c, digit, plain = x, part.image_digit[image], None
             x = from_pixels(part.sounds[recording])
-        return Batch(x, c, None if self.labels == "none" else digit)
+        return Batch(x, c, None if self.labels == "none" else digit, plain)
 
     def _augmented(self, recording: Tensor) -> Tensor:
         """(b, *c_shape): the sounds as they are heard in training."""
         part = self.part
         if self.augment != "clips":
+            pictures = from_pixels(part.sounds[recording])
+            if self.augment == "none":
+                return pictures
             strength = NEW_SPEAKERS if self.augment == "smoothed" else USUAL
-            return augment(from_pixels(part.sounds[recording]), self.generator, strength)
+            return augment(pictures, self.generator, strength)
         clips = part.clips[recording.cpu()].to(part.sounds.device)
         changed = augment_clips(clips, self.generator)
         return from_pixels(REPRESENTATIONS[part.sound_as].to_picture(changed))

@@ -38,7 +38,8 @@ def names_of(found: Sequence[Checkpoint]) -> list[str]:
     """Of the models: as much of their runs as distinguishes them."""
     about = [
         (c.run.model, c.run.preset, c.run.data, c.run.split, c.run.pairing,
-         f"labels {c.run.labels}", f"sound as {c.run.sound_as}", f"seed {c.run.seed}",
+         f"labels {c.run.labels}", f"sound as {c.run.sound_as}", f"augment {c.run.augment}",
+         f"seed {c.run.seed}",
          f"step {c.step:,}")
         for c in found
     ]  # fmt: skip

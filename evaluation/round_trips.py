@@ -43,7 +43,7 @@ __all__ = ["NAME", "Stage", "trips"]
 NAME = "round-trips.csv"
 EVERY = 10  # of the test images: the converter needs hundredths of a second for each
 N_DRAWS = 4  # for each test recording
-OF_RUN = ("model", "preset", "pairing", "labels", "seed")
+OF_RUN = ("model", "preset", "pairing", "labels", "augment", "seed")
 KEY = (
     *("trip", "stage", "data", "split"),
     *(f"{way}_{name}" for way in ("to_image", "to_sound") for name in (*OF_RUN, "step")),

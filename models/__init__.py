@@ -10,6 +10,7 @@ import pkgutil
 
 from common.errors import InputError, suggest
 from models._base import Config, GenerativeModel, Logs, OptimizerConfig, Phase
+from models._bridge import LatentBridge
 from models._conditional import ConditionalConfig, ConditionalModel
 from models._networks import (
     ConditionalPrior,
@@ -31,6 +32,7 @@ __all__ = [
     "GenerativeModel",
     "ImageDecoder",
     "ImageEncoder",
+    "LatentBridge",
     "Logs",
     "OptimizerConfig",
     "Phase",

@@ -77,6 +77,8 @@ class Config(ABC):
 
     tasks: ClassVar[tuple[Task, ...]] = ("audio2image",)  # that the model can serve
 
+    both_ways: ClassVar[bool] = False  # one run serves the other task too
+
     batch_size: int
     """Pairs in a batch, of each process that trains."""
     ema: float

@@ -172,7 +172,9 @@ def _check_format(path: Path, about: Any) -> None:
 
 def _run(about: dict[str, Any]) -> Run:
     tuples = {key: tuple(about[key]) for key in ("x_shape", "c_shape", "marks")}
-    run = Run(**about | tuples)
+    # Of before there was a choice.
+    usual = {"augment": "none" if about.get("task") == "image2audio" else "pictures"}
+    run = Run(**usual | about | tuples)
     kinds = {"seed": int, "processes": int, "n_digits": int, "config": dict} | dict.fromkeys(
         tuples, tuple
     )

@@ -37,7 +37,7 @@ def run_folder(
     """The folder of a run below `root`: the one scheme for all commands."""
     what = f"{data}-{task}-{split.replace(':', '-')}-{pairing}-labels-{labels}"
     what += f"-as-{sound_as}" if sound_as != MEL64 else ""
-    usual = default_augment(sound_as, split)
+    usual = default_augment(task, split, sound_as)
     what += f"-augment-{augment}" if augment not in (None, usual) else ""
     return root / model / preset / what / f"seed{seed}"
 

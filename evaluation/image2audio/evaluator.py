@@ -77,10 +77,13 @@ class SpeechEvaluator(Evaluator):
         (features, logits), (_, logits_b) = (judge(pictures, 100) for judge in self.judges)
         return SpeechFeatures(features, logits.argmax(1), logits_b.argmax(1), pool_pixels(pictures))
 
-    def hear(self, pictures: Tensor, sound_as: str = MEL64) -> Heard:
-        """What is heard of n pictures, uint8, when the converter makes sounds of them."""
-        clips = REPRESENTATIONS[sound_as].to_sound(pictures).cpu()
-        again = to_picture(clips).to(pictures.device)
+    def hear(self, pictures: Tensor) -> Heard:
+        """What is heard of (n, 64, 64) uint8 when the converter makes sounds of them."""
+        return self.hear_clips(REPRESENTATIONS[MEL64].to_sound(pictures).cpu())
+
+    def hear_clips(self, clips: Tensor) -> Heard:
+        """What is heard of (n, n_samples), on the CPU."""
+        again = to_picture(clips).to(self.device)
         digit_a, digit_b = (judge(again, 100)[1].argmax(1) for judge in self.judges)
         rate = features.MEL64.sample_rate
         return Heard(
@@ -91,6 +94,15 @@ class SpeechEvaluator(Evaluator):
             level=level_db(clips),
             clipped=clipped_share(clips),
         )
+
+    def _said(self, drawn: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all draws their pictures as mel64, of some also what is heard. The converter of mel64
+        takes hundredths of a second for each: there, the others never become sounds."""
+        to_sound = REPRESENTATIONS[self.sound_as].to_sound
+        if self.sound_as == MEL64:
+            return drawn, to_sound(drawn[rows]).cpu()
+        clips = to_sound(drawn).cpu()
+        return to_picture(clips).to(drawn.device), clips[rows.cpu()]
 
     def usefulness(self, pictures: Tensor, digit: Tensor) -> Estimate:
         """What a classifier learns from as many samples as there are training recordings, or as
@@ -143,8 +155,8 @@ class SpeechEvaluator(Evaluator):
             real = self.real
             on_progress("sounds of the samples")
             rows = folds(digit, test.sound_digit)[:N_HEARD].flatten()
-            heard = self.hear(drawn[rows], self.sound_as)
-            pictures = to_mel64(drawn, self.sound_as)
+            pictures, clips = self._said(drawn, rows)
+            heard = self.hear_clips(clips)
             on_progress("distances, copies")
             fake = self.features_of(pictures)
             metrics = score(fake, digit, heard, digit[rows], real)

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 from datasets import default_augment
+from evaluation.tasks import task_of
 
 METRICS = (
     *("accuracy", "accuracy_judge_a", "accuracy_judge_b", "judges_disagree", "copied", "cas"),
@@ -33,9 +34,11 @@ def card(
     accuracy: float = 0.9, **changes: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """A scorecard; `changes` are of its run, or of its fingerprint."""
+    task = task_of(changes.get("protocol", FINGERPRINT["protocol"]))
+    usual = default_augment(task, split, "mel64")
     run = {
         "model": model, "preset": "reference", "pairing": "resampled", "labels": "none",
-        "sound_as": "mel64", "augment": default_augment("mel64", split), "precision": "32-true",
+        "sound_as": "mel64", "augment": usual, "precision": "32-true",
         "seed": seed, "marks": [20.0, 60.0], "code": f"trained{seed}", "config": {"lr": 0.1},
     }  # fmt: skip
     made = FINGERPRINT | {"split": split, "split_sha256": f"of {split}"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import datasets
 import models
-from datasets import PairedDataset, Task
+from datasets import PairedDataset, Task, default_augment
 from evaluation import outputs, self_test
 from evaluation.tasks import EVALUATORS
 from judges import JUDGES, load_judge
@@ -77,6 +77,7 @@ class Commands:
             model, preset, config, given["data"][0], self.dataset.fingerprint, task,
             given["split"][0], given["pairing"][0], labels, int(seed), given["precision"][0],
             spec.x_shape, spec.c_shape, tuple(map(float, given["marks"])), f"code{seed}",
+            augment=default_augment(task, given["split"][0], "mel64"),
         )  # fmt: skip
         for folder in (Path(out), *(mark_folder(Path(out), mark) for mark in run.marks)):
             checkpoint.write(folder / checkpoint.NAME, Checkpoint(run, 5, 1.0, 0, {}))

@@ -21,7 +21,7 @@ from benchmarking.figures import Run, find_runs, folder_name
 from benchmarking.jobs import Job
 from benchmarking.rows import to_row
 from common.command_line import parse
-from datasets import TASKS, PairedDataset, Task
+from datasets import TASKS, PairedDataset, Task, default_augment
 from evaluation import outputs
 from evaluation.baselines import BASELINES
 from models import GenerativeModel
@@ -123,6 +123,7 @@ def test_a_label_says_speech_and_nothing_of_images(tmp_path: Path) -> None:
     }  # fmt: skip
     tasks: dict[Task, str] = {"audio2image": "", "image2audio": ", image2audio"}
     for task, said in tasks.items():
+        what["augment"] = default_augment(task, "official", "mel64")
         assert Job(task=task, **what).label == f"cgan (reference){said}, fixed-4"
     assert "image2audio, official" in jobs.Baselines("d", "image2audio", "official", tmp_path).label
 

@@ -85,7 +85,7 @@ def test_a_matrix_of_pictures_of_sound(offline_source: PairedDataset) -> None:
         ("mel64", "pictures"), ("tones", "clips"), ("mel64", "clips")
     ]  # fmt: skip
     assert [job.label for job in found] == [
-        f"cgan (reference){said}" for said in ("", ", sound as tones", ", clips augmented")
+        f"cgan (reference){said}" for said in ("", ", sound as tones", ", augment clips")
     ]
     assert [job.folder.parent.name.partition("labels-none")[2] for job in found] == [
         "", "-as-tones", "-augment-clips"

@@ -135,6 +135,20 @@ def test_a_difference_is_paired_by_recording() -> None:
     assert mirrored == pytest.approx((-value, -high, -low))
 
 
+def test_what_single_seeds_do_counts_once_in_a_difference() -> None:
+    """Noise of single draws, none of the recordings: the interval is hardly more than Student's of
+    the seeds, which would miss by half if the noise counted as one of recordings, too."""
+    generator, ratios = torch.Generator().manual_seed(1), []
+    for _ in range(40):
+        noise = [torch.randint(-3, 4, (N,), generator=generator) for _ in range(6)]
+        first = [2 * DRAWN + each for each in noise]  # so that a ratio fits all recordings alike
+        found = difference(rows(*first), rows(*[DRAWN] * 6), "accuracy")
+        values = (torch.stack(first) - DRAWN).sum(1).double() / DRAWN.sum()
+        assert found.high is not None
+        ratios.append((found.high - found.value) / (T6 * values.std().item() / math.sqrt(6)))
+    assert 0.999 < min(ratios) < 1.01 and sorted(ratios)[20] < 1.15
+
+
 def test_a_difference_is_paired_by_seed_and_by_speaker() -> None:
     first, second = values(1.0, 5.0, 3.0), values(2.0, 6.5, 4.5)
     one = difference(first, second, "fd")

@@ -139,6 +139,10 @@ def test_names_are_safe_to_print(copy: Path) -> None:
     for kind in ("images", "sounds"):
         (copy / kind / "disc").rename(copy / kind / "a\x1b[31mred")
     assert load(copy).classes == ("a\\x1b[31mred", "cross", "stripes")
+    for kind in ("images", "sounds"):
+        (copy / kind / "cross").rename(copy / kind / "a\\x1b[31mred")
+    with pytest.raises(InputError, match="two names are printed alike"):
+        load(copy)
 
 
 def test_a_cut_off_image_is_refused(copy: Path) -> None:

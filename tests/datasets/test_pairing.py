@@ -77,7 +77,7 @@ def test_sounds_as_other_pictures(sound_as: str, source: PairedDataset) -> None:
     assert batch.c.min() >= 0 and batch.c.max() <= 1
 
     # As targets they are what they are.
-    drawn = Batches(seen, "resampled", 4, seed=0, task="image2audio", augment="clips")(3).x
+    drawn = Batches(seen, "resampled", 4, seed=0, task="image2audio")(3).x
     for each in drawn:
         assert (from_pixels(seen.sounds) == each).flatten(1).all(1).any()
 
@@ -118,9 +118,19 @@ def test_who_is_never_heard_is_trained_for_otherwise(
 def test_only_log_mel_pictures_can_be_augmented(toy: Part) -> None:
     for split, usual in (("official", "pictures"), ("speaker:theo", "smoothed")):
         for name in REPRESENTATIONS:
-            assert default_augment(name, split) == (usual if name == "mel64" else "clips")
+            found = default_augment("audio2image", split, name)
+            assert found == (usual if name == "mel64" else "clips")
+            assert default_augment("image2audio", split, name) == "none"
     with pytest.raises(InputError, match="pictures as 'tones' cannot be"):
-        Batches(toy.seen_as("tones"), "resampled", 4, seed=0)
+        Batches(toy.seen_as("tones"), "resampled", 4, seed=0, augment="pictures")
+    with pytest.raises(InputError, match="--augment clips: no sound is heard"):
+        Batches(toy, "resampled", 4, seed=0, task="image2audio", augment="clips")
+
+
+def test_what_is_not_augmented_is_as_it_is(toy: Part) -> None:
+    found = Batches(toy, "resampled", 8, seed=0, augment="none")(0).c
+    for each in found:
+        assert (from_pixels(toy.sounds) == each).flatten(1).all(1).any()
 
 
 @pytest.mark.parametrize("pairing", PAIRINGS)

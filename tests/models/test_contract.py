@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import inspect
 import itertools
@@ -33,14 +34,17 @@ def variants() -> Iterator[tuple[str, str, str, str | float]]:
     for name in models.names():
         for preset, config in models.presets(name).items():
             yield name, preset, "", ""
-            for task in config.tasks[1:]:
+            tasks = datasets.TASKS if config.both_ways else config.tasks
+            for task in tasks[1:]:
                 yield name, preset, "task", task
-            for task in config.tasks:
+            for task in tasks:
                 yield name, preset, "color", task
             if hasattr(config, "warm_start"):
                 yield name, preset, "warm_start", 0.0
                 yield name, preset, "align_share", 0.0
-                yield name, preset, "labels", "warm-start"
+                with contextlib.suppress(ValueError):  # of a model that refuses labels
+                    small(name, preset, "labels", "warm-start")
+                    yield name, preset, "labels", "warm-start"
             for setting, kind in get_type_hints(type(config)).items():
                 for choice in get_args(kind) if get_origin(kind) is Literal else ():
                     if choice != getattr(config, setting):
