@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
+import dataclasses
 import sys
 import time
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Options:
     """A run's folder or its checkpoint."""
     baseline: Annotated[tuple[Name, ...], tyro.conf.arg(help=HELP)] = ()
     task: datasets.Task | None = None
-    """Of a baseline; by default audio2image."""
+    """Of a baseline; by default audio2image. Of a checkpoint whose model serves both: which."""
     data: str | None = None
     """Of a baseline; by default auto. Your own (folder:PATH) also of a checkpoint."""
     size: int = 28
@@ -77,8 +78,8 @@ def _check(options: Options) -> None:
                 f"{', '.join(BASELINES)}"
             )
     own = (options.data or "").startswith(datasets.FOLDER)
-    if options.checkpoint and (options.task or options.split or (options.data and not own)):
-        raise InputError("--task, --data and --split are of baselines: a checkpoint has its own")
+    if options.checkpoint and (options.split or (options.data and not own)):
+        raise InputError("--data and --split are of baselines: a checkpoint has its own")
     if options.checkpoint and (options.size != 28 or options.color != "auto"):
         raise InputError("--size and --color are of baselines: a checkpoint has its own")
     if options.json and len(options.baseline) > 1:
@@ -94,7 +95,10 @@ def _device(name: str) -> torch.device:
 
 def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
     device, path = _device(options.device), checkpoint.find(path)
-    found = checkpoint.load(path, groups=("ema",))
+    found, folder = checkpoint.load(path, groups=("ema",)), path.parent
+    if options.task not in (None, found.run.task):
+        found = dataclasses.replace(found, run=found.run.other_way())
+        folder /= found.run.task
     candidate, run = Candidate.from_checkpoint(found, device), found.run
     dataset = _data_of(run, options)
     if dataset.fingerprint != run.data_fingerprint:
@@ -104,11 +108,11 @@ def _from_checkpoint(options: Options, path: Path) -> Iterator[Scored]:
         )
     evaluator = EVALUATORS[run.task](dataset, run.split, device, run.sound_as)
     if not options.baseline:
-        yield candidate, evaluator, options.out or path.parent
+        yield candidate, evaluator, options.out or folder
     for name in options.baseline:
         train = evaluator.train.seen_as(run.sound_as)
         chosen = candidate.baseline(name, train)  # type: ignore[arg-type]
-        yield chosen, evaluator, options.out or path.parent / name
+        yield chosen, evaluator, options.out or folder / name
 
 
 def _data_of(run: Run, options: Options) -> PairedDataset:

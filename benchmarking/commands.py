@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import models
-from benchmarking.jobs import Job
+from benchmarking.jobs import Job, trained_task
 from benchmarking.rows import Row
 from training.run import run_folder
 from training.session import mark_folder
@@ -31,14 +31,15 @@ def commands_of(row: Row) -> list[str]:
         **{name: row[name] for name in IDENTITY},
         **{"model": model, "preset": row["preset"] or _preset_of(row), "seed": int(row["seed"])},
     }
-    folder = run_folder(Path("results/runs"), **what)
+    trained = trained_task(what["model"], what["preset"], what["task"])
+    folder = run_folder(Path("results/runs"), **what | {"task": trained})
     mark = mark_folder(folder, float(row["mark_tflop"]))
     what |= {"precision": row["training_precision"], "folder": folder}
     job = Job(**what, marks=tuple(map(float, row["marks"].split())))
     settings = _settings(row["config"])
     return [
         shlex.join(["python", "train.py", *job.training(), *settings]),
-        shlex.join(["python", "evaluate.py", "--checkpoint", str(mark), *baseline]),
+        shlex.join(["python", "evaluate.py", "--checkpoint", str(mark), *job.way(), *baseline]),
     ]
 
 

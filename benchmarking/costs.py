@@ -138,11 +138,11 @@ def duration(seconds: float) -> str:
 
 
 def _describe(job: Job, dataset: PairedDataset) -> Run:
-    spec = datasets.spec(job.task, job.labels, job.sound_as)
+    spec = datasets.spec(job.trained_task, job.labels, job.sound_as)
     config = default_config(job.model, job.preset, job.pairing)
     return Run(
         job.model, job.preset, dataclasses.asdict(config), job.data, dataset.fingerprint,
-        job.task, job.split, job.pairing, job.labels, job.seed, job.precision,
+        job.trained_task, job.split, job.pairing, job.labels, job.seed, job.precision,
         spec.x_shape, spec.c_shape, job.marks, code_version(), sound_as=job.sound_as,
         augment=job.augment,
     )  # fmt: skip

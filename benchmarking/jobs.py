@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import models
 from benchmarking import selftest
+from benchmarking.current import is_current, ruler_of
 from common.errors import InputError, escaped
 from common.files import exclusive
 from common.processes import run_script
@@ -19,17 +21,22 @@ from converters.sound_as import MEL64
 from datasets import Augment, Labels, PairedDataset, Task, default_augment
 from evaluation import outputs, self_test
 from evaluation.baselines import BASELINES
-from evaluation.tasks import EVALUATORS
-from judges import JUDGES, load_judge
 from training import checkpoint
 from training.run import Precision, Run, default_config
 from training.session import mark_folder
 
 __all__ = [
     "Baselines", "Job", "Outcome", "Planned", "SelfTest", "do", "is_busy", "print_error",
+    "trained_task",
 ]  # fmt: skip
 
 Outcome = Literal["done", "failed", "busy"]  # busy: another process has it
+
+
+def trained_task(model: str, preset: str, task: Task) -> Task:
+    """The task that a run is trained on to serve this one: another if its model serves both."""
+    presets = models.presets(model) if model in models.names() else {}
+    return "audio2image" if preset in presets and presets[preset].both_ways else task
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Job:
 
     @property
     def _augments_otherwise(self) -> bool:
-        return self.augment != default_augment(self.task, self.split, self.sound_as)
+        return self.augment != default_augment(self.trained_task, self.split, self.sound_as)
 
     @property
     def tflop(self) -> float:
@@ -80,10 +87,18 @@ class Job:
         return [mark_folder(self.folder, mark) for mark in self.marks]
 
     @property
+    def trained_task(self) -> Task:
+        """The one of its task, or the other one of a model that serves both."""
+        return trained_task(self.model, self.preset, self.task)
+
+    @property
     def paths(self) -> list[Path]:
         """Of the scorecards: at each mark its own, and those of its baselines."""
+        way = "" if self.trained_task == self.task else self.task
         names = ("", *self.baselines)
-        return [folder / name / outputs.NAME for folder in self.mark_folders for name in names]
+        return [
+            folder / way / name / outputs.NAME for folder in self.mark_folders for name in names
+        ]
 
     def training(self) -> list[str]:
         """The arguments of train.py that make this run."""
@@ -91,7 +106,7 @@ class Job:
             *("--model", self.model, "--preset", self.preset, "--data", self.data),
             *(
                 "--task",
-                self.task,
+                self.trained_task,
                 "--split",
                 self.split,
                 "--pairing",
@@ -105,6 +120,10 @@ class Job:
             *("--marks", *(f"{mark:g}" for mark in self.marks)),
         ]
 
+    def way(self) -> list[str]:
+        """The arguments of evaluate.py that say which task, where the run is of another."""
+        return [] if self.trained_task == self.task else ["--task", self.task]
+
     def is_trained(self) -> bool:
         return all((folder / checkpoint.NAME).exists() for folder in self.mark_folders)
 
@@ -115,7 +134,7 @@ class Job:
             if (folder / checkpoint.NAME).exists():
                 weights = checkpoint.load(folder, groups=("ema",)).weights_sha256()
                 of_mark = [path for path in self.paths if folder in path.parents]
-                found += [p for p in of_mark if _is_current(p, dataset, self.task, weights)]
+                found += [p for p in of_mark if is_current(p, dataset, self.task, weights)]
         return found
 
     def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
@@ -144,10 +163,10 @@ class Job:
                 return False
         current, results = self.scorecards(dataset), []
         for path in (each for each in self.paths if each not in current):
-            folder, name = path.parent, path.parent.name
+            name = path.parent.name
             of = ["--baseline", name] if name in self.baselines else []
-            mark = folder.parent if of else folder
-            results.append(_run("evaluate.py", "--checkpoint", str(mark), *of, *data))
+            mark = next(folder for folder in self.mark_folders if folder in path.parents)
+            results.append(_run("evaluate.py", "--checkpoint", str(mark), *self.way(), *of, *data))
         return all(results)
 
     def cards(self) -> list[dict[str, Any]]:
@@ -184,7 +203,7 @@ class Baselines:
         return True
 
     def scorecards(self, dataset: PairedDataset) -> list[Path]:
-        return [path for path in self.paths if _is_current(path, dataset, self.task, None)]
+        return [path for path in self.paths if is_current(path, dataset, self.task, None)]
 
     def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
         if not fresh and self.scorecards(dataset) == self.paths:
@@ -224,7 +243,7 @@ class SelfTest:
 
     def scorecards(self, dataset: PairedDataset) -> list[Path]:
         found = selftest.read(self.out)
-        return self.paths if found and found.ruler == _ruler(dataset, "audio2image") else []
+        return self.paths if found and found.ruler == ruler_of(dataset, "audio2image") else []
 
     def do(self, dataset: PairedDataset, data: Sequence[str], fresh: bool) -> bool:
         """Whether there is an outcome; a ruler that breaks the order is the report's to say."""
@@ -285,26 +304,6 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path)
         elif path.suffix != ".lock":
             path.unlink()
-
-
-def _is_current(path: Path, dataset: PairedDataset, task: Task, weights_sha256: str | None) -> bool:
-    """Whether a scorecard is of these data, judges and protocol, and of these weights."""
-    try:
-        card = outputs.read(path)
-    except InputError:
-        return False
-    made, ruler = card["fingerprint"], _ruler(dataset, task)
-    return (
-        all(made[name] == value for name, value in ruler.items())
-        and card["candidate"]["weights_sha256"] == weights_sha256
-    )
-
-
-def _ruler(dataset: PairedDataset, task: Task) -> dict[str, str]:
-    """Of a fingerprint, what scores of these data must agree in."""
-    of_task, name = EVALUATORS[task], dataset.name
-    judges = {f"judge_{w}": load_judge(name, w, kind=of_task.KIND).sha256 for w in JUDGES}
-    return {"protocol": of_task.PROTOCOL, "data_sha256": dataset.fingerprint, **judges}
 
 
 def _run(script: str, *arguments: str) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 import datasets
 import models
 from benchmarking import costs, jobs, report
-from benchmarking.jobs import Baselines, Job, Planned, SelfTest
+from benchmarking.jobs import Baselines, Job, Planned, SelfTest, trained_task
 from common.errors import InputError, suggest
 from common.files import ROOT
 from datasets import (
@@ -144,7 +144,7 @@ def check(options: Options) -> Options:
         if preset in models.presets(name)
     ]
     for task in options.tasks:
-        if not any(task in preset.tasks for preset in chosen):
+        if not any(task in preset.tasks or preset.both_ways for preset in chosen):
             raise InputError(f"none of these models and presets serves --tasks {task}")
     for name in ("tasks", "splits", "pairings", "labels", "sound_as", "seeds"):
         if not getattr(options, name):
@@ -178,12 +178,15 @@ def plan(options: Options, dataset: PairedDataset) -> list[Planned]:
         options.presets or PRESETS, options.seeds, options.tasks, options.sound_as, options.labels,
         options.pairings, options.splits, options.models or models.names(),
     ):  # fmt: skip
-        if preset not in models.presets(name) or task not in models.presets(name)[preset].tasks:
+        config = models.presets(name).get(preset)
+        if config is None or not (task in config.tasks or config.both_ways):
             continue
+        trained = trained_task(name, preset, task)
+        heard = sound_as, options.augment or default_augment(trained, split, sound_as)
         what = (name, preset, data, task, split, pairing, labels, seed)
-        heard = sound_as, options.augment or default_augment(task, split, sound_as)
-        folder = run_folder(root, *what, *heard)
-        if folder not in {job.folder for job in planned}:
+        folder = run_folder(root, name, preset, data, trained, *what[4:], *heard)
+        there = {(job.folder, job.task) for job in planned if isinstance(job, Job)}
+        if (folder, task) not in there:
             job = Job(*what, options.precision, options.marks, folder, *heard)
             planned.append(dataclasses.replace(job, baselines=_baselines(job, planned)))
     if data == self_test.DATA and "audio2image" in options.tasks:

@@ -74,8 +74,6 @@ class BridgeConfig(ConditionalConfig):
     """Starts of the projection: the first guess, and guesses with noise."""
 
     def build(self, spec: TaskSpec) -> Bridge:
-        if spec.labels != "none":
-            raise ValueError("the bridge aligns its pairs: it is without labels")
         return Bridge(spec, self)
 
 
@@ -91,6 +89,7 @@ class Bridge(LatentBridge, ConditionalModel):
             dataclasses.replace(spec, task="audio2image", x_shape=image, c_shape=sound), config
         )
         self.spec = spec
+        self.aligns_images = config.warm_start > 0 and spec.labels == "none"
         features, v_dim = 4 * config.width, config.z_dim
         self.sound_body = ImageEncoder(sound, features, config.width)
         self.sound_latent = nn.Linear(features + self.cond_dim, 2 * v_dim)
@@ -145,8 +144,9 @@ class Bridge(LatentBridge, ConditionalModel):
         return self.image_latent(torch.cat((self.image_body(image), e), 1))
 
     def embed_image(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """e of (b, *image): expected among the embeddings of images, as that of a sound is."""
-        if self.config.warm_start == 0:  # nothing was aligned
+        """e of (b, *image): expected among the embeddings of images, as that of a sound is. 0 where
+        no images were aligned: without a warm start, and with labels."""
+        if not self.aligns_images:
             return torch.zeros(len(image), self.cond_dim, device=image.device)
         with torch.no_grad():
             e = self.expected_partner(F.normalize(self.target_encoder(image), dim=1))
@@ -253,8 +253,10 @@ class Bridge(LatentBridge, ConditionalModel):
             return v, objective(v)
 
     def recognize(self, c: Tensor, x: Tensor, x_digit: Tensor) -> Tensor | None:
-        if self.spec.task == "audio2image" or self.config.warm_start == 0:
+        if self.spec.task == "audio2image":
             return super().recognize(c, x, x_digit)
+        if not self.aligns_images:
+            return None
         e = torch.cat([F.normalize(self.target_encoder(each), dim=1) for each in c.split(250)])
         f = torch.cat([F.normalize(self.encoder(each), dim=1) for each in x.split(250)])
         return x_digit[(e @ f.T).argmax(1)]

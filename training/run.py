@@ -105,6 +105,18 @@ class Run:
             )
         return build(config_from(presets[self.preset], self.config), self.spec)
 
+    def other_way(self) -> Run:
+        """The run of a model that serves both tasks, as one of the other task.
+
+        Raises:
+            InputError: its model serves one.
+        """
+        preset = models.presets(self.model).get(self.preset)
+        if preset is None or not preset.both_ways:
+            raise InputError(f"a run of {self.task}: '{self.model}' does not serve the other task")
+        task: Task = "image2audio" if self.task == "audio2image" else "audio2image"
+        return dataclasses.replace(self, task=task, x_shape=self.c_shape, c_shape=self.x_shape)
+
     def continued_from(self, earlier: Run) -> Run:
         """This run, resumed: its code is that of every session."""
         known = earlier.code.split(", ")

@@ -17,6 +17,7 @@ import evaluate
 import train
 from benchmarking import figures, jobs, matrix, page, report
 from benchmarking.commands import commands_of
+from benchmarking.current import ruler_of
 from benchmarking.figures import Run, find_runs, folder_name
 from benchmarking.jobs import Job
 from benchmarking.rows import to_row
@@ -83,7 +84,7 @@ def test_a_matrix_of_speech_trains_and_scores_speech(
     found = matrix.plan(a_matrix(tmp_path, "image2audio"), offline_source)
     for folder in (baselines / "class-mean", run / "mark-20"):
         made = json.loads((folder / outputs.NAME).read_text())
-        made["fingerprint"] |= jobs._ruler(offline_source, "audio2image")
+        made["fingerprint"] |= ruler_of(offline_source, "audio2image")
         (folder / outputs.NAME).write_text(json.dumps(made))
     assert [len(job.paths) - len(job.scorecards(offline_source)) for job in found] == [1, 1]
 

@@ -120,8 +120,23 @@ def test_each_split_has_its_baselines_first(offline_source: PairedDataset) -> No
 
 def test_a_task_that_nothing_serves_is_refused() -> None:
     with pytest.raises(InputError, match="presets serves --tasks image2audio"):
-        matrix.check(Options(tasks=("image2audio",), presets=("original",)))
+        matrix.check(Options(models=("cgan",), tasks=("image2audio",), presets=("original",)))
     matrix.check(Options(tasks=("image2audio",), presets=("original", "reference")))
+
+
+def test_a_model_of_both_ways_is_trained_once(offline_source: PairedDataset) -> None:
+    """And scored twice."""
+    tasks: tuple[Task, ...] = ("audio2image", "image2audio")
+    hears, says = planned(
+        offline_source, models=("bridge",), presets=("reference",), tasks=tasks, runs=Path("r")
+    )
+    assert hears.folder == says.folder and hears.training() == says.training()
+    assert (hears.way(), says.way()) == ([], ["--task", "image2audio"])
+    assert hears.paths[0] == hears.folder / "mark-20" / outputs.NAME
+    assert says.paths[:2] == [
+        says.folder / "mark-20" / "image2audio" / name / outputs.NAME for name in ("", "lookup")
+    ]
+    assert says.augment == hears.augment == "pictures"
 
 
 def test_an_unknown_split_is_refused(offline_source: PairedDataset) -> None:

@@ -276,4 +276,6 @@ def test_one_start_for_all_models(tmp_path: Path) -> None:
     }
     configs = [presets(name)["reference"] for name in names()]
     for field in shared:
-        assert len({getattr(config, field) for config in configs}) == 1, field
+        # Of a bridge the embedding is a part of the latent, which is small.
+        alike = (c for c in configs if field != "embedding_dim" or not c.both_ways)
+        assert len({getattr(config, field) for config in alike}) == 1, field

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import inspect
 import itertools
@@ -42,9 +41,7 @@ def variants() -> Iterator[tuple[str, str, str, str | float]]:
             if hasattr(config, "warm_start"):
                 yield name, preset, "warm_start", 0.0
                 yield name, preset, "align_share", 0.0
-                with contextlib.suppress(ValueError):  # of a model that refuses labels
-                    small(name, preset, "labels", "warm-start")
-                    yield name, preset, "labels", "warm-start"
+                yield name, preset, "labels", "warm-start"
             for setting, kind in get_type_hints(type(config)).items():
                 for choice in get_args(kind) if get_origin(kind) is Literal else ():
                     if choice != getattr(config, setting):
