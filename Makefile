@@ -24,7 +24,7 @@ $(VENV)/.ready: requirements.txt
 	@touch $@
 
 demo: setup  ## train and compare the four models, about 15 minutes
-	$(BIN)/python benchmark.py models --quick
+	$(BIN)/python benchmark.py models --quick --models cgan cvae vaegan wgan
 
 bench: setup  ## the full comparison, hours (benchmark.py models --dry-run says how many)
 	$(BIN)/python benchmark.py models

@@ -24,8 +24,7 @@ FOOT = (
     "speakers x seeds. *order holds*: seeds or speakers in which the first is on the same side of "
     "the second as in the mean, and the share of resamples. No run learns from digit labels, but "
     "for the warm start of those marked *labels* or *cascade*. Rows marked * are given the true "
-    "digit."
-    "\n"
+    "digit. *augment*, *sound as*: these options of `train.py`, where they are not the default.\n"
 )
 LEVEL = (
     "What this level cannot measure: given the digit, sound and image are independent here, so a "

@@ -16,7 +16,7 @@ __all__ = ["RUN_BASELINES", "RunBaseline", "label", "lookup"]
 
 RunBaseline = Literal["lookup", "label"]
 RUN_BASELINES: dict[RunBaseline, str] = {
-    "lookup": "a random training image of the digit that the run's warm start recognizes",
+    "lookup": "a random training target of the digit that the run's warm start recognizes",
     "label": "what a run with --labels cascade draws for the true digit",
 }
 N_TARGETS = 10_000  # of training among which a warm start finds the nearest

@@ -52,7 +52,9 @@ BESIDE_KINDS = {"converters/sound_as.py": "mel64"}
 # What reaches the items of the test split, and the files or folders that may have it.
 EVALUATOR = "evaluation/base.py"
 TEST_SPLIT_READERS: dict[str, tuple[str, ...]] = {
-    r"\btest_part\b": (*("datasets/__init__.py", "datasets/splits.py"), EVALUATOR),
+    r"\btest_part\b": (
+        *("datasets/__init__.py", "datasets/splits.py", "evaluation/inversion.py"), EVALUATOR,
+    ),  # fmt: skip
     r"\brecording_split\b": (
         *("datasets/__init__.py", "datasets/__main__.py", "datasets/audit.py"),
         *("datasets/splits.py", EVALUATOR),
