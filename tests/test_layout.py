@@ -53,8 +53,9 @@ BESIDE_KINDS = {"converters/sound_as.py": "mel64"}
 EVALUATOR = "evaluation/base.py"
 TEST_SPLIT_READERS: dict[str, tuple[str, ...]] = {
     r"\btest_part\b": (
-        *("datasets/__init__.py", "datasets/splits.py", "evaluation/inversion.py"), EVALUATOR,
-    ),  # fmt: skip
+        *("datasets/__init__.py", "datasets/splits.py", "evaluation/inversion.py"),
+        EVALUATOR,
+    ),
     r"\brecording_split\b": (
         *("datasets/__init__.py", "datasets/__main__.py", "datasets/audit.py"),
         *("datasets/splits.py", EVALUATOR),
