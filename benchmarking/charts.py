@@ -6,7 +6,6 @@ A model has one color everywhere, a phase one line style, a second run of a colo
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,9 +24,9 @@ __all__ = [
 
 Scalars = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # tag: (steps, values)
 
-# Fixed by name, so that a new model changes no color; others get one of the rest by a checksum.
-MODEL_COLORS = dict(zip(("cgan", "wgan", "cvae", "vaegan"), COLORS[:4], strict=True))
-OTHER_COLORS = (*COLORS[4:], "#000000")
+# Fixed by name, so that a new model changes no color; others are black.
+MODELS = ("cgan", "wgan", "cvae", "vaegan", "flow", "bridge")
+MODEL_COLORS = dict(zip(MODELS, COLORS, strict=True))
 # Dashes and gaps in line widths. Runs of one seed have the same warm start: a gap has room for the
 # dots of three others.
 PHASE_STYLES: dict[str, tuple[float, ...]] = {
@@ -66,7 +65,7 @@ class Curves:
 
 def color_of(model: str) -> str:
     """The model's color in every picture."""
-    return MODEL_COLORS.get(model) or OTHER_COLORS[zlib.crc32(model.encode()) % len(OTHER_COLORS)]
+    return MODEL_COLORS.get(model, "#000000")
 
 
 def smooth(values: Sequence[float], width: float) -> np.ndarray:

@@ -68,10 +68,11 @@ def read_rows(out: Path) -> list[dict[str, str]]:
                 f"{out / ROWS} has rows of another format than {FORMAT}: move it away and run "
                 "the benchmark again"
             )
-        # Of before there were others.
-        row.setdefault("sound_as", MEL64 if row.get("seed") else "")
+        # Of before there were others; empty beside rows that have them.
         of_task = "none" if row["task"] == "image2audio" else "pictures"
-        row.setdefault("augment", of_task if row.get("seed") else "")
+        of_run = bool(row["seed"])
+        row["sound_as"] = row.get("sound_as") or (MEL64 if of_run else "")
+        row["augment"] = row.get("augment") or (of_task if of_run else "")
     return rows
 
 

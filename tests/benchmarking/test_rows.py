@@ -58,6 +58,11 @@ def test_rows_of_before_sounds_were_other_pictures_are_of_mel64(tmp_path: Path) 
     found = [(row["sound_as"], row["augment"]) for row in read_rows(tmp_path)]
     assert found == [("mel64", "pictures"), ("", "")]
 
+    new = card("wgan", sound_as="tones", augment="clips")
+    write_rows(path, [*old, to_row(new)])  # the old ones have empty cells
+    found = [(row["sound_as"], row["augment"]) for row in read_rows(tmp_path)]
+    assert found == [("mel64", "pictures"), ("", ""), ("tones", "clips")]
+
 
 def test_baselines_of_two_runs_are_two_rows(tmp_path: Path) -> None:
     for of in ("cgan", "wgan", "cgan"):
