@@ -12,7 +12,7 @@ from datasets import Task, default_augment
 
 __all__ = [
     "NEW", "Group", "at_main_marks", "augments_otherwise", "by_mark", "by_measure", "grouped",
-    "identity", "is_baseline", "is_usual", "kind_of", "kinds", "label_of",
+    "identity", "is_baseline", "is_plain", "is_usual", "kind_of", "kinds", "label_of",
 ]  # fmt: skip
 
 GROUP = (
@@ -68,6 +68,11 @@ def augments_otherwise(row: Row) -> bool:
     return row["augment"] not in (*usual, "")
 
 
+def is_plain(row: Row) -> bool:
+    """Whether pairs are drawn anew and nothing learns from labels; so it is of baselines."""
+    return row["pairing"] in ("", "resampled") and row["labels"] in ("", "none")
+
+
 def is_usual(row: Row) -> bool:
     """Whether a run hears and speaks by log-mel pictures, augmented as such; so do baselines."""
     return row["sound_as"] in ("", MEL64) and row["augment"] != "clips"
@@ -116,8 +121,8 @@ def by_mark(rows: Sequence[Row]) -> list[tuple[float | None, Group]]:
 
 
 def at_main_marks(rows: Sequence[Row]) -> list[Row]:
-    """Of each kind of split the rows at the mark that most runs have, the later of equals, and the
-    baselines that have none.
+    """Of each kind of split the rows at the mark that most plain runs have, the later of equals,
+    and the baselines that have none.
 
     Args:
         rows: of one dataset and task.
@@ -125,7 +130,9 @@ def at_main_marks(rows: Sequence[Row]) -> list[Row]:
     found = []
     for kind in kinds(rows):
         there = [row for row in rows if kind_of(row["split"]) == kind]
-        marks = [float(row["mark_tflop"]) for row in there if row["mark_tflop"]]
+        of_runs = [row for row in there if row["mark_tflop"]]
+        plain = [row for row in of_runs if is_plain(row) and not is_baseline(row)]
+        marks = [float(row["mark_tflop"]) for row in plain or of_runs]
         main = max(marks, key=lambda mark: (marks.count(mark), mark), default=None)
         found += [r for r in there if not r["mark_tflop"] or float(r["mark_tflop"]) == main]
     return found

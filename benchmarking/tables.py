@@ -19,6 +19,7 @@ from benchmarking.groups import (
     grouped,
     identity,
     is_baseline,
+    is_plain,
     is_usual,
     kind_of,
     kinds,
@@ -71,8 +72,8 @@ def headlines(rows: Sequence[Row]) -> list[Table]:
         if kind == NEW:
             found.append(_headline(NEW, there))
             continue
-        plain = [row for row in there if _is_plain(row)]
-        other = [row for row in there if not _is_plain(row)]
+        plain = [row for row in there if is_plain(row)]
+        other = [row for row in there if not is_plain(row)]
         if plain:
             found.append(_headline(kind, plain))
         if other:
@@ -80,10 +81,6 @@ def headlines(rows: Sequence[Row]) -> list[Table]:
             beside = [row for row in plain if _mark_of(row) in marks]
             found.append(_headline(f"{kind}, other pairings and digit labels", [*beside, *other]))
     return found
-
-
-def _is_plain(row: Row) -> bool:
-    return row["pairing"] in ("", "resampled") and row["labels"] in ("", "none")
 
 
 def _mark_of(row: Row) -> tuple[str, ...]:

@@ -167,6 +167,12 @@ def test_the_main_mark_is_the_one_that_most_runs_have() -> None:
         *(card(mark=mark) for mark in (20.0, 110.0)),
         *(card("wgan", mark=20.0), baseline(), baseline(split=NEVER[0])),
     )
+    # Runs with other pairings or labels decide nothing.
+    more = rows(*(card(mark=110.0, pairing=f"fixed-{k}") for k in (1, 2, 4)))
+    assert {r["mark_tflop"] for r in at_main_marks([*given, *more]) if r["mark_tflop"]} == {
+        "20.0", "60.0"
+    }  # fmt: skip
+    assert [r["mark_tflop"] for r in at_main_marks(more)] == ["110.0"] * 3
     found = [(row["split"], row["model"], row["mark_tflop"]) for row in at_main_marks(given)]
     assert found == [
         *((split, "cgan", "20.0") for split in NEVER), (NEVER[0], "class-mean", ""),
