@@ -1,8 +1,8 @@
 """Augmentation of log-mel pictures, on the training side only.
 
 Two strengths: the usual, and one for speakers who are never heard, which takes a part of the pitch
-away by smoothing along frequency and warps that axis less. It was chosen on validation speakers
-(`results/selection/speakers.csv`).
+away by smoothing along frequency and warps that axis less. It was chosen on the validation speakers
+of two splits (`results/selection/speakers.csv`).
 
 It works on pictures, not on samples: a shift, a stretch and a frequency warp are one resampling
 of a small picture, so that a batch costs a fraction of a millisecond per picture.

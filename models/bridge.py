@@ -38,6 +38,7 @@ from models import (
     Phase,
     ProjectionDiscriminator,
     kl_divergence,
+    reparameterize,
     translate,
 )
 from models._original import bridge as original
@@ -181,7 +182,7 @@ class Bridge(LatentBridge, ConditionalModel):
         _, heard, sound = self.sides(batch)
         e = self.embed_condition(heard)
         mu, logvar = self.posterior(sound, e)
-        v = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+        v = reparameterize(mu, logvar)
         error = (self.draw_sound(torch.cat((v, e), 1)) - sound).square().flatten(1).sum(1)
         reconstruction = error.mean() / (2 * self.config.sound_deviation**2)
         kl = kl_divergence(mu, logvar).sum(1).mean()
@@ -197,8 +198,7 @@ class Bridge(LatentBridge, ConditionalModel):
         """Images, and v and e of their sounds."""
         image, heard, sound = self.sides(batch)
         e = self.embed_condition(heard)
-        mu, logvar = self.posterior(sound, e)
-        return image, mu + (0.5 * logvar).exp() * torch.randn_like(mu), e
+        return image, reparameterize(*self.posterior(sound, e)), e
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         image, v, e = self.latent_of(batch)

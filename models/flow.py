@@ -70,8 +70,8 @@ class Flow(ConditionalModel):
 
     def velocity(self, x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """(b, *x_shape), (b,), (b, cond_dim) -> (b, *x_shape)."""
-        t = t[:, None, None, None]
-        return (self.network(x, t.flatten(), cond) - x) / (1 - t).clamp_min(self.NEAREST)
+        left = (1 - t).clamp_min(self.NEAREST)[:, None, None, None]
+        return (self.network(x, t, cond) - x) / left
 
     def flow_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         """E |velocity(x_t, t) - (x - eps)|^2, x_t = (1 - t) eps + t x, of each pixel."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import evaluate
 import train
+from common.errors import InputError
 from converters.sound_as import REPRESENTATIONS
 from datasets import DIGITS
 from drawing.draws import draw
@@ -102,3 +103,43 @@ def test_training_varies_what_is_said(
     monkeypatch.setattr(train, "Batches", batches)
     with pytest.raises(Stop, match=expected):
         call(*arguments(offline_dir, tmp_path / "run", "cgan", *given))
+
+
+@pytest.mark.parametrize(("model", "plain"), [("cgan", False), ("bridge", True)])
+def test_a_model_that_draws_both_gets_sounds_as_they_are(
+    model: str, plain: bool, offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bool] = []
+
+    def batches(*arguments: Any) -> None:
+        given.append(arguments[8])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "Batches", batches)
+    call(*arguments(offline_dir, tmp_path / "run", model))
+    assert given == [plain]
+
+
+def test_a_bridge_is_scored_both_ways(
+    offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "Validation", lambda *_: None)
+    out, small = tmp_path / "run", ("--warm-start", "1e-5", "--steps", "1")
+    done = call(*arguments(offline_dir, out, "bridge", *small))
+    assert done.code == 0, done.err
+    found = {}
+    for task in ("audio2image", "image2audio"):
+        options = evaluate.Options(checkpoint=out, task=task, data_dir=offline_dir)
+        ((candidate, evaluator, folder),) = evaluate._from_checkpoint(options, out)
+        assert candidate.model and candidate.model.spec.task == task
+        assert ("image" if task == "audio2image" else "sound") == evaluator.KIND
+        assert candidate.about()["run"]["task"] == task
+        found[task] = folder, candidate.model.state_dict()
+    (first, weights), (second, same) = found.values()
+    assert (first, second) == (out, out / "image2audio")
+    assert all(torch.equal(weights[name], same[name]) for name in weights)
+
+    assert call(*arguments(offline_dir, tmp_path / "other", "cvae", *small)).code == 0
+    options = evaluate.Options(checkpoint=tmp_path / "other", task="image2audio")
+    with pytest.raises(InputError, match="'cvae' does not serve the other task"):
+        next(evaluate._from_checkpoint(options, tmp_path / "other"))

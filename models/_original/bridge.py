@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from datasets import Batch, TaskSpec
 from models._base import Config, Logs, OptimizerConfig, Phase
 from models._bridge import LatentBridge
-from models._networks import kl_divergence
+from models._networks import kl_divergence, reparameterize
 from models._original.networks import resize
 
 __all__ = ["Bridge", "BridgeConfig"]
@@ -127,7 +127,7 @@ class Bridge(LatentBridge):
     def encoder_loss(self, batch: Batch) -> tuple[Tensor, Logs]:
         _, _, sound = self.sides(batch)
         mu, logvar = self.posterior(sound)
-        z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+        z = reparameterize(mu, logvar)
         wanted = F.interpolate(sound, SOUND, mode="bilinear", antialias=True)
         drawn = self.decoder(self.expand(z).unflatten(1, self.base))
         reconstruction = self.config.reconstruction_weight * F.mse_loss(drawn, wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from common.errors import InputError
 from converters.sound_as import REPRESENTATIONS
 from datasets.augment import NEW_SPEAKERS, USUAL, Strength
-from datasets.base import Batch, PairedDataset
+from datasets.base import Batch, PairedDataset, SoundAs
 from datasets.pairing import (
     Batches,
     check_pairing,
@@ -113,6 +114,19 @@ def test_who_is_never_heard_is_trained_for_otherwise(
     for name in ("pictures", "smoothed"):
         Batches(toy, "resampled", 4, seed=0, augment=name)(0)
     assert found == [USUAL, NEW_SPEAKERS]
+
+
+def test_what_is_drawn_too_is_given_as_it_is(toy: Part) -> None:
+    batches = Batches(toy, "resampled", 8, seed=0, plain=True)
+    found, usual = batches(3), Batches(toy, "resampled", 8, seed=0)(3)
+    assert found.plain is not None and usual.plain is None
+    assert torch.equal(found.c, usual.c) and torch.equal(found.x, usual.x)
+    as_it_is = Batches(toy, "resampled", 8, seed=0, augment="none")(3).c
+    assert torch.equal(found.plain, as_it_is) and not torch.equal(found.plain, found.c)
+
+
+def test_every_picture_of_sound_can_be_chosen() -> None:
+    assert get_args(SoundAs) == (*REPRESENTATIONS,)
 
 
 def test_only_log_mel_pictures_can_be_augmented(toy: Part) -> None:
