@@ -13,7 +13,6 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,7 +20,7 @@ import torch
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
 import datasets
-from common.command_line import parse
+from common.command_line import names_last, parse
 from common.errors import InputError, command
 from common.files import check_writable
 from drawing.draws import Drawn, draw, names_of
@@ -65,7 +64,7 @@ class Options:
 def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the locale cannot write
-    options = parse(Options, None, _names_last(sys.argv[1:]), "draw.py")
+    options = parse(Options, None, names_last(sys.argv[1:], "--microphone"), "draw.py")
     runs, paths = _split(options)
     device = _device(options.device)
     found = [checkpoint.load(path, groups=("ema",)) for path in runs]
@@ -86,19 +85,6 @@ def main() -> None:
         print(f"error: {text}", file=sys.stderr)
     if failed:
         sys.exit(2)
-
-
-def _names_last(arguments: Sequence[str]) -> list[str]:
-    """The flags, then the names: the parser wants those in one piece."""
-    given, names, words = list[str](), list[str](), iter(arguments)
-    for word in words:
-        if not word.startswith("-"):
-            names.append(word)
-            continue
-        given.append(word)
-        if "=" not in word and word not in ("-h", "--help", "--microphone"):
-            given += islice(words, 1)
-    return given + names
 
 
 def _split(options: Options) -> tuple[list[Path], list[Path]]:

@@ -119,6 +119,11 @@ def _data_of(run: Run, options: Options) -> PairedDataset:
     """The data of a run: of somebody's own with the same size and colours."""
     if not run.data.startswith(datasets.OWN):
         return datasets.load(run.data, options.data_dir)
+    if run.n_digits == 1:
+        raise InputError(
+            f"the data '{run.data}' are no pairs and have no classes to judge by: try "
+            "python -m evaluation.inversion or python -m drawing.both_ways"
+        )
     if not options.data:
         raise InputError(f"a run on your own data '{run.data}': say where: --data folder:PATH")
     channels, size, _ = run.x_shape if run.task == "audio2image" else run.c_shape

@@ -16,7 +16,7 @@ import tyro._strings
 
 from common.errors import InputError
 
-__all__ = ["flags", "parse", "value_of"]
+__all__ = ["flags", "names_last", "parse", "value_of"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,23 @@ def value_of(flag: str, arguments: Sequence[str]) -> str | None:
                 raise InputError(f"{flag} needs a value")
             return value
     return None
+
+
+def names_last(arguments: Sequence[str], *switches: str) -> list[str]:
+    """The flags, then the names: the parser wants those in one piece.
+
+    Args:
+        switches: flags that have no value.
+    """
+    given, names, words = list[str](), list[str](), iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            names.append(word)
+            continue
+        given.append(word)
+        if "=" not in word and word not in ("-h", "--help", *switches):
+            given += itertools.islice(words, 1)
+    return given + names
 
 
 def _join_lines(helptext: str) -> str:

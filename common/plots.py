@@ -17,6 +17,7 @@ __all__ = [
     "confusion",
     "contact_sheet",
     "png",
+    "rows_of_kinds",
     "sample_grid",
     "side_by_side",
 ]
@@ -123,8 +124,21 @@ def side_by_side(
         given: the name of a row of the other kind.
     """
     other: Kind = "image" if kind == "sound" else "sound"
-    kinds = [[other if name == given else kind] * len(titles) for name in rows]
-    return _picture_table([*rows.values()], kinds, [*rows], titles, 0.95, (1.6, 0.5), fontsize=10)
+    return rows_of_kinds(
+        {name: (other if name == given else kind, row) for name, row in rows.items()}, titles
+    )
+
+
+def rows_of_kinds(rows: Mapping[str, tuple[Kind, Tensor]], titles: Sequence[str]) -> Figure:
+    """Rows of images and of sounds under common column titles.
+
+    Args:
+        rows: by name, what they are, and k pictures, uint8.
+        titles: k names of the columns.
+    """
+    kinds = [[kind] * len(titles) for kind, _ in rows.values()]
+    pictures = [row for _, row in rows.values()]
+    return _picture_table(pictures, kinds, [*rows], titles, 0.95, (1.6, 0.5), fontsize=10)
 
 
 def _picture_table(

@@ -1,8 +1,8 @@
 """Paired data: images of digits and spoken digits, their splits, pairings and batches.
 
-Three modules each make a `PairedDataset`: `mnist_fsdd` (real, downloaded), `offline` (the real 8x8
-digits of scikit-learn and synthetic speech) and `folder` (somebody's own). What other packages may
-use is handed out here.
+Four modules each make a `PairedDataset`: `mnist_fsdd` (real, downloaded), `offline` (the real 8x8
+digits of scikit-learn and synthetic speech), `folder` (somebody's own) and `unpaired` (somebody's
+own, without classes). What other packages may use is handed out here.
 """
 
 from __future__ import annotations
@@ -97,26 +97,40 @@ def default_dir() -> Path:
 
 
 def load(
-    data: str = "auto", data_dir: Path | None = None, size: int = 28, color: Color = "auto"
+    data: str = "auto",
+    data_dir: Path | None = None,
+    size: int = 28,
+    color: Color = "auto",
+    images: Path | None = None,
+    sounds: Path | None = None,
 ) -> PairedDataset:
     """A paired dataset, complete and verified.
 
     Args:
         data: `auto` takes MNIST-FSDD where it is present or can be downloaded, else the offline
             set, with a warning on stderr; `folder:PATH` is somebody's own (`datasets.folder`).
-        size, color: of the images of `folder:PATH`; see `datasets.folder.load`.
+        size, color: of the images of a folder; see `datasets.folder.load`.
+        images, sounds: folders of what is no pairs, in place of `data` (`datasets.unpaired`).
 
     Raises:
         InputError: there are no such data, they are damaged, or cannot be fetched and `data` allows
             nothing else.
     """
     # Here, so that the types above can be imported without what the modules load.
+    if images or sounds:
+        from datasets import unpaired
+
+        if not images or not sounds or data != "auto":
+            raise InputError("give --images and --sounds together, and no --data")
+        return unpaired.load(images, sounds, size, color)
     if data.startswith(FOLDER):
         from datasets import folder
 
         return folder.load(Path(data.removeprefix(FOLDER)), size, color)
     if size != 28 or color != "auto":
-        raise InputError("--size and --color are of the images of a folder: --data folder:PATH")
+        raise InputError(
+            "--size and --color are of the images of a folder: --data folder:PATH, or --images"
+        )
     if data not in DATA:
         raise InputError(f"unknown data '{data}': {suggest(data, [*DATA, FOLDER + 'PATH'])}")
     from datasets import offline

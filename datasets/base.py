@@ -67,6 +67,11 @@ class PairedDataset:
     pairs: Tensor | None = None  # (p, 2) int64 image and recording, where the data have pairs
     notes: tuple[str, ...] = ()  # what somebody should know of how they were read
 
+    @property
+    def is_paired(self) -> bool:
+        """Whether a class tells which images and recordings belong together."""
+        return len(self.classes) > 1
+
     def spec(self, task: Task, labels: Labels = "none", sound_as: str = MEL64) -> TaskSpec:
         """Shapes of a task on these data, with sound as one of
         `converters.sound_as.REPRESENTATIONS`."""

@@ -26,7 +26,7 @@ from datasets.folder_table import Item, read_table
 from datasets.own_files import read_images, read_sounds, shown
 from datasets.splits import split_by_content
 
-__all__ = ["load"]
+__all__ = ["MAX_FILES", "MIN_FILES", "check_size", "listed", "load", "own_fingerprint", "slug"]
 
 MIN_FILES = 10  # of a class, of each kind: a fifth of them is for the test
 MAX_FILES = 200_000  # of each kind
@@ -43,14 +43,13 @@ def load(path: Path, size: int = 28, color: Color = "auto") -> PairedDataset:
     Raises:
         InputError: a file or a class that cannot be used; it names the file.
     """
-    if size not in SIZES:
-        raise InputError(f"--size {size}: give a multiple of 4 from {SIZES[0]} to {SIZES[-1]}")
+    check_size(size)
     table = read_table(path) if path.suffix.lower() == ".csv" else None
     images, sounds = table.items if table else _find(path)
     classes = _classes(images, sounds)
     index = {label: i for i, label in enumerate(classes)}
     pixels = read_images([item.path for item in images], size, color)
-    clips, sound_hashes, n_longer = read_sounds([item.path for item in sounds])
+    clips, sound_hashes, n_longer, _ = read_sounds([item.path for item in sounds])
     digit, spoken = (torch.tensor([index[item.label] for item in s]) for s in (images, sounds))
     image_hashes = [hashlib.sha256(image.tobytes()).hexdigest() for image in pixels.numpy()]
     for items, hashes in ((images, image_hashes), (sounds, sound_hashes)):
@@ -75,14 +74,24 @@ def load(path: Path, size: int = 28, color: Color = "auto") -> PairedDataset:
     )
     shown = Images(pixels, digit, split)
     return PairedDataset(
-        name=OWN + _slug(path.stem),
+        name=OWN + slug(path.stem),
         images=shown,
         recordings=recordings,
-        fingerprint=_fingerprint(shown, recordings, classes, pairs),
+        fingerprint=own_fingerprint(shown, recordings, classes, pairs),
         classes=_printable(classes),
         pairs=pairs,
         notes=_notes(n_longer, len(sounds)),
     )
+
+
+def check_size(size: int) -> None:
+    """That images can be of this size.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if size not in SIZES:
+        raise InputError(f"--size {size}: give a multiple of 4 from {SIZES[0]} to {SIZES[-1]}")
 
 
 def _printable(names: Sequence[str]) -> tuple[str, ...]:
@@ -113,10 +122,10 @@ def _find(path: Path) -> tuple[list[Item], list[Item]]:
         if not (path / kind).is_dir():
             raise InputError(f"{path}: has no folder {kind}/ with a sub-folder for each class")
         items = []
-        for folder in _listed(path / kind):
+        for folder in listed(path / kind):
             if not folder.is_dir():
                 raise InputError(f"{shown(folder)}: lies beside the classes: move it into one")
-            for file in _listed(folder):
+            for file in listed(folder):
                 if not file.is_file():
                     raise InputError(f"{shown(file)}: is no file: take it away")
                 items.append(Item(file, folder.name))
@@ -124,7 +133,7 @@ def _find(path: Path) -> tuple[list[Item], list[Item]]:
     return found[0], found[1]
 
 
-def _listed(folder: Path) -> list[Path]:
+def listed(folder: Path) -> list[Path]:
     """What is not hidden, sorted."""
     return sorted(each for each in folder.iterdir() if not each.name.startswith("."))
 
@@ -169,9 +178,10 @@ def _refuse_empty_parts(classes: Sequence[str], kinds: dict[str, tuple[Tensor, T
                     )
 
 
-def _fingerprint(
-    images: Images, recordings: Recordings, classes: Sequence[str], pairs: Tensor | None
+def own_fingerprint(
+    images: Images, recordings: Recordings, classes: Sequence[str], pairs: Tensor | None = None
 ) -> str:
+    """sha256 over content, splits, classes and pairs."""
     more: list[object] = [fingerprint(images, recordings), list(images.pixels.shape[1:])]
     more += [list(classes)]
     more += [images.split.tolist(), recordings.official.tolist()]
@@ -179,7 +189,8 @@ def _fingerprint(
     return hashlib.sha256(json.dumps(more).encode()).hexdigest()
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as a part of those of folders."""
     kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
     return kept.strip("-")[:40] or "data"
 

@@ -21,19 +21,21 @@ from converters.picture_files import read_picture
 from converters.sound_files import read_sound
 from datasets.base import Color
 
-__all__ = ["Sounds", "read_images", "read_sounds", "shown"]
+__all__ = ["Sounds", "read_images", "read_samples", "read_sounds", "shown", "windows"]
 
 MAX_SECONDS = 60  # of a sound
 GREY = 8  # of 255: as much as the compression of a grey image tints it
 MAX_BYTES = 4 << 30  # of all images in memory
+QUIET = 1 / 30  # of a sound's loudest window: a window below it is a pause
 
 
 class Sounds(NamedTuple):
     """n sounds."""
 
-    clips: Tensor  # (n, 8192) float32
-    hashes: list[str]  # sha256 of the samples
-    n_longer: int  # of which only a part is heard
+    clips: Tensor  # (c, 8192) float32
+    hashes: list[str]  # sha256 of the samples of each
+    n_longer: int  # than a window
+    sources: list[int]  # of each clip, which sound it is of
 
 
 def read_images(paths: Sequence[Path], size: int, color: Color) -> Tensor:
@@ -68,23 +70,51 @@ def _square(path: Path, size: int) -> np.ndarray:
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
-def read_sounds(paths: Sequence[Path]) -> Sounds:
-    """One window of each; of a longer sound its loudest.
+def read_sounds(paths: Sequence[Path], whole: bool = False) -> Sounds:
+    """One window of each; of a longer sound its loudest, or, if `whole`, all that are no pauses.
 
     Raises:
         InputError: a file that cannot be read, or holds nothing or too much.
     """
-    clips, hashes, n_longer = [], [], 0
-    for path in _bar("sounds", paths):
-        samples = _samples(path)
+    clips: list[Tensor] = []
+    sources: list[int] = []
+    hashes, n_longer = [], 0
+    for i, path in enumerate(_bar("sounds", paths)):
+        samples = read_samples(path)
         hashes.append(hashlib.sha256(samples.tobytes()).hexdigest())
         n_longer += len(samples) > MEL64.n_samples
-        clips.append(fit_clip(torch.from_numpy(samples)))
-    return Sounds(torch.stack(clips), hashes, n_longer)
+        found = windows(samples)[0] if whole else fit_clip(torch.from_numpy(samples))[None]
+        heard = found[found.any(1)]
+        clips.append(heard)
+        sources += [i] * len(heard)
+    return Sounds(torch.cat(clips), hashes, n_longer, sources)
 
 
-def _samples(path: Path) -> np.ndarray:
-    """(n,) at the rate of the models, in mono."""
+def windows(samples: np.ndarray) -> tuple[Tensor, Tensor]:
+    """A sound of any length, cut into windows one after the other; a pause is all zeros.
+
+    Args:
+        samples: (n,), n >= 1, finite, at the rate of the models.
+
+    Returns:
+        (w, 8192) clips, each normalized, and (w,) the RMS that each had. The rest at the end, if it
+        is shorter than half a window, is left out.
+    """
+    size = MEL64.n_samples
+    n = max(1, (len(samples) + size // 2) // size)
+    pieces = [torch.from_numpy(samples[i * size : (i + 1) * size]) for i in range(n)]
+    level = torch.stack([piece.double().square().mean().sqrt() for piece in pieces])
+    heard = level > QUIET * level.max()
+    clips = torch.stack([fit_clip(piece) for piece in pieces])
+    return clips * heard[:, None], (level * heard).float()
+
+
+def read_samples(path: Path) -> np.ndarray:
+    """(n,) float32 at the rate of the models, in mono.
+
+    Raises:
+        InputError: it cannot be read, or holds nothing or too much.
+    """
     try:
         sound = read_sound(path, shown(path), strict=True)
         seconds = sound.format.n_samples / sound.format.sample_rate

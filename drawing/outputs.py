@@ -23,7 +23,7 @@ from drawing.draws import Drawn
 from drawing.picture import picture
 from drawing.sounds import Row, file_name
 
-__all__ = ["FOLDER", "check_free", "printable", "write"]
+__all__ = ["FOLDER", "check_free", "new_folder", "printable", "write"]
 
 FOLDER = ROOT / "results" / "drawings"
 PICTURE, IMAGES, READINGS, RECORDING = "drawing.png", "images", "readings.csv", "microphone.wav"
@@ -47,7 +47,7 @@ def write(rows: Sequence[Row], drawn: Sequence[Drawn], out: Path | None) -> list
     Returns:
         Lines that name what was made.
     """
-    out = out or _new_folder(FOLDER)
+    out = out or new_folder(FOLDER)
     pages = range(0, len(rows), ROWS)
     with Progress("writing", len(pages) + len(rows), unit="file") as bar:
         names = [PICTURE if not start else f"drawing-{start // ROWS + 1}.png" for start in pages]
@@ -113,7 +113,8 @@ def _write_image(path: Path, pixels: Tensor) -> None:
     write_atomically(path, data.getvalue())
 
 
-def _new_folder(parent: Path) -> Path:
+def new_folder(parent: Path) -> Path:
+    """A new one of the next free number."""
     for i in itertools.count(1):
         with suppress(FileExistsError):
             (parent / f"{i:03}").mkdir()

@@ -7,7 +7,7 @@ import itertools
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from converters.sound_files import read_sound
 from datasets.words import Word, extract_word
 from drawing.microphone import record
 
-__all__ = ["Row", "file_name", "read_words"]
+__all__ = ["SUFFIXES", "Row", "expand", "file_name", "read_words"]
 
 SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga"}
 
@@ -46,7 +46,7 @@ def read_words(paths: Sequence[Path], microphone: bool) -> tuple[list[Row], list
         sources.append((Path("microphone"), record))
     for path in paths:
         try:
-            sources += [(file, partial(read_sound, file)) for file in _expand(path)]
+            sources += [(file, partial(read_sound, file)) for file in expand(path, SUFFIXES)]
         except (InputError, OSError) as error:
             failed.append(_reason(error, path))
     with (
@@ -61,18 +61,24 @@ def read_words(paths: Sequence[Path], microphone: bool) -> tuple[list[Row], list
                 failed.append(_reason(error, path))
             else:
                 recording = sound if read is record else None
-                rows.append(Row(path, file_name(path.stem, rows), word, recording))
+                rows.append(
+                    Row(path, file_name(path.stem, [row.file for row in rows]), word, recording)
+                )
             bar.update()
     return rows, failed
 
 
-def _expand(path: Path) -> list[Path]:
-    """The file of this name, or the sounds in the folder of this name."""
+def expand(path: Path, suffixes: Collection[str]) -> list[Path]:
+    """The file of this name, or the files in the folder of this name that end so.
+
+    Raises:
+        InputError: there are none.
+    """
     if path.is_dir():
         inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
-        if found := [p for p in inside if p.suffix.lower() in SUFFIXES]:
+        if found := [p for p in inside if p.suffix.lower() in suffixes]:
             return found
-        raise InputError(f"{path}: no sound files in this folder")
+        raise InputError(f"{path}: no files to read in this folder")
     if not path.exists():
         there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, there, n=1)
@@ -86,10 +92,10 @@ def _reason(error: Exception, path: Path) -> str:
     return text if str(path) in text else f"{path}: {text}"
 
 
-def file_name(text: str, rows: Sequence[Row] = ()) -> str:
-    """Of letters, digits, - and _ of ASCII alone, and not one that another row has."""
+def file_name(text: str, others: Collection[str] = ()) -> str:
+    """Of letters, digits, - and _ of ASCII alone, and none of the others."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9-]+", "_", plain).strip("_-")[:60] or "sound"
-    taken = {row.file.lower() for row in rows}
+    taken = {name.lower() for name in others}
     names = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2)))
     return next(each for each in names if each.lower() not in taken)

@@ -24,16 +24,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
-from tqdm import tqdm
 
 import datasets
 from common.command_line import parse
 from common.errors import InputError, command
 from common.files import ROOT, check_writable, exclusive, read_rows, write_rows
-from datasets import from_pixels, seed_of, test_part
+from common.progress import Progress
+from datasets import Color, PairedDataset, from_pixels, seed_of, test_part
 from models import LatentBridge
 from training import checkpoint
-from training.run import code_version
+from training.run import Run, code_version
 
 __all__ = ["ABOUT", "NAME", "inversion"]
 
@@ -61,6 +61,12 @@ class Options:
     """A run of a latent bridge: its folder, that of a mark, or its checkpoint."""
     data_dir: Path = field(default_factory=datasets.default_dir)
     """Where the data are."""
+    data: str | None = None
+    """Where your own data are (folder:PATH), if the run is on them."""
+    images: Path | None = None
+    """Where the images are, if the run is on images and sounds that are no pairs."""
+    sounds: Path | None = None
+    """Where the sounds are, with --images."""
     out: Path = ROOT / "results"
     """The folder of inversion.csv; a row of the same run is replaced."""
 
@@ -76,7 +82,12 @@ def inversion(model: LatentBridge, sounds: Tensor, images: Tensor) -> dict[str, 
     noise = torch.Generator().manual_seed(seed_of("inversion"))
 
     def each(make: Callable[[Tensor], Tensor], given: Tensor, what: str) -> Tensor:
-        return torch.cat([make(b) for b in tqdm(given.split(BATCH), what, leave=False)])
+        made, batches = [], given.split(BATCH)
+        with Progress(what, len(batches), unit="batch") as bar:
+            for batch in batches:
+                made.append(make(batch))
+                bar.update()
+        return torch.cat(made)
 
     said = from_pixels(sounds)
     z = each(lambda sound: model.encode(sound, noise), said, "encode")
@@ -114,7 +125,7 @@ def main() -> None:
     run, model = found.run, found.build_model()
     if not isinstance(model, LatentBridge):
         raise InputError(f"{options.checkpoint}: '{run.model}' has no latent to project into")
-    dataset = datasets.load(run.data, options.data_dir)
+    dataset = _data_of(run, options)
     if dataset.fingerprint != run.data_fingerprint:
         raise InputError(f"the data '{run.data}' here are not those of the run")
     test = test_part(dataset, run.split).seen_as(run.sound_as)
@@ -131,7 +142,24 @@ def main() -> None:
         write_rows(path, list(rows.values()))
     _show(figures)
     print(path)
-    print(f"next: python evaluate.py --checkpoint {options.checkpoint} --task image2audio")
+    if dataset.is_paired:
+        print(f"next: python evaluate.py --checkpoint {options.checkpoint} --task image2audio")
+    else:
+        print(f"next: python -m drawing.both_ways --checkpoint {options.checkpoint} FILE ...")
+
+
+def _data_of(run: Run, options: Options) -> PairedDataset:
+    """The data of a run: of somebody's own with the same size and colours."""
+    if not run.data.startswith(datasets.OWN):
+        return datasets.load(run.data, options.data_dir)
+    if not options.data and not options.images:
+        raise InputError(
+            f"a run on your own data '{run.data}': say where: --data folder:PATH, or --images and "
+            "--sounds"
+        )
+    channels, size, _ = run.x_shape  # a bridge's run is of audio2image
+    color: Color = "grey" if channels == 1 else "rgb"
+    return datasets.load(options.data or "auto", None, size, color, options.images, options.sounds)
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -88,6 +88,10 @@ class Config(ABC):
         """The settings where a recording keeps its partners, which can be learned by heart."""
         return self
 
+    def for_unpaired(self) -> Self:
+        """The settings where images and sounds are no pairs."""
+        return self
+
     @abstractmethod
     def build(self, spec: TaskSpec) -> GenerativeModel:
         """A new model with these settings."""

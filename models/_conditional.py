@@ -55,6 +55,9 @@ class ConditionalConfig(Config):
     def for_lasting_pairs(self) -> Self:
         return dataclasses.replace(self, align_share=0.0)
 
+    def for_unpaired(self) -> Self:
+        return dataclasses.replace(self, warm_start=0.0)
+
 
 class ConditionalModel(GenerativeModel):
     """A model that gets of a condition the expected embedding of its partner.

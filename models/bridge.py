@@ -56,7 +56,8 @@ class BridgeConfig(ConditionalConfig):
     embedding_dim: int = 16
     """Size of e, the part of the latent that the alignment shares."""
     z_dim: int = 16
-    """Size of v, the rest of the latent."""
+    """Size of v, the rest of the latent. Without a warm start nothing is aligned: e is 0, and v has
+    its size too."""
     lr: float = 4e-4
     """Learning rate of all parts."""
     sound_deviation: float = 0.1
@@ -91,7 +92,11 @@ class Bridge(LatentBridge, ConditionalModel):
         )
         self.spec = spec
         self.aligns_images = config.warm_start > 0 and spec.labels == "none"
-        features, v_dim = 4 * config.width, config.z_dim
+        self.v_dim = config.z_dim
+        if config.warm_start == 0:
+            del self.encoder  # nothing is aligned: all of the latent is v
+            self.v_dim += config.embedding_dim
+        features, v_dim = 4 * config.width, self.v_dim
         self.sound_body = ImageEncoder(sound, features, config.width)
         self.sound_latent = nn.Linear(features + self.cond_dim, 2 * v_dim)
         self.decoder = ImageDecoder(sound, v_dim, self.cond_dim, config.width)
@@ -135,14 +140,22 @@ class Bridge(LatentBridge, ConditionalModel):
     # The latent: z = (v, e)
 
     def posterior(self, sound: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
-        """mu, logvar of v: (b, z_dim) each."""
+        """mu, logvar of v: (b, v_dim) each."""
         h = torch.cat((self.sound_body(sound), e), 1)
         mu, logvar = self.sound_latent(h).chunk(2, 1)
         return mu, logvar
 
     def guess(self, image: Tensor, e: Tensor) -> Tensor:
-        """v of an image, by regression: (b, z_dim)."""
+        """v of an image, by regression: (b, v_dim)."""
         return self.image_latent(torch.cat((self.image_body(image), e), 1))
+
+    def embed_condition(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        if self.config.warm_start == 0:
+            return torch.zeros(len(c), self.cond_dim, device=c.device)
+        return super().embed_condition(c, generator)
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        return []
 
     def embed_image(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """e of (b, *image): expected among the embeddings of images, as that of a sound is. 0 where
@@ -168,7 +181,7 @@ class Bridge(LatentBridge, ConditionalModel):
 
     def parts(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """v and e."""
-        return z[:, : self.config.z_dim], z[:, self.config.z_dim :]
+        return z[:, : self.v_dim], z[:, self.v_dim :]
 
     # Losses
 

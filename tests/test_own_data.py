@@ -16,9 +16,9 @@ import datasets.__main__
 import draw
 import evaluate
 from common.errors import InputError, command
+from datasets.examples import CLASSES, write_shapes
 from evaluation.candidates import Candidate
 from judges import own
-from tests.datasets.own import CLASSES, write_folder
 from tests.training.runs import call
 from training import checkpoint
 
@@ -36,7 +36,7 @@ def quick_judges(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("own") / "my shapes", n=12, size=32)
+    return write_shapes(tmp_path_factory.mktemp("own") / "my shapes", n=12, size=32)
 
 
 def run(main: Any, *given: str | Path) -> int:

@@ -189,7 +189,7 @@ def _run(about: dict[str, Any]) -> Run:
     for name, known in (("sound_as", REPRESENTATIONS), ("augment", get_args(Augment))):
         if getattr(run, name) not in known:
             raise ValueError(f"{name} is {getattr(run, name)!r:.60}")
-    if not 2 <= run.n_digits <= MAX_DIGITS:
+    if not 1 <= run.n_digits <= MAX_DIGITS:  # 1: no pairs
         raise ValueError(f"n_digits is {run.n_digits}")
     check_marks(run.marks)
     return run

@@ -134,9 +134,11 @@ class Run:
         return [key for key in keys if _plain(mine.get(key)) != _plain(theirs.get(key))]
 
 
-def default_config(model: str, preset: str, pairing: str) -> Config:
+def default_config(model: str, preset: str, pairing: str, is_paired: bool = True) -> Config:
     """The settings of a preset, with those that a pairing asks for."""
     config = models.presets(model)[preset]
+    if not is_paired:
+        return config.for_unpaired()
     return config.for_lasting_pairs() if pairs_last(pairing) else config
 
 

@@ -21,6 +21,7 @@ from training.run import Run
 from training.run_log import NAME as LOG
 from training.run_log import RunLog, write_sounds
 from training.schedule import TERA, Schedule
+from training.unpaired import UnpairedValidation
 from training.validation import Validation
 
 __all__ = ["Intervals", "Session", "mark_folder", "restore", "snapshot"]
@@ -60,7 +61,7 @@ class Session:
         run: Run,
         folder: Path,
         found: checkpoint.Checkpoint | None,
-        validation: Validation | None,
+        validation: Validation | UnpairedValidation | None,
         intervals: Intervals,
     ) -> None:
         self.trainer, self.schedule, self.run, self.folder = trainer, schedule, run, folder
@@ -84,7 +85,7 @@ class Session:
             trainer.on_logs = self.log.scalars
             trainer.intact = self.intact
             if validation:
-                if run.task == "audio2image":
+                if not validation.speaks:
                     write_sounds(folder, run, validation.clips)
                 elif trainer.step == 0:
                     self.log.sounds(0, "real", validation.clips)
@@ -206,7 +207,7 @@ class Session:
         logged = {f"validation/{k}": v for k, v in metrics.items()}
         self.log.scalars(self.trainer.step, spent | logged)
         self.log.figure(self.trainer.step, "samples", self.validation.grid(model))
-        if self.validation.task == "image2audio":
+        if self.validation.speaks:
             self.log.sounds(self.trainer.step, "samples", self.validation.sounds(model))
         self.log.flush()
         tqdm.write(

@@ -42,7 +42,7 @@ class Validation:
     ) -> None:
         held_out = part(dataset, split, "validation")
         seen = held_out.seen_as(sound_as)  # as the model has it
-        self.task, self.sound_as = task, sound_as
+        self.sound_as, self.speaks = sound_as, task == "image2audio"
         self.given: Kind = "sound" if task == "audio2image" else "image"
         self.drawn: Kind = "image" if task == "audio2image" else "sound"
         x, x_digit, _, c_digit = held_out.sides(task)

@@ -17,14 +17,14 @@ import datasets
 from common.errors import InputError
 from datasets import PairedDataset, fixed_pairs, part
 from datasets.audit import audit
-from tests.datasets.own import CLASSES, write_folder, write_image, write_sound
+from datasets.examples import CLASSES, write_image, write_shapes, write_sound
 
 N = 12
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("own") / "shapes", N)
+    return write_shapes(tmp_path_factory.mktemp("own") / "shapes", N)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_colour_is_chosen(color: str, shape: tuple[int, ...], folder: Path) -> N
 
 
 def test_grey_images_are_grey(tmp_path: Path) -> None:
-    found = load(write_folder(tmp_path / "grey", 10, color=False), size=16)
+    found = load(write_shapes(tmp_path / "grey", 10, color=False), size=16)
     assert found.images.pixels.shape == (30, 16, 16)
 
 

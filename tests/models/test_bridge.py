@@ -71,12 +71,12 @@ class Judge(nn.Module):
 def known(spec: datasets.TaskSpec = HEARS, **settings: Any) -> Any:
     given: dict[str, Any] = {
         "width": 8, "encoder_width": 8, "embedding_dim": E_DIM, "z_dim": V_DIM,
-        "warm_start": 0.0, "embedding_noise": 0.0, "max_shift": 0,
+        "embedding_noise": 0.0, "max_shift": 0,
     }  # fmt: skip
     torch.manual_seed(0)
     config: Any = presets("bridge")["reference"]
     model: Any = replace(config, **given | settings).build(spec)
-    model.encoder = First(E_DIM)
+    model.encoder, model.expected_partner = First(E_DIM), lambda e: e
     features = model.sound_latent.in_features - E_DIM
     model.sound_body, model.image_body = First(features, start=100), First(features, start=50)
     model.generator, model.decoder = Linear(HEARS.x_shape, 1), Linear(HEARS.c_shape, 3, 0.1)
@@ -225,6 +225,19 @@ def original(**settings: Any) -> Any:
     torch.manual_seed(0)
     config: Any = presets("bridge")["original"]
     return replace(config, width=8, z_dim=6, **settings).build(HEARS).eval()
+
+
+def test_without_a_warm_start_all_of_the_latent_is_v() -> None:
+    torch.manual_seed(0)
+    config: Any = presets("bridge")["reference"].for_unpaired()
+    assert config.warm_start == 0
+    model = replace(config, width=8, z_dim=3, embedding_dim=2).build(HEARS).eval()
+    sound, image = torch.rand(2, 1, 64, 64), torch.rand(2, 1, 28, 28)
+    for z in (model.encode(sound), model.project(image)):
+        assert z.shape == (2, 5 + 2)
+        assert not z[:, 5:].any() and z[:, :5].all()
+    assert not any(name.startswith("encoder.") for name, _ in model.named_parameters())
+    assert [phase.name for phase in model.phases()] == ["encoder", "discriminator", "generator"]
 
 
 def test_the_original_takes_one_step_from_noise() -> None:
