@@ -152,20 +152,22 @@ def _print_summary(session: Session, stopped_by: int | None, options: Options) -
     print(f"checkpoint: {path}")
     if stopped_by:
         print(f"stopped by signal {stopped_by}; to continue, add --resume to the same command")
-    print("next:       " + shlex.join(_next_command(path, options)))
+    print(_next_command(path, options))
     print("charts:     " + shlex.join(["tensorboard", "--logdir", str(session.folder)]))
 
 
-def _next_command(path: Path, options: Options) -> list[str]:
+def _next_command(path: Path, options: Options) -> str:
     words = ["python", "evaluate.py", "--checkpoint", str(path)]
     if options.images and options.sounds:
         files = [str(options.images), str(options.sounds)]
-        return ["python", "-m", "drawing.both_ways", *words[2:], *files]
+        return "convert:    " + shlex.join(
+            ["python", "-m", "drawing.both_ways", *words[2:], *files]
+        )
     if options.data.startswith(datasets.FOLDER):
-        return [*words, "--data", options.data]
-    if options.data_dir != datasets.default_dir():
-        return [*words, "--data-dir", str(options.data_dir)]
-    return words
+        words += ["--data", options.data]
+    elif options.data_dir != datasets.default_dir():
+        words += ["--data-dir", str(options.data_dir)]
+    return "evaluate:   " + shlex.join(words)
 
 
 if __name__ == "__main__":

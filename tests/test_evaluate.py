@@ -154,6 +154,7 @@ def test_intervals_contain_their_value(cards: dict[str, dict[str, Any]]) -> None
         assert all(0 <= f["low"] < f["high"] <= 1 for f in shares)
 
 
+@pytest.mark.slow  # tests/behaviour has the numbers of a scorecard too
 def test_same_numbers_again(
     cards: dict[str, dict[str, Any]], data_dir: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Chart, Layout
 from common.errors import InputError
 from tests.training.runs import (
     ALL,
+    FEWER,
     arguments,
     assert_same,
     call,
@@ -107,7 +108,9 @@ def test_a_run_of_image2audio_can_be_heard(
     assert not (out / SOUNDS).exists() and not [*out.rglob("sounds")]
 
 
-@pytest.mark.parametrize("task", ["audio2image", "image2audio"])
+@pytest.mark.parametrize(
+    "task", ["audio2image", pytest.param("image2audio", marks=pytest.mark.slow)]
+)
 def test_a_run_with_other_pictures_of_sound(
     task: str, offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +139,7 @@ def _shown(chart: Chart, tags: set[str]) -> set[str]:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(("name", "preset"), ALL)
+@pytest.mark.parametrize(("name", "preset"), FEWER)
 def test_a_run_in_pieces_is_the_whole_run(
     name: str, preset: str, offline_dir: Path, tmp_path: Path
 ) -> None:
