@@ -136,7 +136,9 @@ def test_files_without_a_header_are_never_decoded_silently(folder: Path) -> None
 
 
 def test_a_picture_that_becomes_a_long_sound_warns(folder: Path) -> None:
-    picture_file(folder / "a.png", 150, 110)
-    done = call("a.png", "--with", "tone", "--duration", "40", "--sample-rate", "8000")
+    picture_file(folder / "a.png", 100, 70)
+    done = call(
+        "a.png", "--with", "tone", "--duration", "100", "--sample-rate", "8000", "--f-max", "3500"
+    )
     assert "min of sound)\n" in done.out
     assert done.err.startswith("warning: a.png: becomes ") and done.err.count("\n") == 1
