@@ -47,6 +47,7 @@ ABOUT = {
     "speech_error": "mean absolute error of the picture of speech that went to an image and back",
     "autoencoder_error": "the same of speech that went to its latent and back",
     "speech_ratio": "of these two",
+    "mean_error": "the same of the mean picture, which a latent that tells nothing would give",
     "steps": "of the projection, all starts together",
     "seconds": "of a projection, for an image",
 }
@@ -106,6 +107,7 @@ def inversion(model: LatentBridge, sounds: Tensor, images: Tensor) -> dict[str, 
         "speech_error": speech,
         "autoencoder_error": coded,
         "speech_ratio": speech / coded,
+        "mean_error": _error(said.mean(0), said),
         "steps": config.inversion_steps * getattr(config, "inversion_restarts", 1),
         "seconds": seconds / len(drawn),
     }

@@ -47,6 +47,7 @@ class Known(LatentBridge):
 def test_the_way_back_of_a_known_bridge() -> None:
     sounds = torch.full((6, 64, 64), 51, dtype=torch.uint8)  # 0.2
     sounds[:, 0, :4] = 102  # 0.4
+    sounds[:3, 63, 63] = 153  # 0.6, in one half alone
     images = torch.zeros(5, 28, 28, dtype=torch.uint8)
     images[:, 0, :4], images[:, 5, 5] = 255, 255
     found = inversion.inversion(Known(turn=0.0), sounds, images)
@@ -55,9 +56,10 @@ def test_the_way_back_of_a_known_bridge() -> None:
     assert found["image_error"] == pytest.approx(0.4 / 784)
     assert found["real_image_error"] == pytest.approx(2 / 784)  # the last unit, and what is no z
     cells = 64 * 64
-    # z has 0.4 everywhere; found, a mean of 0.3.
+    # z has 0.4 everywhere; found, a mean of 0.3; the mean picture 0.4 where halves differ.
     assert found["autoencoder_error"] == pytest.approx(0.2 * (cells - 4) / cells, rel=1e-4)
-    back = (0.1 * (cells - 4) + 0.1 * 4) / cells
+    back = (0.1 * (cells - 5) + 0.1 * 4 + 0.2) / cells
+    assert found["mean_error"] == pytest.approx(0.2 / cells, rel=1e-4)
     assert found["speech_error"] == pytest.approx(back, rel=1e-4)
     assert found["speech_ratio"] == pytest.approx(
         found["speech_error"] / found["autoencoder_error"]
