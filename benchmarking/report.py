@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarking import figures, groups, page, selftest, tables
+from benchmarking import figures, groups, page, representations, selftest, tables
 from benchmarking.rows import ROWS, Row, add_row, read_rows, refuse_mixed
 from common.errors import InputError
 from common.files import ROOT, write_atomically
@@ -64,6 +64,7 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
     parts += [*full, FOOT]
     figures.write(out / FIGURES, found, data_dir)
     write_atomically(out / TABLE, "\n".join(parts).encode())
+    representations.write(out, rows)
     write_atomically(out / PAGE, page.render(rows, found, out / FIGURES, tested).encode())
     if tested and tested.failures:
         raise InputError(

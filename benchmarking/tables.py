@@ -28,7 +28,10 @@ from benchmarking.groups import (
 from benchmarking.seeds import Interval, Row, difference, mean, order, splits_of
 from common import markdown
 
-__all__ = ["Cell", "Table", "full_tables", "headlines", "markdown_of", "notes", "pair_tables"]
+__all__ = [
+    "Cell", "Table", "cell_of", "ends_of", "full_tables", "headlines", "markdown_of", "notes",
+    "pair_tables", "runs_of",
+]  # fmt: skip
 
 REAL = {"audio2image": "real test images", "image2audio": "real recordings"}
 PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}
@@ -100,8 +103,8 @@ def _headline(title: str, rows: Sequence[Row]) -> Table:
         [
             Cell(label_of(group[0])),
             Cell(f"{float(group[0]['mark_tflop']):g}" if group[0]["mark_tflop"] else ""),
-            Cell(_runs(group)),
-            *(_cell(group, column) for column in columns),
+            Cell(runs_of(group)),
+            *(cell_of(group, column) for column in columns),
         ]
         for group in [*runs, *baselines.values()]
     ]
@@ -125,9 +128,9 @@ def full_tables(rows: Sequence[Row]) -> list[Table]:
             lines.append(
                 [
                     Cell(label_of(group[0])),
-                    Cell(_runs(group)),
+                    Cell(runs_of(group)),
                     Cell(PRECISIONS.get(group[0]["training_precision"], "")),
-                    *(_cell(group, column) for column in columns),
+                    *(cell_of(group, column) for column in columns),
                     Cell(", ".join(sorted(commits))),
                 ]
             )
@@ -163,7 +166,7 @@ def pair_tables(rows: Sequence[Row]) -> list[Table]:
             if keys:
                 name = f"{_name(one[0], two[0])} - {_name(two[0], one[0])}"
                 cells = (_pair_cells(first, second, column) for column in columns)
-                lines.append([Cell(name), Cell(_runs(first)), *itertools.chain(*cells)])
+                lines.append([Cell(name), Cell(runs_of(first)), *itertools.chain(*cells)])
         if lines:
             tables.append(Table(kind, headings, lines, groups))
     return tables
@@ -191,7 +194,7 @@ def _present(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if any(row.get(column.metric) for row in rows)]
 
 
-def _runs(group: Sequence[Row]) -> str:
+def runs_of(group: Sequence[Row]) -> str:
     """How many runs a mean is over: speakers x seeds, or seeds."""
     if not group or not group[0]["seed"]:
         return ""
@@ -203,14 +206,15 @@ def _runs(group: Sequence[Row]) -> str:
     return n
 
 
-def _cell(group: Sequence[Row], column: Column) -> Cell:
+def cell_of(group: Sequence[Row], column: Column) -> Cell:
+    """The mean over the runs of a group, and its interval; empty if a run lacks it."""
     if not group or not all(row.get(column.metric) for row in group):
         return Cell("")
     found = mean(group, column.metric, column.bounds)
-    return Cell(column.show(found.value), _ends(found, column) if column.has_interval else "")
+    return Cell(column.show(found.value), ends_of(found, column) if column.has_interval else "")
 
 
-def _ends(found: Interval, column: Column, sign: bool = False) -> str:
+def ends_of(found: Interval, column: Column, sign: bool = False) -> str:
     """Nothing where both ends look like the value."""
     if found.low is None or found.high is None:
         return ""
@@ -252,6 +256,6 @@ def _pair_cells(first: Group, second: Group, column: Column) -> tuple[Cell, Cell
     held = order(first, second, column.metric)
     share = "" if held.resamples is None else f"{held.resamples:.0%} of resamples"
     return (
-        Cell(column.show(found.value, sign=True), _ends(found, column, sign=True)),
+        Cell(column.show(found.value, sign=True), ends_of(found, column, sign=True)),
         Cell(f"{held.units} of {held.n_units}", share),
     )

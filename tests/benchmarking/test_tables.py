@@ -363,7 +363,7 @@ def test_numbers_are_shown_in_their_form() -> None:
 def test_an_interval_that_looks_like_its_value_is_not_shown() -> None:
     column = BY_METRIC["copied"]
     shown = [
-        tables._ends(Interval(0.1, low, high), column)
+        tables.ends_of(Interval(0.1, low, high), column)
         for low, high in ((0.10001, 0.0999), (0.0, 0.1), (None, None))
     ]
     assert shown == ["", "0.0..10.0", ""]
