@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from benchmarking.seeds import Row, splits_of
+from common.errors import InputError
 from converters.sound_as import MEL64
 from datasets import Task, default_augment
 
 __all__ = [
     "NEW", "Group", "at_main_marks", "augments_otherwise", "by_mark", "by_measure", "grouped",
     "identity", "is_baseline", "is_plain", "is_usual", "kind_of", "kinds", "label_of",
+    "refuse_other_settings",
 ]  # fmt: skip
 
 GROUP = (
@@ -49,11 +51,35 @@ def grouped(rows: Sequence[Row]) -> list[Group]:
     return sorted((list(group) for _, group in itertools.groupby(rows, key)), key=rank)
 
 
+def refuse_other_settings(rows: Sequence[Row]) -> None:
+    """Refuses runs that would be one line and were trained with other settings, or with a warm
+    start of another length, which is a share of the first mark.
+
+    Raises:
+        InputError: there are such runs.
+    """
+    seen: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        if not row["marks"]:
+            continue
+        key = (*identity(row).values(), row["data"], row["task"], kind_of(row["split"]))
+        other = seen.setdefault((*key, row["mark_tflop"]), row)
+        for name in ("config", "marks"):
+            one, two = ((r[name].split() or [""])[0] if name == "marks" else r[name]
+                        for r in (row, other))  # fmt: skip
+            if one != two:
+                what = "settings" if name == "config" else "first marks"
+                raise InputError(
+                    f"seeds {other['seed']} and {row['seed']} of '{label_of(row)}, {row['split']}' "
+                    f"differ in {what}: a table does not mix them; move the rows of one away"
+                )
+
+
 def identity(row: Row) -> dict[str, str]:
-    """What the rows of a group agree in. What is augmented by default where a speaker is held out
-    counts as the same as what is on the official split."""
+    """What the rows of a group agree in. Of log-mel pictures every default augmentation counts as
+    the same, whatever the split and the task."""
     found = {name: row.get(name, "") for name in GROUP}
-    same = row["augment"] in ("pictures", "smoothed") and not augments_otherwise(row)
+    same = is_usual(row) and not augments_otherwise(row)
     return found | {"augment": "" if same else found["augment"]}
 
 

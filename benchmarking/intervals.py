@@ -26,7 +26,7 @@ from common.errors import command
 from common.files import ROOT
 from evaluation.estimates import estimate_mean
 
-__all__ = ["KINDS", "World", "coverage"]
+__all__ = ["KINDS", "OF_VALUES", "World", "coverage"]
 
 N_RECORDINGS, N_DRAWS = 300, 33
 Ends = tuple[float, float]
@@ -117,29 +117,71 @@ def difference(n: int) -> Simulation:
     return draw
 
 
-def values(n: int, name: str) -> Simulation:
-    """A distance or a coverage whose values over seeds, or speakers, are skewed: log-normal, of
-    20 % spread."""
+def share_over_seeds(n: int) -> Simulation:
+    """A share whose rows have its interval and no counts by recording: what is recognized, heard,
+    copied."""
 
     def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Ends, float]:
-        drawn = (0.2 * torch.randn(n, generator=generator, dtype=torch.float64)).exp().tolist()
-        one = {"split": "official", "seed": "0"}
-        rows = [one | {name: str(i), "fd": str(value)} for i, value in enumerate(drawn)]
-        return _ends(seeds.mean(rows, "fd")), math.exp(0.02)
+        logit = world.logits(N_RECORDINGS, generator)
+        unit = torch.arange(N_RECORDINGS)
+        rows = []
+        for seed in range(n):
+            p = world.accuracy(logit, generator)
+            right = torch.rand(N_RECORDINGS, generator=generator) < p
+            found = estimate_mean(right, unit, unit % 10)
+            ends = {"_low": found.low, "": found.value, "_high": found.high}
+            row = {f"copied{end}": str(value) for end, value in ends.items()}
+            rows.append(row | {"split": "official", "seed": str(seed)})
+        return _ends(seeds.mean(rows, "copied", (0.0, 1.0))), truth
+
+    return draw
+
+
+def _skewed(n: int, name: str, generator: torch.Generator) -> list[Row]:
+    """n rows of a value that is log-normal over seeds or splits, of 20 % spread."""
+    drawn = (0.2 * torch.randn(n, generator=generator, dtype=torch.float64)).exp().tolist()
+    one = {"split": "official", "seed": "0"}
+    return [one | {name: str(i), "fd": str(value)} for i, value in enumerate(drawn)]
+
+
+def values(n: int, name: str) -> Simulation:
+    """A distance or a coverage whose values over seeds, or speakers, are skewed."""
+
+    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Ends, float]:
+        return _ends(seeds.mean(_skewed(n, name, generator), "fd")), math.exp(0.02)
+
+    return draw
+
+
+def difference_of_values(n: int, name: str) -> Simulation:
+    """Between two models that are alike in such a value: the truth is 0."""
+
+    def draw(world: World, generator: torch.Generator, truth: float) -> tuple[Ends, float]:
+        first, second = (_skewed(n, name, generator) for _ in range(2))
+        return _ends(seeds.difference(first, second, "fd")), 0.0
 
     return draw
 
 
 KINDS: dict[str, Simulation] = {
     "accuracy of one run": lambda world, generator, truth: one_run(world, generator),
+    "accuracy, 2 seeds": mean_over_seeds(2),
     "accuracy, 3 seeds": mean_over_seeds(3),
     "accuracy, 6 seeds": mean_over_seeds(6),
     "difference of accuracy, 3 seeds": difference(3),
     "difference of accuracy, 6 seeds": difference(6),
+    "other share, 3 seeds": share_over_seeds(3),
+}
+OF_VALUES: dict[str, Simulation] = {
+    "distance or coverage, 2 seeds": values(2, "seed"),
     "distance or coverage, 3 seeds": values(3, "seed"),
     "distance or coverage, 6 seeds": values(6, "seed"),
+    "difference of distance or coverage, 3 seeds": difference_of_values(3, "seed"),
+    "mean over 4 speakers": values(4, "split"),
     "mean over 6 speakers": values(6, "split"),
+    "difference over 6 speakers": difference_of_values(6, "split"),
 }
+"""Kinds that know no recordings, of one world."""
 WORLDS = {
     "few hard recordings": World(),
     "no hard recordings": World(hard=0.0),
@@ -155,7 +197,7 @@ def coverage(kind: str, world: World, n: int, truth: float | None = None, seed: 
     truth = world.truth() if truth is None else truth
     hits = 0
     for _ in trange(n, desc=kind, leave=False, disable=None):
-        (low, high), value = KINDS[kind](world, generator, truth)
+        (low, high), value = (KINDS | OF_VALUES)[kind](world, generator, truth)
         hits += low <= value <= high
     return hits / n
 
@@ -179,7 +221,12 @@ def main() -> None:
         for kind in KINDS:
             share = coverage(kind, world, options.n, truth)
             rows.append({"kind": kind, "runs": where, "intervals": options.n, "covered": share})
-            print(f"{kind:34} {where:22} {share:.1%}")
+            print(f"{kind:44} {where:22} {share:.1%}")
+    for kind in OF_VALUES:
+        share = coverage(kind, World(), options.n, 0.0)
+        where = "log-normal, 20 %"
+        rows.append({"kind": kind, "runs": where, "intervals": options.n, "covered": share})
+        print(f"{kind:44} {where:22} {share:.1%}")
     files.write_rows(options.out, rows)
     print(options.out)
 

@@ -57,6 +57,7 @@ def write(out: Path, runs: Path, data_dir: Path) -> None:
     full, found = [ALL], []
     for (data, task), measured in groups.by_measure(rows).items():
         refuse_mixed(measured)
+        groups.refuse_other_settings(measured)
         name = f"{data}, {TASKS[task]}"
         parts.append(_headlines(name, measured))
         full += [_full(name, mark, there) for mark, there in groups.by_mark(measured)]

@@ -32,7 +32,7 @@ APART = {"data", "split", "code", "seed"}
 # What identifies a run: another with the same replaces its row.
 KEY = (
     *("model", "of_model", "preset", "data", "task", "split", "pairing", "labels", "sound_as"),
-    *("augment", "seed", "mark_tflop"),
+    *("augment", "training_precision", "seed", "mark_tflop"),
 )
 
 

@@ -68,6 +68,8 @@ def mean(
     if len(splits) > 1:
         units = [fmean(float(row[metric]) for row in each) for each in splits.values()]
         return _within(_over_seeds(units), bounds)
+    if rows[0]["split"].startswith("speaker:"):  # one speaker says nothing of others
+        return Interval(fmean(float(row[metric]) for row in rows))
     if len(rows) == 1:
         return _within(Interval(float(rows[0][metric]), *_ends(rows[0], metric)), bounds)
     within = 0.0
@@ -113,6 +115,8 @@ def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Inte
         ]
         within = sum(known) / len(pairs) if len(known) == 2 * len(pairs) else None
     (values,) = differences.values()
+    if mine[0]["split"].startswith("speaker:"):
+        return Interval(fmean(values))
     if len(values) == 1 and within is None:
         return Interval(values[0])
     return _over_seeds(values, within or 0.0)

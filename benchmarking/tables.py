@@ -15,6 +15,7 @@ from benchmarking.columns import COLUMNS, Column
 from benchmarking.groups import (
     NEW,
     Group,
+    augments_otherwise,
     by_mark,
     grouped,
     identity,
@@ -62,14 +63,17 @@ def headlines(rows: Sequence[Row]) -> list[Table]:
     """The main tables: of each headline metric the mean. First speakers never heard; then of each
     other split the plain runs and the baselines, and apart the runs with other pairings or digit
     labels, beside the plain ones of the same model and mark. Runs that hear or speak as other
-    pictures are in the full tables alone.
+    pictures, or with another augmentation than the default, are in the full tables alone.
 
     Args:
         rows: of one dataset and task, at all marks.
     """
     found = []
     for kind in kinds(rows):
-        there = [row for row in rows if kind_of(row["split"]) == kind and is_usual(row)]
+        there = [
+            row for row in rows
+            if kind_of(row["split"]) == kind and is_usual(row) and not augments_otherwise(row)
+        ]  # fmt: skip
         if not there:
             continue
         if kind == NEW:
@@ -94,19 +98,21 @@ def _mark_of(row: Row) -> tuple[str, ...]:
 def _headline(title: str, rows: Sequence[Row]) -> Table:
     columns = [column for column in _present(COLUMNS, rows) if column.is_headline]
     runs: list[Group] = []
-    baselines: dict[tuple[str, str], Group] = {}
+    baselines: dict[tuple[str, ...], Group] = {}
     for _, there in by_mark(rows):
         runs += grouped([row for row in there if not is_baseline(row)])
         for group in grouped([row for row in there if is_baseline(row)]):
-            baselines[label_of(group[0]), group[0]["mark_tflop"]] = group
+            baselines[(*identity(group[0]).values(), group[0]["mark_tflop"])] = group
+    shown = [*runs, *baselines.values()]
+    named = [(label_of(group[0]), group[0]["mark_tflop"]) for group in shown]
     lines = [
         [
-            Cell(label_of(group[0])),
+            Cell(label_of(group[0]) + (_precision(group[0]) if named.count(name) > 1 else "")),
             Cell(f"{float(group[0]['mark_tflop']):g}" if group[0]["mark_tflop"] else ""),
-            Cell(runs_of(group)),
+            Cell(runs_of(group) + _without(group, rows)),
             *(cell_of(group, column) for column in columns),
         ]
-        for group in [*runs, *baselines.values()]
+        for group, name in zip(shown, named, strict=True)
     ]
     real = (_real_cell(rows, column) for column in columns)
     lines.append([Cell(REAL[rows[0]["task"]]), Cell(""), Cell(""), *real])
@@ -194,11 +200,20 @@ def _present(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if any(row.get(column.metric) for row in rows)]
 
 
+def _without(group: Sequence[Row], rows: Sequence[Row]) -> str:
+    """The speakers that others of the table have, and this does not: means are not of the same."""
+    missing = {row["split"] for row in rows} - {row["split"] for row in group}
+    names = ", ".join(sorted(split.partition(":")[2] for split in missing))
+    return f", without {names}" if names else ""
+
+
 def runs_of(group: Sequence[Row]) -> str:
-    """How many runs a mean is over: speakers x seeds, or seeds."""
-    if not group or not group[0]["seed"]:
+    """How many runs a mean is over: speakers x seeds, or seeds; of a baseline the speakers."""
+    if not group:
         return ""
     splits = splits_of(group)
+    if not group[0]["seed"]:
+        return f"{len(splits)}" if kind_of(group[0]["split"]) == NEW else ""
     seeds = {len(each) for each in splits.values()}
     n = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)}-{max(seeds)}"
     if kind_of(group[0]["split"]) == NEW:
@@ -234,7 +249,9 @@ def _real_cell(rows: Sequence[Row], column: Column) -> Cell:
 def _are_compared(one: Row, two: Row) -> bool:
     differ = {name for name, _ in identity(one).items() ^ identity(two).items()}
     if is_baseline(one) != is_baseline(two):
-        differ -= {"of_model", "preset"}
+        differ -= {"preset"}
+        if (one["of_model"] or one["model"]) == (two["of_model"] or two["model"]):
+            differ -= {"of_model"}
     return len(differ) == 1
 
 
@@ -244,9 +261,13 @@ def _unit(row: Row) -> tuple[str, str]:
 
 def _name(row: Row, other: Row) -> str:
     """The label, with the precision where it is the difference."""
+    differs = row["training_precision"] != other["training_precision"]
+    return label_of(row) + (_precision(row) if differs else "")
+
+
+def _precision(row: Row) -> str:
     precision = row["training_precision"]
-    differs = precision != other["training_precision"]
-    return label_of(row) + (f", {PRECISIONS.get(precision, precision)}" if differs else "")
+    return f", {PRECISIONS.get(precision, precision)}" if precision else ""
 
 
 def _pair_cells(first: Group, second: Group, column: Column) -> tuple[Cell, Cell]:

@@ -151,8 +151,9 @@ def write_speech(path: Path, n: int = 60) -> Path:
         text = " ".join(words[w] for words, w in zip(WORDS, which, strict=True))
         voice, rate, pitch = VOICES[i % len(VOICES)], rng.integers(130, 170), rng.integers(40, 60)
         lines.append((voice, f"{text}.", int(rate), int(pitch), 50))
+    speech = synthesize(lines)
     path.mkdir(parents=True, exist_ok=True)
-    for i, samples in enumerate(synthesize(lines)):
+    for i, samples in enumerate(speech):
         soundfile.write(path / f"sentence {i:03}.wav", samples, 22050)
     return path
 
@@ -163,9 +164,9 @@ def main() -> None:
     folder = options.folder
     if folder.exists():
         raise InputError(f"{folder} exists: give a new folder")
-    write_speech(folder / "speech", options.sentences)  # first: it may fail
     write_art(folder / "art", options.images)
     write_shapes(folder / "shapes", options.files)
+    write_speech(folder / "speech", options.sentences)  # last: it may fail
     print(f"next: python -m datasets folder:{folder / 'shapes'}")
 
 

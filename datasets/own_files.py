@@ -26,6 +26,7 @@ __all__ = ["Sounds", "read_images", "read_samples", "read_sounds", "shown", "win
 MAX_SECONDS = 60  # of a sound
 GREY = 8  # of 255: as much as the compression of a grey image tints it
 MAX_BYTES = 4 << 30  # of all images in memory
+MAX_WINDOWS = 100_000  # of all sounds in memory
 QUIET = 1 / 30  # of a sound's loudest window: a window below it is a pause
 
 
@@ -85,6 +86,10 @@ def read_sounds(paths: Sequence[Path], whole: bool = False) -> Sounds:
         n_longer += len(samples) > MEL64.n_samples
         found = windows(samples)[0] if whole else fit_clip(torch.from_numpy(samples))[None]
         heard = found[found.any(1)]
+        if len(sources) + len(heard) > MAX_WINDOWS:
+            raise InputError(
+                f"more than {MAX_WINDOWS:,} windows of sound do not fit: take some away"
+            )
         clips.append(heard)
         sources += [i] * len(heard)
     return Sounds(torch.cat(clips), hashes, n_longer, sources)
@@ -97,13 +102,13 @@ def windows(samples: np.ndarray) -> tuple[Tensor, Tensor]:
         samples: (n,), n >= 1, finite, at the rate of the models.
 
     Returns:
-        (w, 8192) clips, each normalized, and (w,) the RMS that each had. The rest at the end, if it
-        is shorter than half a window, is left out.
+        (w, 8192) clips, each normalized, and (w,) the RMS that each had without DC. The rest at the
+        end, if it is shorter than half a window, is left out.
     """
     size = MEL64.n_samples
     n = max(1, (len(samples) + size // 2) // size)
     pieces = [torch.from_numpy(samples[i * size : (i + 1) * size]) for i in range(n)]
-    level = torch.stack([piece.double().square().mean().sqrt() for piece in pieces])
+    level = torch.stack([piece.double().std(correction=0) for piece in pieces])  # without DC
     heard = level > QUIET * level.max()
     clips = torch.stack([fit_clip(piece) for piece in pieces])
     return clips * heard[:, None], (level * heard).float()

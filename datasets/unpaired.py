@@ -76,6 +76,8 @@ def _files(folder: Path, kind: str) -> list[Path]:
     while waiting:
         for each in listed(waiting.pop()):
             (waiting if each.is_dir() and not each.is_symlink() else found).append(each)
+    if odd := next((each for each in found if not each.is_file()), None):
+        raise InputError(f"{shown(odd)}: is no file: take it away")
     if not MIN_FILES <= len(found) <= MAX_FILES:
         raise InputError(
             f"--{kind} {shown(folder)}: {len(found):,} files: give {MIN_FILES} to {MAX_FILES:,}"

@@ -142,8 +142,8 @@ def main() -> None:
     model = found.build_model()
     if not isinstance(model, LatentBridge):
         raise InputError(f"{options.checkpoint}: '{found.run.model}' serves one way: give a bridge")
-    if options.out and (options.out / PAGE).exists():
-        raise InputError(f"{options.out / PAGE} exists: give another --out")
+    if options.out and options.out.is_dir() and any(options.out.iterdir()):
+        raise InputError(f"{options.out} is not empty: give another --out")
     check_writable(options.out or FOLDER)
     files = [file for path in options.files for file in expand(path, (*SUFFIXES, *PICTURES))]
     if len(files) > MAX_FILES:

@@ -77,8 +77,8 @@ class Evaluator(ABC):
 
         Returns:
             What the JSON holds: candidate, fingerprint, metrics, by_digit, by_speaker,
-            by_recording, confusion, cost; of speech left_out: metrics that cannot be measured, and
-            why.
+            by_recording, too_few, confusion, cost; of speech left_out: metrics that cannot be
+            measured, and why.
         """
 
     # Not `cached_property`, which hides from Python that they are abstract.
@@ -170,8 +170,11 @@ class Evaluator(ABC):
         """
         correct = obeyed(fake, digit)
         by_digit = estimate_by_group(correct, unit, digit, digit)
+        n_classes = len(self.test.classes)
+        real_digit = self.test.image_digit if self.KIND == "image" else self.test.sound_digit
+        fewest = torch.minimum(*(d.bincount(minlength=n_classes) for d in (real_digit, digit)))
         matrix = confusion_matrix(
-            torch.cat((fake.digit_a, fake.digit_b)), digit.repeat(2), len(self.test.classes)
+            torch.cat((fake.digit_a, fake.digit_b)), digit.repeat(2), n_classes
         )
         return {
             "candidate": candidate.about(),
@@ -185,6 +188,8 @@ class Evaluator(ABC):
                 "correct": (2 * condition.bincount(correct, len(condition_digit))).long().tolist(),
                 "digit": condition_digit.tolist(),
             },
+            # Of which figures within the digit by neighbors say nothing.
+            "too_few": [self.test.classes[d] for d in (fewest <= K).nonzero()[:, 0].tolist()],
             "confusion": matrix.tolist(),
             "cost": cost | {"peak_memory_bytes": peak_memory(self.device)},
         }

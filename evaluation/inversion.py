@@ -10,6 +10,7 @@ from __future__ import annotations
 
 if __name__ == "__main__":
     import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from common.command_line import parse
 from common.errors import InputError, command
 from common.files import ROOT, check_writable, exclusive, read_rows, write_rows
 from common.progress import Progress
-from datasets import Color, PairedDataset, from_pixels, seed_of, test_part
+from datasets import Color, PairedDataset, from_pixels, seed_of, test_part, to_pixels
 from models import LatentBridge
 from training import checkpoint
 from training.run import Run, code_version
@@ -51,7 +52,10 @@ ABOUT = {
     "steps": "of the projection, all starts together",
     "seconds": "of a projection, for an image",
 }
-OF_RUN = ("model", "preset", "data", "split", "pairing", "labels", "seed")
+OF_RUN = (
+    *("model", "preset", "data", "data_fingerprint", "split", "pairing", "labels", "sound_as"),
+    *("augment", "precision", "seed"),
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Options:
     sounds: Path | None = None
     """Where the sounds are, with --images."""
     out: Path = ROOT / "results"
-    """The folder of inversion.csv; a row of the same run is replaced."""
+    """The folder of inversion.csv; a row of the same weights is replaced."""
 
 
 @torch.no_grad()
@@ -92,7 +96,7 @@ def inversion(model: LatentBridge, sounds: Tensor, images: Tensor) -> dict[str, 
 
     said = from_pixels(sounds)
     z = each(lambda sound: model.encode(sound, noise), said, "encode")
-    drawn = each(model.draw_image, z, "draw")
+    drawn = from_pixels(to_pixels(each(model.draw_image, z, "draw")))  # as a file would hold it
     start = time.perf_counter()
     found = each(lambda image: model.project(image, noise), drawn, "project")
     seconds = time.perf_counter() - start
@@ -135,12 +139,12 @@ def main() -> None:
     some = torch.randperm(len(test.images), generator=generator)[:N_IMAGES]
     figures = inversion(model, test.sounds, test.images[some])
     row = {name: str(getattr(run, name)) for name in OF_RUN}
-    row |= {"step": str(found.step), "code": code_version(), "weights": found.weights_sha256()}
+    row |= {"config": json.dumps(run.config, sort_keys=True), "step": str(found.step)}
+    row |= {"code": code_version(), "weights": found.weights_sha256()}
     row |= {name: str(value) for name, value in figures.items()}
     with exclusive(options.out, "inversion", wait=60.0):
-        key = (*OF_RUN, "step")
-        rows = {tuple(each[name] for name in key): each for each in _read(path)}
-        rows[tuple(row[name] for name in key)] = row
+        rows = {each["weights"]: each for each in _read(path)}
+        rows[row["weights"]] = row
         write_rows(path, list(rows.values()))
     _show(figures)
     print(path)
@@ -166,7 +170,7 @@ def _data_of(run: Run, options: Options) -> PairedDataset:
 
 def _read(path: Path) -> list[dict[str, str]]:
     rows = read_rows(path)
-    if rows and (missing := {*OF_RUN, "step", *ABOUT} - rows[0].keys()):
+    if rows and (missing := {*OF_RUN, "weights", *ABOUT} - rows[0].keys()):
         raise InputError(f"{path} has no column '{min(missing)}': move it away")
     return rows
 

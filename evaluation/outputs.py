@@ -120,24 +120,16 @@ def show(card: dict[str, Any]) -> None:
     console.print(table)
     for name, why in card.get("left_out", {}).items():
         console.print(f"left out  {name}: {why}")
-    if few := _too_few(card):
-        n = len(card["by_digit"]) - len(few)
+    if few := card.get("too_few"):
         console.print(
-            f"left out  coverage_within_digit and the like are of {n} classes: these have too few "
-            f"test items: {', '.join(few)}"
+            "left out  coverage_within_digit and precision_within_digit say nothing of "
+            f"{', '.join(few)}: too few test items"
         )
     for group in ("by_digit", "by_speaker"):
         shares = [f"{name}: {_number('accuracy', f['value'])}" for name, f in card[group].items()]
         if shares:
             console.print(f"accuracy {group.replace('_', ' ')}  {', '.join(shares)}")
     console.print(f"cost  {', '.join(_cost(cost))}")
-
-
-def _too_few(card: dict[str, Any]) -> list[str]:
-    """The classes with too few test items for neighbours."""
-    wanted = [sum(row) // 2 for row in card["confusion"]]  # each judge reads each
-    k = card["fingerprint"]["k"]
-    return [name for name, n in zip(card["by_digit"], wanted, strict=False) if n <= k]
 
 
 def _number(name: str, value: float | None) -> str:

@@ -46,7 +46,11 @@ class LatentBridge(GenerativeModel):
     def draw_sound(self, z: Tensor) -> Tensor:
         """(b, z_dim) -> (b, *sound) in [0, 1]."""
 
+    def embed_condition(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """z, of which a sample is drawn."""
+        hears = self.spec.task == "audio2image"
+        return self.encode(c, generator) if hears else self.project(c, generator)
+
     def sample(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        if self.spec.task == "audio2image":
-            return self.draw_image(self.encode(c, generator))
-        return self.draw_sound(self.project(c, generator))
+        draw = self.draw_image if self.spec.task == "audio2image" else self.draw_sound
+        return draw(self.embed_condition(c, generator))

@@ -149,10 +149,11 @@ class Bridge(LatentBridge, ConditionalModel):
         """v of an image, by regression: (b, v_dim)."""
         return self.image_latent(torch.cat((self.image_body(image), e), 1))
 
-    def embed_condition(self, c: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def embed_sound(self, sound: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """e of (b, *sound)."""
         if self.config.warm_start == 0:
-            return torch.zeros(len(c), self.cond_dim, device=c.device)
-        return super().embed_condition(c, generator)
+            return torch.zeros(len(sound), self.cond_dim, device=sound.device)
+        return ConditionalModel.embed_condition(self, sound, generator)
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return []
@@ -168,7 +169,7 @@ class Bridge(LatentBridge, ConditionalModel):
             return (e + self.config.embedding_noise * noise) * self.cond_dim**0.5
 
     def encode(self, sound: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        e = self.embed_condition(sound, generator)
+        e = self.embed_sound(sound, generator)
         mu, logvar = self.posterior(sound, e)
         eps = torch.randn(mu.shape, generator=generator, device=mu.device)
         return torch.cat((mu + (0.5 * logvar).exp() * eps, e), 1)
@@ -193,7 +194,7 @@ class Bridge(LatentBridge, ConditionalModel):
         """The bound of Sohn et al., eq. 4, negative, in nats per sound; and the regression of v
         from images that the generator draws, in nats of N(v; guess, 1)."""
         _, heard, sound = self.sides(batch)
-        e = self.embed_condition(heard)
+        e = self.embed_sound(heard)
         mu, logvar = self.posterior(sound, e)
         v = reparameterize(mu, logvar)
         error = (self.draw_sound(torch.cat((v, e), 1)) - sound).square().flatten(1).sum(1)
@@ -210,7 +211,7 @@ class Bridge(LatentBridge, ConditionalModel):
     def latent_of(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Images, and v and e of their sounds."""
         image, heard, sound = self.sides(batch)
-        e = self.embed_condition(heard)
+        e = self.embed_sound(heard)
         return image, reparameterize(*self.posterior(sound, e)), e
 
     def discriminator_loss(self, batch: Batch) -> tuple[Tensor, Logs]:

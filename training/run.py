@@ -114,6 +114,11 @@ class Run:
         preset = models.presets(self.model).get(self.preset)
         if preset is None or not preset.both_ways:
             raise InputError(f"a run of {self.task}: '{self.model}' does not serve the other task")
+        if self.labels != "none":
+            raise InputError(
+                f"a run of {self.task} with labels {self.labels}: the other task needs images that "
+                "were aligned, with labels none"
+            )
         task: Task = "image2audio" if self.task == "audio2image" else "audio2image"
         return dataclasses.replace(self, task=task, x_shape=self.c_shape, c_shape=self.x_shape)
 

@@ -79,7 +79,7 @@ class UnpairedValidation:
         """The latents of sounds, those of the images that are drawn of them, these images."""
         noise = torch.Generator(said.device).manual_seed(SEED)
         z = bridge.encode(said, noise)
-        drawn = bridge.draw_image(z)
+        drawn = from_pixels(to_pixels(bridge.draw_image(z)))  # as a file would hold it
         return z, bridge.project(drawn, noise), drawn
 
     @torch.no_grad()

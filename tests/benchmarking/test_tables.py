@@ -20,6 +20,7 @@ from benchmarking.tables import (
     markdown_of,
     pair_tables,
 )  # fmt: skip
+from common.errors import InputError
 from tests.benchmarking.cards import baseline, card
 
 BY_METRIC = {column.metric: column for column in COLUMNS}
@@ -100,7 +101,8 @@ def test_a_group_is_the_runs_that_differ_in_seed_and_split() -> None:
     assert labels(other) == [*labels(never)[:4], "real test images"]
     assert cells(never, "cgan (reference), fixed-4")["runs"].text == "2 x 2"
     assert cells(other, "cgan (reference), fixed-4")["runs"].text == "2"
-    assert cells(never, "class-mean*")["runs"].text == ""
+    assert cells(never, "class-mean*")["runs"].text == "2"
+    assert cells(official, "class-mean*")["runs"].text == ""
 
 
 def test_speakers_never_heard_stand_first() -> None:
@@ -250,9 +252,59 @@ def test_what_is_usual_where_a_speaker_is_held_out_is_no_other_group() -> None:
         "cgan (reference)", "cgan (reference), augment pictures"
     ]  # fmt: skip
     never, _ = headlines(given)
-    assert labels(never) == [
-        "cgan (reference)", "cgan (reference), augment pictures", "real test images"
+    assert labels(never) == ["cgan (reference)", "real test images"]
+    full, _ = full_tables(given)
+    assert "cgan (reference), augment pictures" in labels(full)
+
+
+def test_a_mean_over_fewer_speakers_says_so() -> None:
+    given = rows(*(card(split=split) for split in NEVER), card("wgan", split=NEVER[1]))
+    (table,) = headlines(given)
+    assert cells(table, "cgan (reference)")["runs"].text == "2 x 1"
+    alone = cells(table, "wgan (reference)")
+    assert alone["runs"].text == "1 x 1, without ann"
+    assert alone["accuracy %"].detail == ""  # one speaker says nothing of others
+
+
+def test_equal_names_have_their_precision() -> None:
+    one, two = card(), card(precision="bf16-mixed", seed=1)
+    (table,) = headlines(rows(one, two, card("wgan")))
+    assert labels(table)[:3] == [
+        "cgan (reference), bf16", "cgan (reference), fp32", "wgan (reference)"
+    ] or labels(table)[:3] == [
+        "cgan (reference), fp32", "cgan (reference), bf16", "wgan (reference)"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"config": {"lr": 0.2}}, "differ in settings"), ({"marks": [40.0, 60.0]}, "first marks")],
+)
+def test_runs_of_other_settings_are_no_line(change: dict[str, Any], says: str) -> None:
+    groups.refuse_other_settings(rows(card(), card(seed=1), card("wgan", config={"lr": 9})))
+    with pytest.raises(InputError, match=says):
+        groups.refuse_other_settings(rows(card(), card(seed=1, **change)))
+    groups.refuse_other_settings(rows(card(), card(pairing="fixed-4", **change)))
+
+
+def test_runs_are_compared_with_baselines_of_their_own() -> None:
+    of = {"needs_label": False, "name": "lookup"}
+    lookups = []
+    for model in ("cgan", "cvae"):
+        made = card(model)
+        made["candidate"] |= of
+        lookups.append(made)
+    (table,) = pair_tables(rows(card("cgan"), *lookups))
+    assert "cgan (reference) - lookup (reference) of cvae" not in labels(table)
+
+
+def test_both_tasks_of_a_bridge_are_compared_with_others() -> None:
+    speech = {"protocol": "image2audio-1"}
+    given = rows(card("bridge", augment="pictures", **speech), card("cgan", **speech))
+    (table,) = pair_tables(given)
+    assert labels(table) == ["bridge (reference) - cgan (reference)"] or labels(table) == [
+        "cgan (reference) - bridge (reference)"
+    ]
 
 
 def test_other_precision_is_another_line() -> None:

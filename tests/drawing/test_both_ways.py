@@ -15,6 +15,7 @@ from torch import Tensor
 
 import datasets
 from common.errors import command
+from converters.sound_as import REPRESENTATIONS
 from drawing import both_ways
 from drawing.both_ways import Converter
 from models import LatentBridge
@@ -24,7 +25,8 @@ RATE, SIZE = 8000, 8192
 
 
 class Known(LatentBridge):
-    """z: the level of a sound's picture, and of an image. A sound of z has it in a low band."""
+    """z: the level of a sound's picture, and half of that of an image. A sound of z has one band,
+    which is higher the larger z is; an image of z has its level everywhere."""
 
     def __init__(self) -> None:
         super().__init__(datasets.spec("audio2image"), None)  # type: ignore[arg-type]
@@ -36,15 +38,27 @@ class Known(LatentBridge):
         return sound.flatten(1).mean(1, keepdim=True)
 
     def project(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return image.flatten(1).mean(1, keepdim=True)
+        return 0.5 * image.flatten(1).mean(1, keepdim=True)
 
     def draw_image(self, z: Tensor) -> Tensor:
         return z[:, :, None, None].expand(-1, 1, 28, 28)
 
     def draw_sound(self, z: Tensor) -> Tensor:
-        sound = torch.zeros(len(z), 1, 64, 64)
-        sound[:, :, 40:44] = z[:, :, None, None]
-        return sound
+        return torch.stack([band(float(each)) for each in z])
+
+
+def band(z: float) -> Tensor:
+    """A picture of sound whose one band tells z."""
+    sound = torch.zeros(1, 64, 64)
+    at = 60 - round(50 * z)
+    sound[:, at : at + 3] = 0.9
+    return sound
+
+
+def loudest(samples: Tensor) -> int:
+    """The band, from the top, of the most level."""
+    picture = REPRESENTATIONS["mel64"].to_picture(samples[None])[0]
+    return int(picture.double().mean(1).argmax())
 
 
 @pytest.fixture
@@ -71,6 +85,10 @@ def test_a_sound_has_an_image_for_each_window(converter: Converter) -> None:
     # As loud as they were.
     assert rms(back[:SIZE]) == pytest.approx(rms(tone(440)), rel=0.1)
     assert rms(back[2 * SIZE :]) == pytest.approx(0.1, rel=0.1)
+    # Of the images alone: their level, halved, is heard.
+    for i in (0, 2):
+        wanted = 61 - round(50 * 0.5 * level[i] / 255)
+        assert abs(loudest(torch.from_numpy(back[i * SIZE : (i + 1) * SIZE])) - wanted) <= 2
 
 
 def test_an_image_has_a_sound_and_this_an_image(converter: Converter) -> None:
@@ -78,7 +96,10 @@ def test_an_image_has_a_sound_and_this_an_image(converter: Converter) -> None:
     spoken, back = converter.sound_of(images)
     assert spoken.shape == (2, SIZE) and back.shape == (2, 28, 28)
     assert torch.allclose(spoken.square().mean(1), torch.ones(2), atol=1e-3)
-    assert (back[:, 0, 0] > 0).all()
+    for i, level in enumerate((60, 200)):
+        assert abs(loudest(spoken[i]) - (61 - round(50 * 0.5 * level / 255))) <= 2
+    heard = REPRESENTATIONS["mel64"].to_picture(spoken).double().flatten(1).mean(1)
+    assert torch.allclose(back[:, 0, 0].double(), heard, atol=1)  # of the sounds alone
 
 
 def run(*given: str | Path) -> int:
@@ -122,7 +143,7 @@ def test_files_in_files_out(
     assert "--seed 1" in capsys.readouterr().out
 
     assert run("--checkpoint", bridge, given, "--out", out) == 2
-    assert "exists" in capsys.readouterr().err
+    assert "is not empty" in capsys.readouterr().err
     (given / "broken.png").write_bytes(b"\x89PNG")
     assert run("--checkpoint", bridge, given, "--out", tmp_path / "new") == 2
     assert "broken.png" in capsys.readouterr().err and not [*(tmp_path / "new").iterdir()]

@@ -46,13 +46,11 @@ def test_a_missing_one_is_not_called_damaged(tmp_path: Path) -> None:
 
 
 def test_classes_that_a_mean_leaves_out_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    about = {"name": "x", "needs_label": False}
     card = WHOLE | {
-        "candidate": about, "fingerprint": {"data": "d", "split": "s", "n": 20, "k": 5},
-        "by_digit": {name: {"value": 0.5} for name in ("cat", "dog")}, "by_speaker": {},
-        "confusion": [[10, 2], [8, 2]],  # two judges: 6 and 5 items
+        "candidate": {"name": "x", "needs_label": False},
+        "fingerprint": {"data": "d", "split": "s", "n": 20}, "by_digit": {}, "by_speaker": {},
     }  # fmt: skip
-    outputs.show(card)
-    assert "are of 1 classes: these have too few test items: dog" in capsys.readouterr().out
-    outputs.show(card | {"confusion": [[10, 2], [8, 4]]})
+    outputs.show(card | {"too_few": ["dog", "cat"]})
+    assert "say nothing of dog, cat: too few" in capsys.readouterr().out
+    outputs.show(card | {"too_few": []})
     assert "too few" not in capsys.readouterr().out

@@ -280,3 +280,75 @@ def test_the_original_autoencoder_weighs_its_error() -> None:
     kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1).sum(1).mean()
     assert terms["reconstruction"].item() == pytest.approx(error.item(), rel=1e-5)
     assert loss.item() == pytest.approx((error + kl).item(), rel=1e-5)
+
+
+def aligned(**settings: Any) -> Any:
+    """With known encoders of both sides, and references that are no zeros."""
+    model = known(**settings)
+    del model.expected_partner
+    model.target_encoder = First(E_DIM, start=30)
+    model.references.copy_(
+        F.normalize(fixed(len(model.references), E_DIM, scale=1.0, seed=31), dim=1)
+    )
+    return model
+
+
+def test_an_image_has_the_embedding_that_is_expected_among_images() -> None:
+    """E[f | image], as that of a sound, to the size of the noise beside it."""
+    model, image = aligned(), batch().x
+    f = array(image)[:, 30 : 30 + E_DIM] - 0.5
+    f /= np.linalg.norm(f, axis=1, keepdims=True)
+    references = array(model.references)
+    weight = np.exp(f @ references.T / model.config.temperature)
+    expected = weight / weight.sum(1, keepdims=True) @ references * E_DIM**0.5
+    np.testing.assert_allclose(array(model.embed_image(image)), expected, atol=1e-4)
+    z = model.project(image, torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(array(z)[:, V_DIM:], expected, atol=1e-4)
+
+
+def test_a_sound_has_that_of_its_own_encoder() -> None:
+    model, sound = aligned(), batch().c
+    e = e_of(sound) / E_DIM**0.5
+    references = array(model.references)
+    weight = np.exp(e @ references.T / model.config.temperature)
+    expected = weight / weight.sum(1, keepdims=True) @ references * E_DIM**0.5
+    z = model.encode(sound, torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(array(z)[:, V_DIM:], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("spec", [HEARS, SAYS])
+def test_the_condition_is_all_that_a_sample_is_drawn_of(spec: datasets.TaskSpec) -> None:
+    model, pairs = aligned(), batch()
+    model.spec = spec
+    c = pairs.c if spec == HEARS else pairs.x
+    z = model.embed_condition(c, torch.Generator().manual_seed(1))
+    assert z.shape == (B, V_DIM + E_DIM)
+    draw = model.draw_image if spec == HEARS else model.draw_sound
+    assert torch.equal(model.sample(c, torch.Generator().manual_seed(1)), draw(z))
+
+
+def test_images_are_recognized_by_the_nearest_sound() -> None:
+    """The cosine of f(image) and e(sound), each by its own encoder."""
+    model, pairs = aligned(), batch()
+    model.spec = SAYS
+    digit = torch.arange(B)
+    f = array(pairs.x)[:, 30 : 30 + E_DIM] - 0.5
+    f /= np.linalg.norm(f, axis=1, keepdims=True)
+    expected = (f @ e_of(pairs.c).T).argmax(1)
+    assert len({*expected.tolist()}) > 2
+    found = model.recognize(pairs.x, pairs.c, digit)
+    assert found is not None and found.tolist() == expected.tolist()
+
+
+def test_sides_are_aligned_alike_in_both_tasks() -> None:
+    model, pairs = aligned(), batch()
+    loss = model.alignment_loss(pairs)[0].item()
+    e, f = e_of(pairs.c) / E_DIM**0.5, array(pairs.x)[:, 30 : 30 + E_DIM] - 0.5
+    f /= np.linalg.norm(f, axis=1, keepdims=True)
+    logits = e @ f.T / model.config.temperature
+    to_target = np.log(np.exp(logits).sum(1)) - np.diag(logits)
+    to_condition = np.log(np.exp(logits).sum(0)) - np.diag(logits)
+    assert loss == pytest.approx(0.5 * (to_target.mean() + to_condition.mean()), rel=1e-4)
+    model.spec = SAYS
+    turned = model.alignment_loss(Batch(pairs.c, pairs.x))[0].item()
+    assert turned == pytest.approx(loss, rel=1e-5)
