@@ -89,6 +89,11 @@ def read(folder: Path) -> LoggedRun:
     """
     found = checkpoint.load(folder, groups=())
     folder = folder if folder.is_dir() else folder.parent
+    if found.run.n_digits == 1:
+        raise InputError(
+            f"{folder}: a run on images and sounds that are no pairs, which no judge compares: see "
+            f"its charts: tensorboard --logdir {folder}"
+        )
     scalars, run = read_scalars(folder), found.run
     steps = sorted({s for t, (all_, _) in scalars.items() if "validation/" in t for s in all_})
     ours = run.spec == datasets.spec(run.task, run.labels, run.sound_as)

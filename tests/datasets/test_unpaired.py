@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,13 @@ def test_a_pause_is_silent() -> None:
     assert windows(np.concatenate((loud, noise(1.024, 1, level=0.005))))[1].all()
 
 
+def test_an_offset_is_no_level() -> None:
+    loud, quiet = noise(1.024, 0), noise(1.024, 1, level=0.001)
+    clips, level = windows(np.concatenate((loud, quiet)) + np.float32(0.02))
+    assert level.bool().tolist() == [True, False] and not clips[1].any()
+    assert level[0] == pytest.approx(float(loud.std()), rel=1e-3)
+
+
 def test_pauses_are_no_data(folders: tuple[Path, Path]) -> None:
     with_pause = np.concatenate((noise(1.024, 50), np.zeros(SIZE, np.float32), noise(1.024, 51)))
     soundfile.write(folders[1] / "0.wav", with_pause, RATE)
@@ -110,8 +118,20 @@ def test_what_cannot_be_used_is_named(folders: tuple[Path, Path], tmp_path: Path
         path.unlink()
     with pytest.raises(InputError, match="too few different sounds"):
         load(folders)
+    os.mkfifo(speech / "pipe.wav")
+    with pytest.raises(InputError, match=r"pipe\.wav: is no file"):
+        load(folders)
+    (speech / "pipe.wav").unlink()
     (art / "notes.txt").write_text("no picture")
     with pytest.raises(InputError, match=r"notes\.txt"):
+        load(folders)
+
+
+def test_so_much_sound_is_refused(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.own_files.MAX_WINDOWS", 3 * N - 1)
+    with pytest.raises(InputError, match="more than 35 windows"):
         load(folders)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor
 
 import datasets
+from common.errors import InputError
 from common.files import read_rows
 from evaluation import inversion
 from models import LatentBridge
 from tests.training.runs import arguments, call
-from training import validation
+from training import checkpoint, validation
 
 
 class Known(LatentBridge):
@@ -68,6 +70,22 @@ def test_the_way_back_of_a_known_bridge() -> None:
     assert inversion.inversion(Known(turn=1.0), sounds, images)["latent_cosine"] == pytest.approx(1)
 
 
+def test_what_no_file_can_hold_does_not_come_back() -> None:
+    """A bridge that hides its latent in a thousandth of a pixel."""
+
+    class Hidden(Known):
+        def draw_image(self, z: Tensor) -> Tensor:
+            return super().draw_image(1e-3 * z)
+
+        def project(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
+            return 1e3 * super().project(image)
+
+    sounds = torch.randint(0, 256, (6, 64, 64), dtype=torch.uint8)
+    images = torch.zeros(5, 28, 28, dtype=torch.uint8)
+    found = inversion.inversion(Hidden(turn=1.0), sounds, images)
+    assert found["latent_cosine"] < 0.1
+
+
 def test_a_run_has_a_row(
     offline_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -85,6 +103,9 @@ def test_a_run_has_a_row(
     (row,) = read_rows(tmp_path / inversion.NAME)
     assert (row["model"], row["step"], row["steps"]) == ("bridge", "1", "4")
     assert "latent_cosine" in capsys.readouterr().out
+
+    with pytest.raises(InputError, match="with labels warm-start"):
+        replace(checkpoint.load(run).run, labels="warm-start").other_way()
 
     done = call(*arguments(offline_dir, tmp_path / "other", "cvae", "--steps", "1"))
     monkeypatch.setattr("sys.argv", [*line[:2], str(tmp_path / "other"), *line[3:]])
