@@ -299,7 +299,7 @@ def test_runs_are_compared_with_baselines_of_their_own() -> None:
 
 
 def test_both_tasks_of_a_bridge_are_compared_with_others() -> None:
-    speech = {"protocol": "image2audio-1"}
+    speech: dict[str, Any] = {"protocol": "image2audio-1"}
     given = rows(card("bridge", augment="pictures", **speech), card("cgan", **speech))
     (table,) = pair_tables(given)
     assert labels(table) == ["bridge (reference) - cgan (reference)"] or labels(table) == [
