@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
 import dataclasses
+import math
 import os
 import shlex
 import sys
@@ -70,6 +71,12 @@ def main() -> None:
         if dataset.is_paired
         else UnpairedValidation(dataset, run.sound_as)
     )
+    if fabric.is_global_zero and (options.steps or math.inf) < schedule.draws_from:
+        print(
+            f"note: the generator has its first update in step {schedule.draws_from}: after "
+            f"--steps {options.steps} nothing can be drawn",
+            file=sys.stderr,
+        )
     intervals = Intervals(options.checkpoint_every, options.validate_every)
     end = options.steps or schedule.steps(options.marks[-1] * TERA)
     try:

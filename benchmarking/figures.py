@@ -22,6 +22,7 @@ from training.validation import Validation
 __all__ = ["SIDE_BY_SIDE", "Run", "find_runs", "folder_name", "write"]
 
 SIDE_BY_SIDE = "side-by-side.png"
+SCORED = ("model", "task", "mark_tflop", "weights_sha256")  # what a scorecard is of
 Run = tuple[Row, Path]  # a row, and the folder of its mark
 
 
@@ -53,10 +54,10 @@ def find_runs(rows: Sequence[Row], runs: Path) -> list[Run]:
     for path in sorted(runs.rglob(f"mark-*/{outputs.NAME}")):
         with contextlib.suppress(InputError):  # a scorecard of another format is of no row
             row = to_row(outputs.read(path))
-            folders[(*key_of(row), row["weights_sha256"])] = path.parent
+            folders[tuple(row[name] for name in SCORED)] = path.parent
     last: dict[tuple[str, ...], Run] = {}
     for each in sorted(rows, key=lambda row: float(row["mark_tflop"] or 0)):
-        folder = folders.get((*key_of(each), each.get("weights_sha256", "")))
+        folder = folders.get(tuple(each.get(name, "") for name in SCORED))
         if folder:
             last[key_of(each)[:-1]] = each, folder
     return sorted(last.values(), key=lambda each: (int(each[0]["seed"]), each[0]["model"]))

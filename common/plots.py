@@ -46,7 +46,7 @@ def sample_grid(
     titles = [given, "real", *(f"draw {i + 1}" for i in range(k))]
     rows = [[conditions[i], partners[i], *draws[i]] for i in range(r)]
     kinds = [[given, *[drawn] * (k + 1)]] * r
-    figure = _picture_table(rows, kinds, row_labels, titles, 0.8, (1.1, 0.7), fontsize=9)
+    figure = _picture_table(rows, kinds, row_labels, titles, 0.8, (0.8, 0.7), fontsize=9)
     figure.supxlabel(
         "sounds: log-mel pictures, time to the right, pitch upwards; "
         f"draws: same {given}, other noise",
@@ -55,11 +55,12 @@ def sample_grid(
     return figure
 
 
-def confusion(matrix: Tensor) -> Figure:
+def confusion(matrix: Tensor, classes: Sequence[str]) -> Figure:
     """Shares of each row in per cent.
 
     Args:
-        matrix: (n, n) counts; row: requested digit, column: digit predicted.
+        matrix: (n, n) counts; row: requested class, column: class predicted.
+        classes: n names.
     """
     share = 100 * matrix.double().cpu() / matrix.sum(1, keepdim=True).clamp(min=1).cpu()
     n = len(share)
@@ -72,13 +73,11 @@ def confusion(matrix: Tensor) -> Figure:
                 text = f"{share[i, j]:.1f}" if share[i, j] < 99.95 else "100"
                 color = "white" if share[i, j] < 55 else "black"
                 axis.text(j, i, text, ha="center", va="center", fontsize=8, color=color)
-    axis.set(
-        xticks=range(n),
-        yticks=range(n),
-        xlabel="digit predicted by the judge",
-        ylabel="requested digit",
-    )
-    figure.colorbar(image, label="% of the digit's samples")
+    noun = "digit" if classes == [*map(str, range(10))] else "class"
+    axis.set_xticks(range(n), classes, rotation=0 if max(map(len, classes)) < 4 else 45)
+    axis.set_yticks(range(n), classes)
+    axis.set(xlabel=f"{noun} predicted by the judges", ylabel=f"requested {noun}")
+    figure.colorbar(image, label=f"% of the {noun}'s samples")
     return figure
 
 
@@ -138,7 +137,7 @@ def rows_of_kinds(rows: Mapping[str, tuple[Kind, Tensor]], titles: Sequence[str]
     """
     kinds = [[kind] * len(titles) for kind, _ in rows.values()]
     pictures = [row for _, row in rows.values()]
-    return _picture_table(pictures, kinds, [*rows], titles, 0.95, (1.6, 0.5), fontsize=10)
+    return _picture_table(pictures, kinds, [*rows], titles, 0.95, (0.8, 0.4), fontsize=10)
 
 
 def _picture_table(
@@ -151,10 +150,13 @@ def _picture_table(
     fontsize: float,
 ) -> Figure:
     """Pictures in cells of so many inches; on one axis, as each further one costs time."""
-    n, k = len(rows), len(titles)
-    size = (cell * k + margin[0], cell * n + margin[1])
-    figure = Figure(figsize=size, dpi=120, layout=_tight())
-    axis = figure.subplots()
+    n, k, top = len(rows), len(titles), 0.3
+    # No layout engine: those measure the labels too small, and cut them off.
+    left = max(margin[0], 0.25 + fontsize / 120 * max(map(len, names), default=0))
+    width, height = left + cell * k + 0.05, cell * n + margin[1]
+    figure = Figure(figsize=(width, height), dpi=120)
+    bottom = (height - top - cell * n) / height
+    axis = figure.add_axes((left / width, bottom, cell * k / width, cell * n / height))
     for i, row in enumerate(rows):
         for j, image in enumerate(row):
             _show(axis, image, kinds[i][j], extent=(j - 0.48, j + 0.48, i + 0.48, i - 0.48))

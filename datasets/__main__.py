@@ -171,6 +171,8 @@ def _train_command(options: Options) -> str:
         words += ["--color", options.color]
     if options.data_dir != datasets.default_dir():
         words += ["--data-dir", str(options.data_dir)]
+    if options.data.startswith(datasets.FOLDER):
+        words += ["--marks", "2"]  # of few files there is little to learn
     if options.split != "official":
         words += ["--split", options.split]
     return shlex.join(words)

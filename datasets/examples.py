@@ -6,6 +6,7 @@ examples/shapes/images/<class>/*    crosses, discs and stripes, for --data folde
 examples/shapes/sounds/<class>/*    tones, rising tones and noise
 examples/art/*                      pictures without classes, for --images
 examples/speech/*                   sentences of espeak-ng, for --sounds
+examples/digits/*                   ten spoken digits, for draw.py
 """
 
 from __future__ import annotations
@@ -26,7 +27,15 @@ from common.errors import InputError, command
 from common.progress import Progress
 from datasets.offline import synthesize
 
-__all__ = ["CLASSES", "write_art", "write_image", "write_shapes", "write_sound", "write_speech"]
+__all__ = [
+    "CLASSES",
+    "write_art",
+    "write_digits",
+    "write_image",
+    "write_shapes",
+    "write_sound",
+    "write_speech",
+]
 
 CLASSES = ("cross", "disc", "stripes")
 SUFFIXES = (".png", ".jpg", ".webp"), (".wav", ".flac", ".ogg")
@@ -42,6 +51,7 @@ WORDS: tuple[Sequence[str], ...] = (
     ),
     ("near the harbour", "in the evening", "without a word", "for a long time", "under the bridge"),
 )
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 VOICES = ("en-us+Annie", "en-us+Andy", "en-gb-scotland+steph", "en-us+Mike", "en-029+m3")
 
 
@@ -135,6 +145,20 @@ def write_art(path: Path, n: int = 300, size: int = 128) -> Path:
     return path
 
 
+def write_digits(path: Path) -> Path:
+    """zero.wav to nine.wav, in five voices.
+
+    Raises:
+        InputError: espeakng-loader is not installed, or does not work here.
+    """
+    lines = [(VOICES[i % len(VOICES)], word, 150, 50, 50) for i, word in enumerate(DIGITS)]
+    speech = synthesize(lines)
+    path.mkdir(parents=True, exist_ok=True)
+    for word, samples in zip(DIGITS, speech, strict=True):
+        soundfile.write(path / f"{word}.wav", samples, 22050)
+    return path
+
+
 def write_speech(path: Path, n: int = 60) -> Path:
     """n different sentences, in five voices.
 
@@ -167,6 +191,7 @@ def main() -> None:
     write_art(folder / "art", options.images)
     write_shapes(folder / "shapes", options.files)
     write_speech(folder / "speech", options.sentences)  # last: it may fail
+    write_digits(folder / "digits")
     print(f"next: python -m datasets folder:{folder / 'shapes'}")
 
 

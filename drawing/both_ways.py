@@ -45,6 +45,7 @@ __all__ = ["Converter"]
 
 PAGE = "index.html"
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".tga"}
+READ = {*SUFFIXES, *PICTURES}
 MAX_FILES = 200
 FADE = 80  # samples at the ends of a window, 10 ms
 STYLE = """
@@ -145,7 +146,7 @@ def main() -> None:
     if options.out and options.out.is_dir() and any(options.out.iterdir()):
         raise InputError(f"{options.out} is not empty: give another --out")
     check_writable(options.out or FOLDER)
-    files = [file for path in options.files for file in expand(path, (*SUFFIXES, *PICTURES))]
+    files = [file for path in options.files for file in expand(path, READ, "image or sound")]
     if len(files) > MAX_FILES:
         raise InputError(f"{len(files):,} files: give at most {MAX_FILES}")
     converter = Converter(model, found.run.sound_as, options.seed)

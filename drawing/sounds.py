@@ -68,7 +68,7 @@ def read_words(paths: Sequence[Path], microphone: bool) -> tuple[list[Row], list
     return rows, failed
 
 
-def expand(path: Path, suffixes: Collection[str]) -> list[Path]:
+def expand(path: Path, suffixes: Collection[str], what: str = "sound") -> list[Path]:
     """The file of this name, or the files in the folder of this name that end so.
 
     Raises:
@@ -78,7 +78,7 @@ def expand(path: Path, suffixes: Collection[str]) -> list[Path]:
         inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
         if found := [p for p in inside if p.suffix.lower() in suffixes]:
             return found
-        raise InputError(f"{path}: no files to read in this folder")
+        raise InputError(f"{path}: no {what} files in this folder")
     if not path.exists():
         there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, there, n=1)

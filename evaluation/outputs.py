@@ -36,7 +36,9 @@ def write(
     Raises:
         InputError: the disk is full or the place cannot be written.
     """
-    matrix = confusion(torch.tensor(card["confusion"]))
+    n = len(card["confusion"])
+    names = [*card["by_digit"]] if len(card["by_digit"]) == n else [*map(str, range(n))]
+    matrix = confusion(torch.tensor(card["confusion"]), names)
     write_atomically(out / GRID, png(grid))
     write_atomically(out / NEIGHBORS, png(neighbors))
     write_atomically(out / CONFUSION, png(matrix))

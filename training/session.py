@@ -150,7 +150,8 @@ class Session:
         speed = pace * self.trainer.batches.batch_size / (time.perf_counter() - self.start)
         spent = self.schedule.until(self.trainer.step) / TERA
         losses = ", ".join(f"{k} {v}" for k, v in shown.items())
-        progress.annotate(f"{spent:.1f} TFLOP, {losses}, {speed:.0f} samples/s")
+        about = [f"{spent:.1f} TFLOP", losses, f"{speed:.0f} samples/s"]
+        progress.annotate(", ".join(filter(None, about)))
         if self.log:
             self.log.scalars(self.trainer.step - 1, {"speed/samples_per_second": speed})
 

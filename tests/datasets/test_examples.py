@@ -28,6 +28,8 @@ def test_all_of_it_can_be_read(
     assert found.images.pixels.shape == (10, 3, 128, 128)
     assert len({*found.recordings.hashes}) == 10
     assert len(found.recordings) > 15  # sentences of more than a window
+    digits = {path.name for path in (folder / "digits").iterdir()}
+    assert len(digits) == 10 and {"zero.wav", "nine.wav"} <= digits
     with pytest.raises(SystemExit):
         examples.main()
     assert "exists" in capsys.readouterr().err
