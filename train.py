@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import common.guard  # noqa: F401  # isort: skip  (first: the rest takes seconds to load)
 import dataclasses
-import math
 import os
 import shlex
 import sys
@@ -71,17 +70,18 @@ def main() -> None:
         if dataset.is_paired
         else UnpairedValidation(dataset, run.sound_as)
     )
-    if fabric.is_global_zero and (options.steps or math.inf) < schedule.draws_from:
-        print(
-            f"note: the generator has its first update in step {schedule.draws_from}: after "
-            f"--steps {options.steps} nothing can be drawn",
-            file=sys.stderr,
-        )
     intervals = Intervals(options.checkpoint_every, options.validate_every)
     end = options.steps or schedule.steps(options.marks[-1] * TERA)
     try:
         with exclusive(folder, "training") if fabric.is_global_zero else nullcontext():
             session = Session(trainer, schedule, run, folder, found, validation, intervals)
+            if session.main and end < schedule.draws_from:
+                begin = schedule.draws_from
+                print(
+                    f"note: the generator has its first update in step {begin}: after --steps {end} "
+                    "nothing can be drawn",
+                    file=sys.stderr,
+                )
             stopped_by = session.go(end)
     except OSError as error:
         raise InputError(

@@ -39,7 +39,10 @@ def test_conversions(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("one_thread", "quick")
-@pytest.mark.parametrize("preset", record.PRESETS)
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(p, marks=[pytest.mark.slow] * (p == "original")) for p in record.PRESETS],
+)
 @pytest.mark.parametrize("model", record.MODELS)
 def test_weights(model: str, preset: str, offline_dir: Path, tmp_path: Path) -> None:
     outcome = record.weights(tmp_path, offline_dir, model, preset, small=True)

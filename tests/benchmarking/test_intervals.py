@@ -14,7 +14,7 @@ TRUTH = World().truth(200)
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_intervals_hold_the_truth(kind: str) -> None:
-    n = 80 if kind in OF_ROWS else 30  # the others resample recordings
+    n = 60 if kind in OF_ROWS else 30  # the others resample recordings
     assert 0.85 <= coverage(kind, World(), n, TRUTH) <= 1
 
 
@@ -26,4 +26,4 @@ def test_narrow_intervals_are_seen(kind: str, monkeypatch: pytest.MonkeyPatch) -
         return found.value - part, found.value + part
 
     monkeypatch.setattr(intervals, "_ends", narrow)
-    assert coverage(kind, World(), 80, TRUTH) < 0.75
+    assert coverage(kind, World(), 40, TRUTH) < 0.75

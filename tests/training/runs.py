@@ -19,11 +19,9 @@ from common.errors import command
 from training import checkpoint
 
 ALL = [(name, preset) for name in models.names() for preset in models.presets(name)]
-# What is the trainer's own is tried with every reference and one original; all of them in test-all.
-FEWER = [
-    pytest.param(*each, marks=[pytest.mark.slow] * (each[1] == "original" and each[0] != "cgan"))
-    for each in ALL
-]
+# What is the trainer's own is tried with few, one of several phases too; with all in test-all.
+FEW = (("cgan", "reference"), ("vaegan", "reference"), ("cgan", "original"))
+FEWER = [pytest.param(*each, marks=[pytest.mark.slow] * (each not in FEW)) for each in ALL]
 COMMON = ("--data", "offline", "--device", "cpu", "--batch-size", "8", "--width", "8")
 MARK = "0.0252"  # TFLOP: the warm start of a small run has three steps
 

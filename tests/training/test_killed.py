@@ -145,7 +145,7 @@ def test_killed_during_a_write_it_resumes(
     assert log_of(folder) == log_of(whole)
 
 
-@pytest.mark.parametrize("n_kills", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_resumes(
     n_kills: int, start: Callable[..., BaseProcess], offline_dir: Path, tmp_path: Path, whole: Path
 ) -> None:
