@@ -78,7 +78,7 @@ def main() -> None:
             if session.main and end < schedule.draws_from:
                 begin = schedule.draws_from
                 print(
-                    f"note: the generator has its first update in step {begin}: after --steps {end} "
+                    f"note: the generator has its first update in step {begin}: after {end} steps "
                     "nothing can be drawn",
                     file=sys.stderr,
                 )

@@ -91,14 +91,7 @@ class RandomBatches:
         return Batch(x, c, digit if self.spec.labels == "warm-start" else None)
 
 
-def marked() -> Iterator[Any]:
-    """The originals on the shapes that they were not made for take long: in test-all."""
-    for each in variants():
-        slow = each[1] == "original" and each[2] == "color"
-        yield pytest.param(each, marks=[pytest.mark.slow] * slow)
-
-
-@pytest.fixture(params=marked(), ids=lambda p: "-".join(str(each) for each in p if each != ""))
+@pytest.fixture(params=variants(), ids=lambda p: "-".join(str(each) for each in p if each != ""))
 def model(request: pytest.FixtureRequest) -> GenerativeModel:
     torch.manual_seed(0)
     return small(*request.param)
